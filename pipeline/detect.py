@@ -1,0 +1,253 @@
+"""Face detection: MTCNN's cascade with facenet-pytorch's weights, batched over frames.
+
+Source: Zhang et al., Joint Face Detection and Alignment using Multitask Cascaded Convolutional
+Networks, IEEE SPL 23(10), 2016 (arXiv:1604.02878). Thresholds and box arithmetic follow
+facenet-pytorch, so that its weights see what they were trained on; the pyramid and the crops are
+reduced in uint8, the networks run channels-last and over many frames at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+import torch
+from facenet_pytorch.models.mtcnn import ONet, PNet, RNet
+from torch import Tensor, nn
+from torchvision.ops import batched_nms
+
+from pipeline.types import FaceDetections, FloatArray, Image, IntArray
+
+_PYRAMID_FACTOR = 0.709
+_PNET_CELL_PX, _PNET_STRIDE_PX = 12, 2
+_PNET_THRESHOLD, _RNET_THRESHOLD, _ONET_THRESHOLD = 0.6, 0.7, 0.7
+_NETWORK_BATCH = 256
+
+
+class FaceDetector:
+    """MTCNN over batches of equally large frames.
+
+    Args:
+        min_face_px: Height of the smallest face looked for, in pixels of the given frames.
+        device: Where the three networks run.
+        max_candidates: Windows per frame that pass from the first network to the second.
+    """
+
+    def __init__(
+        self, *, min_face_px: float = 20.0, device: str = "cpu", max_candidates: int = 96
+    ) -> None:
+        self.min_face_px = min_face_px
+        self.device = torch.device(device)
+        self.max_candidates = max_candidates
+        self._pnet, self._rnet, self._onet = (
+            _prepare(network, self.device) for network in (PNet(), RNet(), ONet())
+        )
+
+    @torch.inference_mode()
+    def detect(self, images: Image) -> FaceDetections:
+        """Find all faces.
+
+        Args:
+            images: uint8 [N, H, W, 3] RGB.
+
+        Returns:
+            Faces in pixels of these images, frame by frame, the most confident first.
+        """
+        boxes, row = self._propose(images)
+        boxes, row = self._filter(images, boxes, row)
+        found = self._refine(images, boxes, row)
+        keep = found.detection_confidence > _ONET_THRESHOLD
+        found = _select(found, np.flatnonzero(keep))
+        return _select(found, _suppress_contained(found))
+
+    @torch.inference_mode()
+    def refine(self, images: Image, boxes_xyxy_px: FloatArray, row: IntArray) -> FaceDetections:
+        """Let the last network alone correct given boxes and find the landmarks in them.
+
+        Args:
+            images: uint8 [N, H, W, 3] RGB.
+            boxes_xyxy_px: float32 [M, 4], roughly a face each.
+            row: Frame of each box, int64 [M].
+
+        Returns:
+            M faces in the order given, whatever their confidence.
+        """
+        return self._refine(images, _squared(boxes_xyxy_px), row)
+
+    def _propose(self, images: Image) -> tuple[FloatArray, IntArray]:
+        """First stage: P-Net over an image pyramid."""
+        height, width = images.shape[1:3]
+        boxes, scores, rows = [], [], []
+        for scale in self._pyramid(min(height, width)):
+            size = (int(width * scale + 1), int(height * scale + 1))
+            level = np.stack([_resize(image, size) for image in images])
+            regression, probability = self._pnet(self._as_input(level))
+            score = probability[:, 1]
+            frame, y, x = (score >= _PNET_THRESHOLD).nonzero(as_tuple=True)
+            if len(frame) == 0:
+                continue
+            corner = torch.stack([x, y], dim=1).float() * _PNET_STRIDE_PX + 1
+            low = (corner / scale).floor()
+            high = ((corner + _PNET_CELL_PX - 1) / scale).floor()
+            window = torch.cat([low, high], dim=1)
+            score = score[frame, y, x]
+            keep = batched_nms(window, score, frame, 0.5)
+            shift = regression[frame[keep], :, y[keep], x[keep]]
+            extent = (window[keep, 2:] - window[keep, :2]).repeat(1, 2)
+            boxes.append(torch.cat([window[keep], window[keep] + shift * extent], dim=1))
+            scores.append(score[keep])
+            rows.append(frame[keep])
+        if not boxes:
+            return np.zeros((0, 4), np.float32), np.zeros(0, np.int64)
+        window, score, frame = torch.cat(boxes), torch.cat(scores), torch.cat(rows)
+        keep = batched_nms(window[:, :4], score, frame, 0.7)
+        keep = keep[_first_per_group(frame[keep], self.max_candidates)]
+        return _squared(window[keep, 4:].cpu().numpy()), frame[keep].cpu().numpy()
+
+    def _filter(
+        self, images: Image, boxes: FloatArray, row: IntArray
+    ) -> tuple[FloatArray, IntArray]:
+        """Second stage: R-Net rejects most windows and corrects the rest."""
+        boxes, row = _inside(boxes, row, images.shape)
+        if len(row) == 0:
+            return boxes, row
+        regression, probability = self._run(self._rnet, _crops(images, boxes, row, 24))
+        score = probability[:, 1]
+        passed = (score > _RNET_THRESHOLD).nonzero()[:, 0]
+        window = torch.from_numpy(boxes).to(score.device)[passed]
+        frame = torch.from_numpy(row).to(score.device)[passed]
+        keep = batched_nms(window, score[passed], frame, 0.7)
+        corrected = _corrected(window[keep], regression[passed[keep]])
+        return _squared(corrected.cpu().numpy()), frame[keep].cpu().numpy()
+
+    def _refine(self, images: Image, boxes: FloatArray, row: IntArray) -> FaceDetections:
+        """Third stage: O-Net scores, corrects, and finds the landmarks; nothing is dropped."""
+        if len(row) == 0:
+            return FaceDetections(
+                boxes_xyxy_px=np.zeros((0, 4), np.float32),
+                landmarks_px=np.zeros((0, 5, 2), np.float32),
+                detection_confidence=np.zeros(0, np.float32),
+                row=np.zeros(0, np.int64),
+            )
+        regression, points, probability = self._run(self._onet, _crops(images, boxes, row, 48))
+        window = torch.from_numpy(boxes).to(points.device)
+        extent = window[:, 2:] - window[:, :2] + 1
+        landmarks = torch.stack(
+            [
+                extent[:, :1] * points[:, :5] + window[:, :1] - 1,
+                extent[:, 1:] * points[:, 5:] + window[:, 1:2] - 1,
+            ],
+            dim=2,
+        )
+        return FaceDetections(
+            boxes_xyxy_px=_corrected(window, regression).cpu().numpy(),
+            landmarks_px=landmarks.cpu().numpy(),
+            detection_confidence=probability[:, 1].cpu().numpy(),
+            row=row,
+        )
+
+    def _pyramid(self, short_side_px: int) -> list[float]:
+        scale = _PNET_CELL_PX / self.min_face_px
+        scales = []
+        while short_side_px * scale >= _PNET_CELL_PX:
+            scales.append(scale)
+            scale *= _PYRAMID_FACTOR
+        return scales
+
+    def _as_input(self, images: Image) -> Tensor:
+        tensor = torch.from_numpy(images).to(self.device).permute(0, 3, 1, 2)
+        return tensor.float().sub_(127.5).mul_(1 / 128)
+
+    def _run(self, network: nn.Module, crops: Image) -> tuple[Tensor, ...]:
+        parts = [
+            network(self._as_input(crops[start : start + _NETWORK_BATCH]))
+            for start in range(0, len(crops), _NETWORK_BATCH)
+        ]
+        return tuple(torch.cat(outputs) for outputs in zip(*parts, strict=True))
+
+
+def _prepare(network: nn.Module, device: torch.device) -> nn.Module:
+    return network.eval().to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+
+
+def _resize(image: Image, size: tuple[int, int]) -> Image:
+    shrinks = size[0] < image.shape[1]
+    return np.asarray(
+        cv2.resize(image, size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR),
+        np.uint8,
+    )
+
+
+def _crops(images: Image, boxes: FloatArray, row: IntArray, side_px: int) -> Image:
+    """Windows cut out at their visible part, resized to squares: uint8 [M, side, side, 3]."""
+    height, width = images.shape[1:3]
+    whole = np.trunc(boxes).astype(int)
+    x1, y1 = np.clip(whole[:, 0], 1, width - 1) - 1, np.clip(whole[:, 1], 1, height - 1) - 1
+    x2 = np.clip(whole[:, 2], x1 + 1, width)
+    y2 = np.clip(whole[:, 3], y1 + 1, height)
+    crops = np.empty((len(row), side_px, side_px, 3), np.uint8)
+    for k, frame in enumerate(row):
+        crops[k] = _resize(images[frame, y1[k] : y2[k], x1[k] : x2[k]], (side_px, side_px))
+    return crops
+
+
+def _inside(
+    boxes: FloatArray, row: IntArray, shape: Sequence[int]
+) -> tuple[FloatArray, IntArray]:
+    """Only windows of which some part lies in the picture."""
+    height, width = shape[1:3]
+    seen = (boxes[:, 2] > 1) & (boxes[:, 3] > 1) & (boxes[:, 0] < width) & (boxes[:, 1] < height)
+    seen &= (boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1])
+    return boxes[seen], row[seen]
+
+
+def _squared(boxes: FloatArray) -> FloatArray:
+    """Boxes widened to squares about the same centre."""
+    extent = boxes[:, 2:] - boxes[:, :2]
+    side = extent.max(axis=1, keepdims=True)
+    low = boxes[:, :2] + extent * 0.5 - side * 0.5
+    return np.concatenate([low, low + side], axis=1).astype(np.float32)
+
+
+def _corrected(window: Tensor, regression: Tensor) -> Tensor:
+    extent = (window[:, 2:] - window[:, :2] + 1).repeat(1, 2)
+    return window + regression * extent
+
+
+def _first_per_group(group: Tensor, count: int) -> Tensor:
+    """Positions of the first `count` members of each group, in order of group, then position."""
+    order = torch.argsort(group, stable=True)
+    sorted_group = group[order]
+    start = torch.searchsorted(sorted_group, sorted_group)
+    rank = torch.arange(len(group), device=group.device) - start
+    return order[rank < count]
+
+
+def _select(faces: FaceDetections, index: IntArray) -> FaceDetections:
+    return FaceDetections(
+        boxes_xyxy_px=faces.boxes_xyxy_px[index],
+        landmarks_px=faces.landmarks_px[index],
+        detection_confidence=faces.detection_confidence[index],
+        row=faces.row[index],
+    )
+
+
+def _suppress_contained(faces: FaceDetections) -> IntArray:
+    """Keep, frame by frame, boxes of which no more than 70 % lies in a better one (or vice versa)."""
+    order = np.lexsort((-faces.detection_confidence, faces.row))
+    kept: list[int] = []
+    for candidate in order:
+        same = [k for k in kept if faces.row[k] == faces.row[candidate]]
+        box = faces.boxes_xyxy_px[candidate]
+        if all(_overlap_of_smaller(box, faces.boxes_xyxy_px[k]) <= 0.7 for k in same):
+            kept.append(int(candidate))
+    return np.array(kept, dtype=np.int64)
+
+
+def _overlap_of_smaller(a: FloatArray, b: FloatArray) -> float:
+    extent = np.minimum(a[2:], b[2:]) - np.maximum(a[:2], b[:2]) + 1
+    if np.any(extent <= 0):
+        return 0.0
+    smaller = min(float(np.prod(a[2:] - a[:2] + 1)), float(np.prod(b[2:] - b[:2] + 1)))
+    return float(np.prod(extent)) / max(smaller, 1e-9)

@@ -1,0 +1,149 @@
+"""The values that flow from stage to stage.
+
+Coordinates are pixels of the upright, full-resolution frame: origin top left, x to the right.
+Times are seconds (float).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+FloatArray = npt.NDArray[np.float32]
+IntArray = npt.NDArray[np.int64]
+TimeArray = npt.NDArray[np.float64]
+Image = npt.NDArray[np.uint8]
+
+
+def _expect(name: str, array: npt.NDArray[np.generic], shape: tuple[int | None, ...]) -> None:
+    """Raise ValueError unless `array` has the shape (None: any length)."""
+    fits = array.ndim == len(shape) and all(
+        want is None or want == have for want, have in zip(shape, array.shape, strict=True)
+    )
+    if not fits:
+        wanted = ", ".join("*" if want is None else str(want) for want in shape)
+        raise ValueError(f"{name} must have shape [{wanted}], got {list(array.shape)}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recording:
+    """One video file and whom it belongs to.
+
+    Args:
+        path: The file.
+        recording_id: Its path below the input directory, with `/`, in Unicode NFC.
+        candidate_id: Directory-safe name of the candidate.
+        display_name: The candidate's name as a person would write it.
+        session_date: As given in `candidates.csv`, or empty.
+        note: As given in `candidates.csv`, or empty.
+        sha256: Of the file's bytes; empty until computed.
+    """
+
+    path: Path
+    recording_id: str
+    candidate_id: str
+    display_name: str
+    session_date: str = ""
+    note: str = ""
+    sha256: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class VideoInfo:
+    """What the container says of a recording, before a frame is decoded.
+
+    Args:
+        width_px, height_px: Size of the upright frame.
+        duration_s: Length, or None where the container does not say.
+        frame_rate_hz: Average rate; for information, never for time stamps. None if unknown.
+        rotation_deg: Clockwise rotation that was applied to make frames upright.
+        codec: Name of the codec.
+    """
+
+    width_px: int
+    height_px: int
+    duration_s: float | None
+    frame_rate_hz: float | None
+    rotation_deg: int
+    codec: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class FrameBatch:
+    """Consecutive sampled frames, upright.
+
+    Args:
+        images: uint8 [N, H, W, 3] RGB, possibly reduced.
+        frame_index: Index of each frame among the decoded frames of the recording, int64 [N].
+        pts_s: Presentation time stamps in seconds from the first frame, float64 [N].
+        scale: Reduced pixels per full-resolution pixel, at most 1.
+    """
+
+    images: Image
+    frame_index: IntArray
+    pts_s: TimeArray
+    scale: float = 1.0
+
+    def __post_init__(self) -> None:
+        _expect("images", self.images, (None, None, None, 3))
+        _expect("frame_index", self.frame_index, (len(self.images),))
+        _expect("pts_s", self.pts_s, (len(self.images),))
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FaceDetections:
+    """Faces found in a batch of frames.
+
+    Args:
+        boxes_xyxy_px: float32 [M, 4].
+        landmarks_px: float32 [M, 5, 2]: left eye, right eye, nose, left and right corner of the
+            mouth, left and right as seen in the picture.
+        detection_confidence: float32 [M], 0..1, of MTCNN's last network.
+        row: Frame of each face as index into the batch, int64 [M].
+    """
+
+    boxes_xyxy_px: FloatArray
+    landmarks_px: FloatArray
+    detection_confidence: FloatArray
+    row: IntArray
+
+    def __post_init__(self) -> None:
+        count = len(self.row)
+        _expect("boxes_xyxy_px", self.boxes_xyxy_px, (count, 4))
+        _expect("landmarks_px", self.landmarks_px, (count, 5, 2))
+        _expect("detection_confidence", self.detection_confidence, (count,))
+
+    def __len__(self) -> int:
+        return len(self.row)
+
+    def scaled(self, factor: float) -> FaceDetections:
+        """The same faces in a picture `factor` times as large."""
+        return FaceDetections(
+            boxes_xyxy_px=self.boxes_xyxy_px * np.float32(factor),
+            landmarks_px=self.landmarks_px * np.float32(factor),
+            detection_confidence=self.detection_confidence,
+            row=self.row,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Predictions:
+    """What the network says of aligned crops.
+
+    Args:
+        logits: float32 [M, C], before the temperature.
+        posterior: float32 [M, C], rows sum to 1.
+    """
+
+    logits: FloatArray
+    posterior: FloatArray
+
+    def __post_init__(self) -> None:
+        _expect("logits", self.logits, (None, None))
+        _expect("posterior", self.posterior, self.logits.shape)
