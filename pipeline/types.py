@@ -147,3 +147,130 @@ class Predictions:
     def __post_init__(self) -> None:
         _expect("logits", self.logits, (None, None))
         _expect("posterior", self.posterior, self.logits.shape)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Episode:
+    """A stretch of time in which one apparent expression prevails.
+
+    Args:
+        label: A valence class, or an emotion that has none (surprise).
+        start_s, end_s: From the first frame to the end of the last one.
+        peak_s: Where the smoothed posterior is highest.
+        mean_posterior: Mean of the smoothed posterior of `label` over the episode, 0..1.
+    """
+
+    label: str
+    start_s: float
+    end_s: float
+    peak_s: float
+    mean_posterior: float
+
+    @property
+    def duration_s(self) -> float:
+        """Length in seconds."""
+        return self.end_s - self.start_s
+
+
+@dataclass(frozen=True, kw_only=True)
+class RepresentativeFrame:
+    """A picture that stands for an episode, beside its Grad-CAM overlay.
+
+    Args:
+        label: Of the episode.
+        emotion: Emotion class with the highest posterior in this frame.
+        pts_s: When.
+        posterior: Posterior of each valence class in this frame (unsmoothed), and of the
+            emotions that have none.
+        image_file, overlay_file: JPEG files of the face region, relative to the result.
+        energy: Share of the map's energy on `eyes`, `mouth` and `other`; sums to 1.
+    """
+
+    label: str
+    emotion: str
+    pts_s: float
+    posterior: dict[str, float]
+    image_file: str
+    overlay_file: str
+    energy: dict[str, float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Statistics:
+    """Figures over one recording, or over all recordings of a candidate.
+
+    Args:
+        duration_s: Time covered by the sampled frames.
+        sampled_frames: Frames looked at.
+        usable_frames: Of them, frames with a usable face of the candidate.
+        coverage: Their ratio, 0..1.
+        shares: Share of the usable frames for `positive`, `neutral`, `negative` and each emotion
+            without valence; sums to 1, or empty without usable frames.
+        emotion_shares: Mean posterior of each emotion over the usable frames; sums to 1, or empty.
+        changes_per_minute: Changes from one episode to another per minute with a usable face;
+            None without usable frames.
+        longest: Longest episode of each label that has one.
+        flag_shares: Share of the frames that show the candidate, for each quality flag.
+        other_people: Most people seen at once beside the candidate.
+    """
+
+    duration_s: float
+    sampled_frames: int
+    usable_frames: int
+    coverage: float
+    shares: dict[str, float]
+    emotion_shares: dict[str, float]
+    changes_per_minute: float | None
+    longest: dict[str, Episode]
+    flag_shares: dict[str, float]
+    other_people: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecordingReport:
+    """All that a report says of one recording.
+
+    Args:
+        recording_id, session_date, note: As in `Recording`.
+        status: `done`, `partial` (read as far as possible) or `failed`.
+        message: What was lost or why it failed, in plain words; empty when done.
+        statistics: None when failed.
+        episodes: In order of time.
+        timeline_s, timeline: Times, and for `positive`, `neutral`, `negative` and emotions without
+            valence the smoothed posterior at each; None where no usable face was seen. Reduced to
+            at most some hundred points.
+        frames: Representative frames in order of time.
+        directory: Where the pictures of `frames` lie.
+    """
+
+    recording_id: str
+    session_date: str
+    note: str
+    status: str
+    message: str
+    statistics: Statistics | None
+    episodes: list[Episode]
+    timeline_s: list[float]
+    timeline: dict[str, list[float | None]]
+    frames: list[RepresentativeFrame]
+    directory: Path | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class CandidateReport:
+    """All that a candidate's report may show.
+
+    Args:
+        candidate_id: Directory-safe name.
+        display_name: As a person writes it.
+        recordings: In the order they are to be shown.
+        overall: Over all recordings that were read; None if none was.
+        provenance: Facts for the foot of the report, name to value: versions, model, its
+            SHA-256, parameters, input hashes, date.
+    """
+
+    candidate_id: str
+    display_name: str
+    recordings: list[RecordingReport]
+    overall: Statistics | None
+    provenance: dict[str, str]

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import zipfile
+import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from pipeline.errors import VideoError
+from pipeline.pictures import load_picture
 from pipeline.types import Image
+from training.files import FileTree
 
 SPLITS = ("train", "validation", "test")
 
@@ -18,6 +23,8 @@ class LabelledFace:
         source: Where it came from, unique within the data set (path or archive member).
         load: Reads the picture, uint8 [H, W, 3] RGB, upright.
         votes: Share of the votes for each emotion; positive values that sum to 1.
+        majority: The emotion that more than half of all people named, abstentions counted;
+            None where there is none.
         split: `train`, `validation`, `test`, or None where the data set has no splits of its own.
         person: Who it shows, where known.
         box_xyxy_px: The face, where the picture shows more than the face.
@@ -28,6 +35,7 @@ class LabelledFace:
     source: str
     load: Callable[[], Image]
     votes: Mapping[str, float]
+    majority: str | None = None
     split: str | None = None
     person: str | None = None
     box_xyxy_px: tuple[float, float, float, float] | None = None
@@ -50,3 +58,41 @@ class Dataset:
     name: str
     faces: list[LabelledFace]
     dropped: list[Dropped]
+
+
+def vote_shares(counts: Mapping[str, float]) -> dict[str, float]:
+    """Counts as shares of their sum, in the same order; emotions without a vote are left out."""
+    total = sum(counts.values())
+    return {emotion: count / total for emotion, count in counts.items() if count > 0}
+
+
+def majority_of(counts: Mapping[str, float], abstained: float = 0) -> str | None:
+    """The emotion with more than half of all votes, or None.
+
+    Args:
+        counts: Votes for each emotion.
+        abstained: Votes of people who named none of them.
+    """
+    half = (sum(counts.values()) + abstained) / 2
+    return next((emotion for emotion, count in counts.items() if count > half), None)
+
+
+def read_picture(tree: FileTree, name: str) -> Image:
+    """Read a picture of a data set upright.
+
+    Returns:
+        uint8 [H, W, 3] RGB.
+
+    Raises:
+        VideoError: If it cannot be read from the tree or decoded.
+    """
+    try:
+        return load_picture(tree.read(name))
+    except VideoError as error:
+        raise VideoError(error.cause, remedy=error.remedy, path=tree.root / name) from error
+    except (OSError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
+        raise VideoError(
+            f"cannot be read ({error})",
+            remedy="Download the data set again, or take this file out.",
+            path=tree.root / name,
+        ) from error

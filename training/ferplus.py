@@ -11,8 +11,14 @@ import io
 from collections.abc import Mapping
 from functools import partial
 
-from pipeline.pictures import load_picture
-from training.data import Dataset, Dropped, LabelledFace
+from training.data import (
+    Dataset,
+    Dropped,
+    LabelledFace,
+    majority_of,
+    read_picture,
+    vote_shares,
+)
 from training.files import FileTree
 
 EMOTIONS = (
@@ -45,25 +51,25 @@ def read_ferplus(tree: FileTree) -> Dataset:
     for row in csv.DictReader(io.StringIO(tree.read(table).decode("utf-8-sig"))):
         split, folder = _USAGE[row["Usage"]]
         source = f"{folder}/{row['Image name']}"
-        votes = _distribution(row)
+        counts = {emotion: int(row[emotion]) for emotion in EMOTIONS}
+        unknown, no_face = int(row["unknown"]), int(row["NF"])
         if source not in pictures:
             dropped.append(Dropped(source=source, reason="no picture of that name"))
-        elif votes is None:
+        elif max(counts.values()) <= max(unknown, no_face):
             dropped.append(Dropped(source=source, reason="most votes: unknown or no face"))
         else:
-            load = partial(_load, tree, pictures[source])
-            faces.append(LabelledFace(source=source, load=load, votes=votes, split=split))
+            faces.append(
+                LabelledFace(
+                    source=source,
+                    load=partial(read_picture, tree, pictures[source]),
+                    votes=_distribution(counts),
+                    majority=majority_of(counts, abstained=unknown + no_face),
+                    split=split,
+                )
+            )
     return Dataset(name="FER+", faces=faces, dropped=dropped)
 
 
-def _distribution(row: Mapping[str, str]) -> dict[str, float] | None:
-    votes = {emotion: int(row[emotion]) for emotion in EMOTIONS}
-    if max(votes.values()) <= max(int(row["unknown"]), int(row["NF"])):
-        return None
-    counted = {e: n for e, n in votes.items() if n > 1} or {e: n for e, n in votes.items() if n}
-    total = sum(counted.values())
-    return {emotion: count / total for emotion, count in counted.items()}
-
-
-def _load(tree: FileTree, name: str):  # type: ignore[no-untyped-def]
-    return load_picture(tree.read(name))
+def _distribution(counts: Mapping[str, int]) -> dict[str, float]:
+    """Shares without single votes, unless there are no others."""
+    return vote_shares({e: n for e, n in counts.items() if n > 1} or counts)

@@ -1,0 +1,265 @@
+"""Make the sample recordings: a portrait that smiles, frowns, blinks and leaves the picture.
+
+Run ``python sample_videos/make_samples.py`` to write the recordings and ``truth.csv`` (what
+the face shows, when) beside this file, or ``--out DIR`` to write them elsewhere. The same
+versions of the libraries give the same files. Needs numpy, scikit-image, opencv and PyAV.
+"""
+
+import argparse
+import csv
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import pairwise
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+from portrait import Image, Look, Pose, Puppet
+
+VALENCE = {"positive": 1.0, "neutral": 0.0, "negative": -1.0, "absent": 0.0}
+SLIDE_S = 0.8  # time a person takes to come into the picture or to leave it
+BLINK_EVERY_S, BLINK_S = 3.3, 0.28
+TICKS_PER_S = 1000  # time stamps are written in milliseconds
+
+
+@dataclass(frozen=True, kw_only=True)
+class Segment:
+    """A stretch of time with one expression; what lies between two segments is transition."""
+
+    start_s: float
+    end_s: float
+    expression: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Story:
+    """One recording: its file, its picture, and what happens in it.
+
+    path: relative to the output folder; size_px: width and height as a player shows it;
+    neck_px, scale: where the candidate sits and how large; frame_ms: durations of the
+    frames, repeated in turn; visitor: when a second person is in the picture;
+    quarter_turn: store the pixels lying on their side, with the rotation as metadata.
+    """
+
+    path: str
+    size_px: tuple[int, int]
+    neck_px: tuple[float, float]
+    scale: float
+    segments: tuple[Segment, ...]
+    frame_ms: tuple[int, ...] = (40,)
+    visitor: tuple[float, float] | None = None
+    quarter_turn: bool = False
+
+
+def segments(*stretches: tuple[float, float, str]) -> tuple[Segment, ...]:
+    """Build segments from (start_s, end_s, expression)."""
+    return tuple(Segment(start_s=a, end_s=b, expression=name) for a, b, name in stretches)
+
+
+STORIES = (
+    Story(
+        path="Sample A/interview 1.mp4",
+        size_px=(640, 480),
+        neck_px=(320, 304),
+        scale=1.45,
+        segments=segments(
+            (0.0, 2.5, "neutral"),
+            (3.0, 5.5, "positive"),
+            (6.0, 8.0, "neutral"),
+            (8.5, 11.0, "negative"),
+            (11.5, 12.2, "neutral"),
+            (13.0, 15.0, "absent"),
+            (15.8, 16.5, "neutral"),
+            (17.0, 19.0, "positive"),
+        ),
+    ),
+    Story(
+        path="Sample A/interview 2 two people.mp4",
+        size_px=(854, 480),
+        neck_px=(410, 304),
+        scale=1.45,
+        segments=segments(
+            (0.0, 3.0, "neutral"),
+            (3.5, 6.0, "positive"),
+            (6.5, 9.0, "neutral"),
+            (9.5, 12.0, "negative"),
+            (12.5, 14.0, "neutral"),
+        ),
+        visitor=(3.0, 10.5),
+    ),
+    Story(
+        path="표본 B.mp4",
+        size_px=(480, 640),
+        neck_px=(240, 414),
+        scale=1.7,
+        segments=segments(
+            (0.0, 2.5, "neutral"),
+            (3.0, 5.5, "negative"),
+            (6.0, 8.0, "neutral"),
+            (8.5, 11.0, "positive"),
+            (11.5, 13.0, "neutral"),
+        ),
+        frame_ms=(33, 34, 33, 40, 33, 50, 33, 34, 67, 33),
+        quarter_turn=True,
+    ),
+)
+
+
+def smoothstep(x: float) -> float:
+    """Rise smoothly from 0 (x <= 0) to 1 (x >= 1)."""
+    x = min(max(x, 0.0), 1.0)
+    return x * x * (3 - 2 * x)
+
+
+def presence(time_s: float, start_s: float, end_s: float) -> float:
+    """Return 1 within the stretch and 0 outside, with a smooth slide before and after."""
+    return min(
+        smoothstep((time_s - start_s) / SLIDE_S + 1), smoothstep((end_s - time_s) / SLIDE_S + 1)
+    )
+
+
+def look_at(time_s: float, story: Story) -> Look:
+    """Return the candidate's look at a time: its segment's, or on the way to the next one."""
+    valence = VALENCE[story.segments[-1].expression]
+    for now, after in pairwise(story.segments):
+        if time_s < after.start_s:
+            way = smoothstep((time_s - now.end_s) / (after.start_s - now.end_s))
+            valence = (1 - way) * VALENCE[now.expression] + way * VALENCE[after.expression]
+            break
+    since_blink = (time_s - 1.4) % BLINK_EVERY_S
+    blink = max(0.0, math.sin(math.pi * since_blink / BLINK_S)) if since_blink < BLINK_S else 0.0
+    return Look(valence=valence, blink=min(1.0, 1.2 * blink))
+
+
+def candidate_pose(time_s: float, story: Story) -> Pose:
+    """Return the candidate's pose: a slow sway, and a slide out of the picture when absent."""
+    away = max(
+        (presence(time_s, s.start_s, s.end_s) for s in story.segments if s.expression == "absent"),
+        default=0.0,
+    )
+    x = story.neck_px[0] + 5 * math.sin(2 * math.pi * time_s / 5.3) + away * story.size_px[0]
+    y = story.neck_px[1] + 2.5 * math.sin(2 * math.pi * time_s / 3.7)
+    return Pose(
+        centre_px=(x, y),
+        scale=story.scale * (1 + 0.015 * math.sin(2 * math.pi * time_s / 7.9)),
+        tilt_deg=3.5 * math.sin(2 * math.pi * time_s / 6.1 + 0.4) + 3 * away,
+        yaw=2.2 * math.sin(2 * math.pi * time_s / 4.3),
+        nod=1.2 * math.sin(2 * math.pi * time_s / 2.9),
+    )
+
+
+def visitor_pose(time_s: float, story: Story) -> Pose | None:
+    """Return the second person's pose, or None while that person is out of the picture."""
+    here = presence(time_s, *story.visitor) if story.visitor else 0.0
+    if here == 0:
+        return None
+    width, height = story.size_px
+    return Pose(
+        centre_px=(width - 125 + 250 * (1 - here), height - 112),
+        scale=0.8,
+        tilt_deg=3 * math.sin(2 * math.pi * time_s / 4.7),
+        yaw=2 * math.sin(2 * math.pi * time_s / 5.9),
+        mirrored=True,
+    )
+
+
+def room(size_px: tuple[int, int]) -> Image:
+    """Paint a plain room out of focus: a wall, a bright window, a shelf, a plant; RGB uint8."""
+    width, height = size_px
+    shade = np.linspace(1.0, 0.86, height, dtype=np.float32)[:, None, None]
+    wall = np.repeat(shade * np.array((203, 197, 188), np.float32), width, axis=1).astype(np.uint8)
+
+    def box(left: float, top: float, right: float, bottom: float, colour: tuple[int, ...]) -> None:
+        corners = [(int(x * width), int(y * height)) for x, y in ((left, top), (right, bottom))]
+        cv2.rectangle(wall, *corners, colour, -1)
+
+    box(-0.02, 0.05, 0.20, 0.62, (228, 233, 236))
+    box(0.085, 0.05, 0.095, 0.62, (190, 192, 194))
+    box(0.80, 0.30, 1.02, 0.34, (150, 128, 106))
+    for left, colour in ((0.82, (120, 132, 148)), (0.86, (158, 122, 108)), (0.91, (132, 142, 122))):
+        box(left, 0.15, left + 0.03, 0.30, colour)
+    for x, y in ((0.87, 0.62), (0.92, 0.56), (0.97, 0.64), (0.93, 0.68)):
+        cv2.circle(wall, (int(x * width), int(y * height)), height // 14, (126, 142, 112), -1)
+    return cv2.GaussianBlur(wall, (0, 0), height / 60)
+
+
+def frame_times_ms(story: Story) -> Iterator[int]:
+    """Yield the presentation time stamp of each frame, in milliseconds."""
+    now, count = 0, 0
+    while now < story.segments[-1].end_s * 1000:
+        yield now
+        now += story.frame_ms[count % len(story.frame_ms)]
+        count += 1
+
+
+def frames(story: Story, candidate: Puppet, visitor: Puppet) -> Iterator[tuple[int, Image]]:
+    """Yield (time stamp in ms, upright RGB picture) for every frame of a recording."""
+    background = room(story.size_px)
+    for time_ms in frame_times_ms(story):
+        time_s = time_ms / 1000
+        picture = background
+        second = visitor_pose(time_s, story)
+        if second is not None:
+            visitor_look = Look(valence=0.9, blink=look_at(time_s + 1.7, story).blink)
+            picture = visitor.draw(picture, second, visitor_look)
+        yield time_ms, candidate.draw(picture, candidate_pose(time_s, story), look_at(time_s, story))
+
+
+def encode(path: Path, story: Story, pictures: Iterator[tuple[int, Image]]) -> None:
+    """Write a recording as H.264 in MP4.
+
+    With ``quarter_turn`` the pixels are stored turned a quarter to the left, and the file's
+    display matrix tells players to turn them back, as telephones do.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    width, height = story.size_px[::-1] if story.quarter_turn else story.size_px
+    options = {"movflags": "+faststart", "fflags": "+bitexact"}
+    with av.open(str(path), "w", format="mp4", options=options) as container:
+        rate = Fraction(1000 * len(story.frame_ms), sum(story.frame_ms))
+        stream = container.add_stream(
+            "libx264",
+            rate=rate.limit_denominator(1001),
+            options={"crf": "27", "preset": "slow", "threads": "1"},
+        )
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        stream.time_base = stream.codec_context.time_base = Fraction(1, TICKS_PER_S)
+        if story.quarter_turn:
+            stream.set_display_rotation(-90)
+        for time_ms, picture in pictures:
+            stored = np.rot90(picture) if story.quarter_turn else picture
+            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(stored), format="rgb24")
+            frame.pts, frame.time_base = time_ms, Fraction(1, TICKS_PER_S)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+
+
+def write_truth(path: Path) -> None:
+    """Write what each recording shows, as recording, start_s, end_s, expression."""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(("recording", "start_s", "end_s", "expression"))
+        for story in STORIES:
+            for part in story.segments:
+                writer.writerow((story.path, part.start_s, part.end_s, part.expression))
+
+
+def main() -> None:
+    """Make all recordings and their true timeline."""
+    parser = argparse.ArgumentParser(description="Make the sample recordings and truth.csv.")
+    parser.add_argument(
+        "--out", type=Path, default=Path(__file__).parent, help="output folder (default: this one)"
+    )
+    out: Path = parser.parse_args().out
+    candidate, visitor = Puppet(), Puppet(other_person=True)
+    for story in STORIES:
+        path = out / story.path
+        encode(path, story, frames(story, candidate, visitor))
+        print(f"{story.path}: {path.stat().st_size / 1000:.0f} kB")
+    write_truth(out / "truth.csv")
+
+
+if __name__ == "__main__":
+    main()
