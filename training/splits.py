@@ -58,8 +58,9 @@ def split_faces(
         if face.split is not None:
             _check(face.split)
             stated[unit] = min(face.split, stated.get(unit, face.split), key=_PRECEDENCE.index)
-    drawn = _draw({u: n for u, n in members.items() if u not in stated}, seed, shares)
-    return [(stated | drawn)[unit] for unit in map(_unit, faces)]
+    undecided = {unit: count for unit, count in members.items() if unit not in stated}
+    split = stated | _draw(undecided, seed, shares)
+    return [split[_unit(face)] for face in faces]
 
 
 def drop_duplicates(

@@ -1,0 +1,152 @@
+"""Classification: aligned crops to emotion posteriors, in batches, on CPU or GPU."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pipeline.errors import SettingsError
+from pipeline.network import ExpressionNetwork, ModelSpec, load_model
+from pipeline.types import FloatArray, Image, Predictions
+
+SHIPPED_MODEL = Path(__file__).resolve().parent / "models" / "poise"
+_GRAY = (0.299, 0.587, 0.114)  # ITU-R BT.601, as OpenCV and Pillow weigh them
+
+
+def choose_device(name: str) -> torch.device:
+    """The device of that name; `auto` takes CUDA, then MPS, then the CPU.
+
+    Raises:
+        SettingsError: If this machine does not have it.
+    """
+    available = {
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+        "cpu": True,
+    }
+    if name == "auto":
+        return torch.device(next(kind for kind, there in available.items() if there))
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise SettingsError(
+            f"unknown device {name!r}", remedy="Use auto, cpu, cuda, cuda:N or mps."
+        ) from error
+    there = available.get(device.type, False)
+    if device.type == "cuda" and there:
+        there = (device.index or 0) < torch.cuda.device_count()
+    if not there:
+        raise SettingsError(
+            f"this machine has no device {name!r}", remedy="Use --device auto, or run poise doctor."
+        )
+    return device
+
+
+def computing_type(device: torch.device) -> torch.dtype:
+    """Half precision where the device is good at it, else float32."""
+    if device.type == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+    if device.type == "mps":
+        return torch.float16
+    return torch.bfloat16 if torch.ops.mkldnn._is_mkldnn_bf16_supported() else torch.float32
+
+
+def normalise(crops: Image, spec: ModelSpec, device: torch.device) -> Tensor:
+    """Bring aligned crops to the network's input.
+
+    Args:
+        crops: uint8 [M, S, S, 3] RGB, or [M, S, S] gray.
+        spec: Says whether the network sees gray, and with which mean and standard deviation.
+        device: Where the result lies.
+
+    Returns:
+        float32 [M, 3, S, S], channels last.
+    """
+    tensor = torch.from_numpy(crops).to(device, non_blocking=True)
+    if tensor.ndim == 3:
+        tensor = tensor[..., None].expand(-1, -1, -1, 3).float()
+    elif spec.grayscale:
+        gray = tensor.float() @ torch.tensor(_GRAY, device=device)
+        tensor = gray.round()[..., None].expand(-1, -1, -1, 3)
+    else:
+        tensor = tensor.float()
+    scale = 255 * torch.tensor(spec.std, device=device)
+    shift = 255 * torch.tensor(spec.mean, device=device)
+    scaled = ((tensor - shift) / scale).permute(0, 3, 1, 2)
+    return scaled.contiguous(memory_format=torch.channels_last)
+
+
+class ExpressionClassifier:
+    """An expression model, ready to classify.
+
+    Args:
+        directory: The model artefact; None takes the shipped one.
+        device: See `choose_device`.
+        batch_size: Faces at once; halved, for good, whenever memory runs out.
+
+    Raises:
+        ModelError: If the model cannot be loaded.
+        SettingsError: If there is no such device.
+    """
+
+    network: ExpressionNetwork
+    spec: ModelSpec
+
+    def __init__(
+        self, directory: Path | None = None, *, device: str = "auto", batch_size: int = 64
+    ) -> None:
+        self.device = choose_device(device)
+        self.batch_size = batch_size
+        self.dtype = computing_type(self.device)
+        self.network, self.spec = load_model(directory or SHIPPED_MODEL)
+        self.network.to(self.device)
+
+    def predict(self, crops: Image) -> Predictions:
+        """Classify aligned crops; each is seen together with its mirror image.
+
+        Args:
+            crops: uint8 [M, S, S, 3] RGB or [M, S, S] gray, S = `spec.input_px`.
+
+        Returns:
+            Mean logits of crop and mirror image, and posteriors at the model's temperature.
+        """
+        logits = self._in_batches(crops, self._logits)
+        posterior = torch.softmax(torch.from_numpy(logits) / self.spec.temperature, dim=1)
+        return Predictions(logits=logits, posterior=posterior.numpy())
+
+    def maps(self, crops: Image) -> FloatArray:
+        """Last feature maps of aligned crops, float32 [M, K, h, w], for `pipeline.explain`."""
+        return self._in_batches(crops, self.network.maps)
+
+    def _logits(self, inputs: Tensor) -> Tensor:
+        logits: Tensor = (self.network(inputs).float() + self.network(inputs.flip(3)).float()) / 2
+        return logits
+
+    def _in_batches(self, crops: Image, compute: Callable[[Tensor], Tensor]) -> FloatArray:
+        parts: list[FloatArray] = []
+        start = 0
+        while start < len(crops) or not parts:
+            batch = crops[start : start + self.batch_size]
+            try:
+                parts.append(self._compute(batch, compute))
+            except (torch.OutOfMemoryError, MemoryError):
+                if self.batch_size == 1:
+                    raise
+                self.batch_size //= 2
+                if self.device.type == "cuda":
+                    torch.cuda.empty_cache()
+                continue
+            start += max(1, len(batch))
+        return np.concatenate(parts)
+
+    @torch.inference_mode()
+    def _compute(self, batch: Image, compute: Callable[[Tensor], Tensor]) -> FloatArray:
+        inputs = normalise(batch, self.spec, self.device)
+        halves = self.dtype is not torch.float32
+        with torch.autocast(self.device.type, self.dtype, enabled=halves):
+            result = compute(inputs)
+        return np.asarray(result.float().cpu().numpy(), np.float32)

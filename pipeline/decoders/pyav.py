@@ -1,0 +1,163 @@
+"""PyAV backend: FFmpeg's libraries, one thread, errors caught packet by packet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import av
+import numpy as np
+from av.video.frame import VideoFrame
+from av.video.reformatter import Interpolation
+
+from pipeline.decoders import BATCH_FRAMES, SampleClock, describe_end, reduced_size
+from pipeline.errors import VideoError
+from pipeline.types import FrameBatch, Image, VideoInfo
+
+_REMEDY = "Check that it plays in a video player; export it again if it does not."
+
+
+class PyAVDecoder:
+    """See `pipeline.decoders.VideoDecoder`."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.loss = ""
+        try:
+            self._container = av.open(str(path))
+        except (av.error.FFmpegError, OSError, ValueError) as error:
+            raise VideoError(
+                f"cannot be opened as a video ({error})", remedy=_REMEDY, path=path
+            ) from error
+        if not self._container.streams.video:
+            raise VideoError("holds no video stream", remedy=_REMEDY, path=path)
+        self._stream = self._container.streams.video[0]
+        self._stream.thread_count = 1
+        self._damaged = 0
+        self._rotation = self._first_rotation()
+        self.info = self._describe()
+
+    def sample(self, rate_hz: float, short_side_px: int | None) -> Iterator[FrameBatch]:
+        """See `VideoDecoder.sample`."""
+        self._rewind()
+        clock = SampleClock(rate_hz)
+        upright = (self.info.width_px, self.info.height_px)
+        size = reduced_size(*upright, short_side_px)
+        scale = size[0] / upright[0]
+        images: list[Image] = []
+        index: list[int] = []
+        times: list[float] = []
+        last_s = -1.0
+        for position, frame in enumerate(self._frames()):
+            if frame.time is None or frame.time <= last_s:
+                continue
+            last_s = frame.time
+            if not clock.takes(last_s):
+                continue
+            images.append(self._upright(frame, size))
+            index.append(position)
+            times.append(last_s)
+            if len(images) == BATCH_FRAMES:
+                yield _batch(images, index, times, scale)
+                images, index, times = [], [], []
+        if images:
+            yield _batch(images, index, times, scale)
+        if last_s < 0:
+            raise VideoError("not a single frame could be read", remedy=_REMEDY, path=self.path)
+        self.loss = describe_end(last_s, self.info.duration_s, self._damaged)
+
+    def fetch(self, pts_s: Sequence[float]) -> Iterator[Image]:
+        """See `VideoDecoder.fetch`."""
+        for wanted in pts_s:
+            self._seek(wanted)
+            found = None
+            for frame in self._frames():
+                if frame.time is None:
+                    continue
+                if frame.time > wanted + 1e-3:
+                    found = found or frame
+                    break
+                found = frame
+            if found is None:
+                raise VideoError(f"no frame at {wanted:.2f} s", remedy=_REMEDY, path=self.path)
+            yield self._upright(found, (self.info.width_px, self.info.height_px))
+
+    def _frames(self) -> Iterator[VideoFrame]:
+        """Frames from the current position, past what is damaged."""
+        packets = self._container.demux(self._stream)
+        while True:
+            try:
+                packet = next(packets, None)
+                if packet is None:
+                    return
+                yield from packet.decode()
+            except av.error.EOFError:
+                return
+            except av.error.FFmpegError:
+                self._damaged += 1
+                if self._damaged > 10_000:
+                    return
+
+    def _rewind(self) -> None:
+        self._container.close()
+        self._container = av.open(str(self.path))
+        self._stream = self._container.streams.video[0]
+        self._stream.thread_count = 1
+        self._damaged = 0
+
+    def _seek(self, pts_s: float) -> None:
+        time_base = self._stream.time_base
+        try:
+            if time_base is None:
+                raise ValueError
+            self._container.seek(int(pts_s / time_base), stream=self._stream, backward=True)
+        except (av.error.FFmpegError, ValueError):
+            self._rewind()
+
+    def _first_rotation(self) -> int:
+        for frame in self._frames():
+            return int(frame.rotation) % 360
+        return 0
+
+    def _describe(self) -> VideoInfo:
+        context = self._stream.codec_context
+        width, height = context.width, context.height
+        if width <= 0 or height <= 0:
+            raise VideoError("the video stream has no picture", remedy=_REMEDY, path=self.path)
+        if self._rotation in (90, 270):
+            width, height = height, width
+        duration = None
+        if self._stream.duration and self._stream.time_base:
+            duration = float(self._stream.duration * self._stream.time_base)
+        elif self._container.duration:
+            duration = self._container.duration / av.time_base
+        rate = self._stream.average_rate
+        return VideoInfo(
+            width_px=width,
+            height_px=height,
+            duration_s=duration,
+            frame_rate_hz=float(rate) if rate else None,
+            rotation_deg=-self._rotation % 360,
+            codec=context.name,
+        )
+
+    def _upright(self, frame: VideoFrame, size: tuple[int, int]) -> Image:
+        """The frame reduced in FFmpeg's own conversion and turned upright: uint8 [H, W, 3]."""
+        width, height = size if self._rotation not in (90, 270) else size[::-1]
+        image = frame.reformat(
+            width=width, height=height, format="rgb24", interpolation=Interpolation.AREA
+        ).to_ndarray()
+        if self._rotation:
+            image = np.rot90(image, k=self._rotation // 90)
+        return np.ascontiguousarray(image, dtype=np.uint8)
+
+
+def _batch(
+    images: list[Image], index: list[int], times: list[float], scale: float
+) -> FrameBatch:
+    return FrameBatch(
+        images=np.stack(images),
+        frame_index=np.array(index, np.int64),
+        pts_s=np.array(times, np.float64),
+        scale=scale,
+    )

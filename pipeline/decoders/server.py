@@ -1,0 +1,77 @@
+"""The decoding process: opens recordings on request and sends frames through a pipe.
+
+It imports neither torch nor anything else that is slow to load, and it may be killed at any time.
+Started by `pipeline.decode`.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+from pipeline.decoders import open_decoder
+from pipeline.errors import PipelineError, VideoError
+
+
+@dataclass(frozen=True, kw_only=True)
+class SampleRequest:
+    """Answered by `VideoInfo`, then `FrameBatch`es, then the loss as text."""
+
+    path: Path
+    backend: str
+    rate_hz: float
+    short_side_px: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class FetchRequest:
+    """Answered by one picture, uint8 [H, W, 3], for each time."""
+
+    path: Path
+    backend: str
+    pts_s: Sequence[float]
+
+
+def serve(connection: Connection) -> None:
+    """Answer requests until the other side closes; a failure is answered with the exception."""
+    while True:
+        try:
+            request = connection.recv()
+        except EOFError:
+            return
+        try:
+            _answer(connection, request)
+        except BrokenPipeError:
+            return
+        except PipelineError as error:
+            connection.send(error)
+        except Exception as error:  # the one that asked must hear of it, whatever it is
+            connection.send(
+                VideoError(
+                    f"the decoder failed ({type(error).__name__}: {error})",
+                    remedy="Try the other decoder with --decoder, or export the recording again.",
+                    path=request.path,
+                )
+            )
+
+
+def _answer(connection: Connection, request: SampleRequest | FetchRequest) -> None:
+    decoder = open_decoder(request.path, request.backend)
+    if isinstance(request, FetchRequest):
+        for image in decoder.fetch(request.pts_s):
+            connection.send(image)
+        return
+    connection.send(decoder.info)
+    for batch in decoder.sample(request.rate_hz, request.short_side_px):
+        connection.send(batch)
+    connection.send(decoder.loss)
+
+
+def main() -> None:
+    """Serve the connection whose file descriptor is the only argument."""
+    logging.getLogger("libav").setLevel(logging.CRITICAL)
+    serve(Connection(int(sys.argv[1])))

@@ -1,0 +1,155 @@
+"""Discovery: which recordings lie below a directory, and whom they belong to."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from pipeline.errors import SettingsError
+from pipeline.types import Recording
+
+SUFFIXES = frozenset(
+    ".3gp .avi .flv .gif .m2ts .m4v .mkv .mov .mp4 .mpeg .mpg .mts .ts .webm .wmv".split()
+)
+CANDIDATES_FILE = "candidates.csv"
+_COLUMNS = ("recording", "candidate_id", "display_name", "session_date", "note")
+_RESERVED = frozenset({"con", "prn", "aux", "nul", "index", "candidates"})
+
+
+def discover(root: Path) -> list[Recording]:
+    """Find the recordings below a directory (or the one recording given).
+
+    A recording's candidate is the folder it lies in directly below `root`; at the top it is the
+    file's own stem. Rows of `candidates.csv` at the top override that.
+
+    Args:
+        root: A directory, or a single video file.
+
+    Returns:
+        Recordings in order of their identifiers.
+
+    Raises:
+        SettingsError: If `root` does not exist or `candidates.csv` cannot be used.
+    """
+    if root.is_file():
+        stem = _nfc(root.stem)
+        files = [(root, _nfc(root.name), stem)]
+        overrides: dict[str, dict[str, str]] = {}
+    elif root.is_dir():
+        files = [_below(root, path) for path in sorted(root.rglob("*")) if _is_recording(path, root)]
+        overrides = _read_candidates(root / CANDIDATES_FILE, {name for _, name, _ in files})
+    else:
+        raise SettingsError(
+            "no such file or directory", remedy="Give the directory of the recordings.", path=root
+        )
+    recordings = [
+        _recording(path, recording_id, candidate, overrides.get(recording_id, {}))
+        for path, recording_id, candidate in files
+    ]
+    return _with_distinct_ids(sorted(recordings, key=lambda r: r.recording_id))
+
+
+def safe_name(name: str) -> str:
+    """A name that every file system takes, as close to the given one as can be.
+
+    Letters and digits of every script stay; what a file system, a URL or a shell might stumble
+    over becomes `_`.
+    """
+    cleaned = re.sub(r"[^\w\-. ()]+", "_", _nfc(name)).strip(" ._")
+    cleaned = re.sub(r"\s+", " ", cleaned)
+    while len(cleaned.encode()) > 120:
+        cleaned = cleaned[:-1]
+    if not cleaned or cleaned.casefold().split(".")[0] in _RESERVED:
+        cleaned = f"candidate_{cleaned}".rstrip("_")
+    return cleaned
+
+
+def _nfc(name: str) -> str:
+    return unicodedata.normalize("NFC", name)
+
+
+def _is_recording(path: Path, root: Path) -> bool:
+    hidden = any(part.startswith(".") for part in path.relative_to(root).parts)
+    return not hidden and path.suffix.lower() in SUFFIXES and path.is_file()
+
+
+def _below(root: Path, path: Path) -> tuple[Path, str, str]:
+    relative = path.relative_to(root)
+    candidate = relative.parts[0] if len(relative.parts) > 1 else relative.stem
+    return path, _nfc(relative.as_posix()), _nfc(candidate)
+
+
+def _recording(
+    path: Path, recording_id: str, candidate: str, override: Mapping[str, str]
+) -> Recording:
+    name = override.get("candidate_id") or candidate
+    return Recording(
+        path=path,
+        recording_id=recording_id,
+        candidate_id=_nfc(name),
+        display_name=_nfc(override.get("display_name") or name),
+        session_date=override.get("session_date", ""),
+        note=override.get("note", ""),
+    )
+
+
+def _read_candidates(path: Path, known: set[str]) -> dict[str, dict[str, str]]:
+    """Rows of `candidates.csv` by recording; empty without the file."""
+    if not path.is_file():
+        return {}
+    raw = path.read_bytes()
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = raw.decode("cp949", errors="replace")  # Excel in Korea
+    reader = csv.DictReader(io.StringIO(text, newline=""))
+    columns = [name.strip() for name in reader.fieldnames or []]
+    reader.fieldnames = columns
+    unknown = [name for name in columns if name not in _COLUMNS]
+    if "recording" not in columns or unknown:
+        raise SettingsError(
+            f"has the columns {', '.join(columns) or '(none)'}",
+            remedy=f"It needs recording, and may have {', '.join(_COLUMNS[1:])}.",
+            path=path,
+        )
+    rows = {}
+    for number, row in enumerate(reader, start=2):
+        recording = _nfc((row["recording"] or "").strip().replace("\\", "/").removeprefix("./"))
+        if recording not in known:
+            raise SettingsError(
+                f"line {number} names {recording!r}, which is not among the recordings",
+                remedy="Give each recording's path below the directory, or remove the line.",
+                path=path,
+            )
+        rows[recording] = {
+            name: (value or "").strip() for name, value in row.items() if name in _COLUMNS
+        }
+    return rows
+
+
+def _with_distinct_ids(recordings: Iterable[Recording]) -> list[Recording]:
+    """Directory-safe candidate identifiers; those that collide after cleaning get a number.
+
+    Two names collide also where they differ only in case, as some file systems do not tell them
+    apart.
+    """
+    taken: dict[str, str] = {}  # case-folded directory name -> candidate
+    names: dict[str, str] = {}  # candidate -> directory name
+    result = []
+    for recording in recordings:
+        candidate = recording.candidate_id
+        if candidate not in names:
+            base = name = safe_name(candidate)
+            number = 2
+            while name.casefold() in taken:
+                name = f"{base} ({number})"
+                number += 1
+            taken[name.casefold()] = candidate
+            names[candidate] = name
+        result.append(replace(recording, candidate_id=names[candidate]))
+    return result

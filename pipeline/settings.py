@@ -1,0 +1,139 @@
+"""Settings: each with its default, bounds and help, once.
+
+The command-line options (`pipeline.cli`) and the reader of `poise.toml` are made from these fields.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+from pipeline.errors import SettingsError
+
+SETTINGS_FILE = "poise.toml"
+
+
+def _setting(
+    default: Any,
+    help: str,
+    *,
+    low: float | None = None,
+    high: float | None = None,
+    choices: tuple[str, ...] | None = None,
+    analysis: bool = False,
+) -> Any:
+    """A field; `analysis` marks what changes the result of analysing a recording."""
+    return field(
+        default=default,
+        metadata={"help": help, "low": low, "high": high, "choices": choices, "analysis": analysis},
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """All settings of an analysis. A value out of bounds raises `SettingsError`."""
+
+    sample_rate_hz: float = _setting(
+        5.0, "Sampled frames per second.", low=0.1, high=60, analysis=True
+    )
+    decoder: str = _setting(
+        "auto", "Library that reads recordings.", choices=("auto", "pyav", "decord"), analysis=True
+    )
+    detection_px: int = _setting(
+        360, "Short side of the frames that faces are looked for in.", low=120, high=4320,
+        analysis=True,
+    )  # fmt: skip
+    smoothing_s: float = _setting(
+        0.4, "Bandwidth of the smoothing of the timeline, in seconds.", low=0, high=10,
+        analysis=True,
+    )  # fmt: skip
+    min_episode_s: float = _setting(
+        0.8, "Shortest episode, in seconds.", low=0, high=60, analysis=True
+    )
+    frames_per_class: int = _setting(
+        2, "Representative frames per class and recording.", low=0, high=12, analysis=True
+    )
+    model: str = _setting("", "Directory of the expression model (default: the shipped one).")
+    device: str = _setting("auto", "Where networks run: auto, cpu, cuda, cuda:1, mps.")
+    batch_size: int = _setting(64, "Faces classified at once.", low=1, high=4096)
+    jobs: int = _setting(0, "Recordings analysed at once (0: one per core).", low=0, high=1024)
+    stall_timeout_s: float = _setting(
+        120.0, "Seconds without a frame after which a decoder is stopped.", low=0.1, high=86400
+    )
+    language: str = _setting("en", "Language of the reports.", choices=("en", "ko"))
+    format: str = _setting("csv", "Format of the tables.", choices=("csv", "parquet"))
+    csv_bom: bool = _setting(False, "Begin CSV files with a byte order mark, for Excel.")
+
+    def __post_init__(self) -> None:
+        for entry in fields(self):
+            _check(entry.name, getattr(self, entry.name), entry.metadata)
+        if not self.device.split(":")[0] in ("auto", "cpu", "cuda", "mps"):
+            raise SettingsError(
+                f"device is {self.device!r}", remedy="Use auto, cpu, cuda, cuda:N or mps."
+            )
+
+    def analysis(self) -> dict[str, Any]:
+        """The settings that change the result of analysing a recording."""
+        return {e.name: getattr(self, e.name) for e in fields(self) if e.metadata["analysis"]}
+
+
+def _check(name: str, value: Any, bounds: Mapping[str, Any]) -> None:
+    if bounds["choices"] is not None and value not in bounds["choices"]:
+        raise SettingsError(
+            f"{name} is {value!r}", remedy=f"Use one of {', '.join(bounds['choices'])}."
+        )
+    too_low = bounds["low"] is not None and not value >= bounds["low"]
+    too_high = bounds["high"] is not None and not value <= bounds["high"]
+    if too_low or too_high:
+        raise SettingsError(
+            f"{name} is {value!r}", remedy=f"Use a value from {bounds['low']} to {bounds['high']}."
+        )
+
+
+def read_settings(path: Path | None, given: Mapping[str, Any]) -> Settings:
+    """Settings from a file, overridden by what was given explicitly.
+
+    Args:
+        path: A TOML file with a setting per line, or None.
+        given: Settings by name; None means not given.
+
+    Raises:
+        SettingsError: If the file cannot be read, or a name or value is wrong.
+    """
+    values: dict[str, Any] = {}
+    if path is not None:
+        try:
+            values = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        except (OSError, ValueError) as error:
+            raise SettingsError(
+                f"cannot be read ({error})", remedy="It must be TOML, a setting per line.", path=path
+            ) from error
+        known = {entry.name: entry for entry in fields(Settings)}
+        for name, value in values.items():
+            if name not in known:
+                raise SettingsError(
+                    f"unknown setting {name!r}", remedy=f"Known: {', '.join(known)}.", path=path
+                )
+            values[name] = _as_type(name, value, type(known[name].default), path)
+    try:
+        return replace(
+            Settings(**values), **{k: v for k, v in given.items() if v is not None}
+        )
+    except SettingsError as error:
+        raise SettingsError(error.cause, remedy=error.remedy, path=path if values else None) from (
+            error
+        )
+
+
+def _as_type(name: str, value: Any, kind: type, path: Path) -> Any:
+    """The value as the setting's type; an int is a float, nothing else is something else."""
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if type(value) is not kind:
+        raise SettingsError(
+            f"{name} is {value!r}", remedy=f"It must be a {kind.__name__}.", path=path
+        )
+    return value
