@@ -22,7 +22,7 @@ from portrait import Image, Look, Pose, Puppet
 VALENCE = {"positive": 1.0, "neutral": 0.0, "negative": -1.0, "absent": 0.0}
 SLIDE_S = 0.8  # time a person takes to come into the picture or to leave it
 BLINK_EVERY_S, BLINK_S = 3.3, 0.28
-TICKS_PER_S = 1000  # time stamps are written in milliseconds
+TICKS_PER_S = 600  # the clock of the time stamps: divides into 24, 25, 30 and 60 frames
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,8 +39,8 @@ class Story:
     """One recording: its file, its picture, and what happens in it.
 
     path: relative to the output folder; size_px: width and height as a player shows it;
-    neck_px, scale: where the candidate sits and how large; frame_ms: durations of the
-    frames, repeated in turn; visitor: when a second person is in the picture;
+    neck_px, scale: where the candidate sits and how large; frame_ticks: durations of
+    the frames, repeated in turn; visitor: when a second person is in the picture;
     quarter_turn: store the pixels lying on their side, with the rotation as metadata.
     """
 
@@ -49,7 +49,7 @@ class Story:
     neck_px: tuple[float, float]
     scale: float
     segments: tuple[Segment, ...]
-    frame_ms: tuple[int, ...] = (40,)
+    frame_ticks: tuple[int, ...] = (24,)
     visitor: tuple[float, float] | None = None
     quarter_turn: bool = False
 
@@ -90,7 +90,7 @@ STORIES = (
         ),
         visitor=(3.0, 10.5),
     ),
-    Story(
+    Story(  # variable frame rate: a telephone that drops a frame now and then
         path="표본 B.mp4",
         size_px=(480, 640),
         neck_px=(240, 414),
@@ -102,7 +102,7 @@ STORIES = (
             (8.5, 11.0, "positive"),
             (11.5, 13.0, "neutral"),
         ),
-        frame_ms=(33, 34, 33, 40, 33, 50, 33, 34, 67, 33),
+        frame_ticks=(20, 20, 20, 20, 30, 20, 20, 40, 20, 20),
         quarter_turn=True,
     ),
 )
@@ -173,8 +173,11 @@ def room(size_px: tuple[int, int]) -> Image:
     wall = np.repeat(shade * np.array((203, 197, 188), np.float32), width, axis=1).astype(np.uint8)
 
     def box(left: float, top: float, right: float, bottom: float, colour: tuple[int, ...]) -> None:
-        corners = [(int(x * width), int(y * height)) for x, y in ((left, top), (right, bottom))]
-        cv2.rectangle(wall, *corners, colour, -1)
+        start, end = (
+            (int(left * width), int(top * height)),
+            (int(right * width), int(bottom * height)),
+        )
+        cv2.rectangle(wall, start, end, colour, -1)
 
     box(-0.02, 0.05, 0.20, 0.62, (228, 233, 236))
     box(0.085, 0.05, 0.095, 0.62, (190, 192, 194))
@@ -183,29 +186,29 @@ def room(size_px: tuple[int, int]) -> Image:
         box(left, 0.15, left + 0.03, 0.30, colour)
     for x, y in ((0.87, 0.62), (0.92, 0.56), (0.97, 0.64), (0.93, 0.68)):
         cv2.circle(wall, (int(x * width), int(y * height)), height // 14, (126, 142, 112), -1)
-    return cv2.GaussianBlur(wall, (0, 0), height / 60)
+    return np.asarray(cv2.GaussianBlur(wall, (0, 0), height / 60), np.uint8)
 
 
-def frame_times_ms(story: Story) -> Iterator[int]:
-    """Yield the presentation time stamp of each frame, in milliseconds."""
+def frame_times(story: Story) -> Iterator[int]:
+    """Yield the presentation time stamp of each frame, in ticks."""
     now, count = 0, 0
-    while now < story.segments[-1].end_s * 1000:
+    while now < story.segments[-1].end_s * TICKS_PER_S:
         yield now
-        now += story.frame_ms[count % len(story.frame_ms)]
+        now += story.frame_ticks[count % len(story.frame_ticks)]
         count += 1
 
 
 def frames(story: Story, candidate: Puppet, visitor: Puppet) -> Iterator[tuple[int, Image]]:
-    """Yield (time stamp in ms, upright RGB picture) for every frame of a recording."""
+    """Yield (time stamp in ticks, upright RGB picture) for every frame of a recording."""
     background = room(story.size_px)
-    for time_ms in frame_times_ms(story):
-        time_s = time_ms / 1000
+    for ticks in frame_times(story):
+        time_s = ticks / TICKS_PER_S
         picture = background
         second = visitor_pose(time_s, story)
         if second is not None:
             visitor_look = Look(valence=0.9, blink=look_at(time_s + 1.7, story).blink)
             picture = visitor.draw(picture, second, visitor_look)
-        yield time_ms, candidate.draw(picture, candidate_pose(time_s, story), look_at(time_s, story))
+        yield ticks, candidate.draw(picture, candidate_pose(time_s, story), look_at(time_s, story))
 
 
 def encode(path: Path, story: Story, pictures: Iterator[tuple[int, Image]]) -> None:
@@ -218,7 +221,7 @@ def encode(path: Path, story: Story, pictures: Iterator[tuple[int, Image]]) -> N
     width, height = story.size_px[::-1] if story.quarter_turn else story.size_px
     options = {"movflags": "+faststart", "fflags": "+bitexact"}
     with av.open(str(path), "w", format="mp4", options=options) as container:
-        rate = Fraction(1000 * len(story.frame_ms), sum(story.frame_ms))
+        rate = Fraction(TICKS_PER_S * len(story.frame_ticks), sum(story.frame_ticks))
         stream = container.add_stream(
             "libx264",
             rate=rate.limit_denominator(1001),
@@ -228,10 +231,10 @@ def encode(path: Path, story: Story, pictures: Iterator[tuple[int, Image]]) -> N
         stream.time_base = stream.codec_context.time_base = Fraction(1, TICKS_PER_S)
         if story.quarter_turn:
             stream.set_display_rotation(-90)
-        for time_ms, picture in pictures:
+        for ticks, picture in pictures:
             stored = np.rot90(picture) if story.quarter_turn else picture
             frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(stored), format="rgb24")
-            frame.pts, frame.time_base = time_ms, Fraction(1, TICKS_PER_S)
+            frame.pts, frame.time_base = ticks, Fraction(1, TICKS_PER_S)
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
 

@@ -7,14 +7,16 @@ frame is sampled once and stays sharp. Where bending is not enough (the closed m
 furrow between the brows), a few soft strokes are painted over it.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 from skimage import data
 
-Floats = NDArray[np.float32]
+Floats = NDArray[np.floating[Any]]
 Image = NDArray[np.uint8]
 
 ROWS = 345  # rows of the portrait in use; below them a helmet hides the body
@@ -26,6 +28,7 @@ FOLDS = (  # the creases that a smile draws from the nose to the sides of the mo
     ((209, 121), (203, 128), (198, 133), (196, 139)),
     ((237, 121), (243, 129), (248, 134), (250, 139), (248, 144)),
 )
+CHEEK_LIGHTS = (((198, 120), (7, 6)), ((244, 119), (4, 5)))  # centres, radii
 
 # Knots across the mouth: -1 and 1 are its corners. Rows of the lips in the portrait ...
 LIP_U = (-1.0, -0.82, -0.64, -0.45, -0.26, 0.0, 0.2, 0.4, 0.58, 0.77, 1.0)
@@ -54,8 +57,8 @@ EYES = (
 )
 LEFT_BROW = ((189.5, 90.0), (197.0, 88.2), (204.5, 89.3), (212.0, 92.0))
 RIGHT_BROW = ((237.5, 93.2), (246.0, 92.0), (254.0, 92.2), (262.0, 95.5))
-LEFT_FROWN = ((0.6, 1.2), (1.4, 3.4), (2.6, 5.6), (4.2, 6.6))
-RIGHT_FROWN = ((-4.2, 6.6), (-2.6, 5.8), (-1.4, 3.8), (-0.6, 1.6))
+LEFT_FROWN = ((0.7, 1.3), (1.5, 3.5), (2.9, 5.7), (4.6, 6.0))
+RIGHT_FROWN = ((-4.6, 6.0), (-2.9, 5.9), (-1.5, 3.9), (-0.7, 1.8))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,14 +89,14 @@ class Pose:
     mirrored: bool = False
 
 
-def bump(x: Floats, middle: float, width: float) -> Floats:
+def bump(x: Floats, middle: float | Floats, width: float) -> Floats:
     """Return the bell exp(-((x - middle) / width)^2 / 2), 1 at its middle."""
-    return np.exp(-0.5 * ((x - np.float32(middle)) / np.float32(width)) ** 2)
+    return np.asarray(np.exp(-0.5 * ((x - middle) / width) ** 2), np.float32)
 
 
-def along(x: Floats, columns: tuple[float, ...], values: NDArray[np.floating]) -> Floats:
+def along(x: Floats, columns: Sequence[float], values: Sequence[float]) -> Floats:
     """Interpolate ``values`` given at ``columns`` at every x, constant beyond the ends."""
-    return np.interp(x, columns, values).astype(np.float32)
+    return np.asarray(np.interp(x, columns, values), np.float32)
 
 
 def piecewise_rows(y: Floats, target: list[Floats], source: list[Floats]) -> Floats:
@@ -135,24 +138,27 @@ def person_mask(portrait: Image) -> Floats:
     cv2.ellipse(mask, (226, 95), (55, 62), 0, 0, 360, cv2.GC_FGD, -1)
     cv2.setRNGSeed(0)
     bgr = np.ascontiguousarray(portrait[:ROWS, :, ::-1])
-    models = np.zeros((1, 65)), np.zeros((1, 65))
-    cv2.grabCut(bgr, mask, None, *models, 5, cv2.GC_INIT_WITH_MASK)
+    no_box, colours, more_colours = (0, 0, 1, 1), np.zeros((1, 65)), np.zeros((1, 65))
+    cv2.grabCut(bgr, mask, no_box, colours, more_colours, 5, cv2.GC_INIT_WITH_MASK)
     person = np.isin(mask, (cv2.GC_FGD, cv2.GC_PR_FGD)).astype(np.float32)
-    return np.clip(cv2.GaussianBlur(person, (0, 0), 0.9) * 1.5 - 0.45, 0, 1)
+    soft = np.asarray(cv2.GaussianBlur(person, (0, 0), 0.9), np.float32)
+    return np.asarray(np.clip(soft * 1.5 - 0.45, 0, 1), np.float32)
 
 
 def without_folds(portrait: Image) -> Image:
-    """Return the portrait with the smile's creases beside the mouth smoothed away."""
+    """Return the portrait with the smile's creases and lit cheeks smoothed away."""
     crease = np.zeros(portrait.shape[:2], np.uint8)
     for fold in FOLDS:
         cv2.polylines(crease, [np.array(fold, np.int32)], False, 255, 6, cv2.LINE_AA)
+    for centre, radii in CHEEK_LIGHTS:
+        cv2.ellipse(crease, centre, radii, 0, 0, 360, 255, -1)
     keep = np.zeros(portrait.shape[:2], np.float32)
     left, top, right, bottom = FACE_BOX
     keep[top:bottom, left:right] = 1
     keep[134:156, 202:247] = 0  # the lips must not bleed into the skin
     keep[crease > 20] = 0
-    filled = cv2.GaussianBlur(portrait.astype(np.float32) * keep[..., None], (0, 0), 4)
-    filled /= np.maximum(cv2.GaussianBlur(keep, (0, 0), 4), 1e-3)[..., None]
+    total = cv2.GaussianBlur(portrait.astype(np.float32) * keep[..., None], (0, 0), 4)
+    filled = total / np.maximum(cv2.GaussianBlur(keep, (0, 0), 4), 1e-3)[..., None]
     weight = cv2.GaussianBlur(crease, (0, 0), 1.2).astype(np.float32)[..., None] / 255
     return np.clip(portrait * (1 - weight) + filled * weight, 0, 255).astype(np.uint8)
 
@@ -187,7 +193,7 @@ class Puppet:
 
     def __init__(self, *, other_person: bool = False) -> None:
         """Prepare the textures; ``other_person`` changes the colours of hair and suit."""
-        portrait: Image = data.astronaut()
+        portrait: Image = data.astronaut()  # type: ignore[no-untyped-call]
         alpha = person_mask(portrait)
         versions = portrait, without_folds(portrait)
         if other_person:
@@ -211,20 +217,20 @@ class Puppet:
         fx, fy = x[where], y[where]
         x[where], y[where] = bend_face(fx, fy, look)
         layer = self._sample(self._smiling, x, y)
-        smile = max(look.valence, 0.0)
-        if smile < 1:
+        relaxing = 1 - look.valence if look.valence > 0 else 1 + 0.5 * look.valence
+        if relaxing > 0:
             relaxed = self._sample(self._relaxed, x[where], y[where])
-            layer[where] = layer[where] * smile + relaxed * (1 - smile)
+            layer[where] += relaxing * (relaxed - layer[where])
         layer[where] = paint_face(layer[where], fx, fy, look)
         return paste(frame, layer)
 
     @staticmethod
     def _sample(texture: Image, x: Floats, y: Floats) -> Floats:
         """Sample the texture at portrait positions; float32 [H, W, 4]."""
-        grid = [(axis * TEXTURE_SCALE + 0.5).astype(np.float32) for axis in (x, y)]
-        return cv2.remap(
-            texture, *grid, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT
-        ).astype(np.float32)
+        columns = np.asarray(x * TEXTURE_SCALE + 0.5, np.float32)
+        rows = np.asarray(y * TEXTURE_SCALE + 0.5, np.float32)
+        sampled = cv2.remap(texture, columns, rows, cv2.INTER_LINEAR)  # empty outside
+        return np.asarray(sampled, np.float32)
 
 
 def paste(frame: Image, layer: Floats) -> Image:
@@ -246,26 +252,24 @@ def turn_head(x: Floats, y: Floats, pose: Pose) -> tuple[Floats, Floats]:
 
 def bend_face(x: Floats, y: Floats, look: Look) -> tuple[Floats, Floats]:
     """Return the portrait position that each position of the bent face shows."""
-    frown = max(-look.valence, 0.0)
     left, top, right, bottom = FACE_BOX
     inside = np.clip(np.minimum.reduce([x - left, right - x, y - top, bottom - y]) / 6, 0, 1)
-    brow_x, brow_y = move_brows(x, y, frown)
+    brow_x, brow_y = move_brows(x, y, look)
     bent_x, bent_y = bend_mouth(brow_x, bend_eyes(brow_x, brow_y, look), look)
     return x + inside * (bent_x - x), y + inside * (bent_y - y)
 
 
-def brow_points(frown: float) -> Floats:
-    """Return the brows' eight points, left to right in each brow, at a frown of 0..1."""
+def brow_points(look: Look) -> Floats:
+    """Return the brows' eight points; a smile has raised them, a frown lowers them."""
+    frown = 0.25 + 0.75 * -look.valence if look.valence < 0 else 0.25 * (1 - look.valence)
     rest = np.array(LEFT_BROW + RIGHT_BROW, np.float32)
     return rest + np.float32(frown) * np.array(LEFT_FROWN + RIGHT_FROWN, np.float32)
 
 
-def move_brows(x: Floats, y: Floats, frown: float) -> tuple[Floats, Floats]:
-    """Draw the brows together and down: Gaussian displacements exact at the brow points."""
-    if frown == 0:
-        return x, y
-    targets = brow_points(frown)
-    moves = targets - brow_points(0)
+def move_brows(x: Floats, y: Floats, look: Look) -> tuple[Floats, Floats]:
+    """Draw the brows together and down, by Gaussian displacements fitted to their points."""
+    targets = brow_points(look)
+    moves = targets - brow_points(Look(valence=1))
     apart = targets[:, None] - targets[None]
     kernel = np.exp(-0.5 * (apart**2).sum(axis=2) / 5.5**2) + 0.02 * np.eye(len(targets))
     weights = np.linalg.solve(kernel, moves)
@@ -278,15 +282,14 @@ def move_brows(x: Floats, y: Floats, frown: float) -> tuple[Floats, Floats]:
 
 
 def bend_eyes(x: Floats, y: Floats, look: Look) -> Floats:
-    """Lower or raise the lids; return the rows to show."""
+    """Lower the upper lids and move the lower ones; return the rows to show."""
     smile, frown = max(look.valence, 0.0), max(-look.valence, 0.0)
     for columns, upper, lower in EYES:
-        upper_row, lower_row = along(x, columns, np.array(upper)), along(x, columns, np.array(lower))
+        upper_row, lower_row = along(x, columns, upper), along(x, columns, lower)
         opening = np.maximum(lower_row - upper_row, 0)
-        fade = bump(np.maximum(np.abs(x - np.mean(columns)) - 11, 0), 0, 2.5)
-        fall = (0.8 * (1 - smile) - 0.9 * frown) * (1 - look.blink) * fade
-        shut = max(look.blink, 0.22 * frown)
-        drop = (shut * (opening + 0.2) - 0.3 * (1 - smile) * (1 - shut)) * fade
+        fade = bump(np.maximum(np.abs(x - sum(columns) / len(columns)) - 11, 0), 0, 2.5)
+        fall = (0.2 * (1 - smile) - 0.3 * frown) * (1 - look.blink) * fade
+        drop = max(look.blink, 0.13 * (1 - smile) + 0.12 * frown) * (opening + 0.2) * fade
         lash, above, below = 1.7, upper_row - 7, lower_row + 8
         target = [above, upper_row - lash + drop, upper_row + drop, lower_row + fall, below]
         source = [above, upper_row - lash, upper_row, lower_row, below]
@@ -298,16 +301,16 @@ def lip_rows(u: Floats, look: Look) -> list[Floats]:
     """Return where the four lip edges lie at mouth positions u (-1 and 1: corners)."""
     smile, frown = max(look.valence, 0.0), max(-look.valence, 0.0)
     arch = np.minimum(np.abs(u), 1.25) ** 2
-    line = 146.2 + 0.5 * u + 1.3 * arch + frown * (4.6 * arch - 1.6)
-    upper, lower = (along(u, LIP_U, np.array(lip)) for lip in (UPPER_LIP, LOWER_LIP))
+    line = 147.2 + 0.5 * u + 2.1 * arch + frown * (5.1 * arch - 2.6)
+    upper, lower = (along(u, LIP_U, lip) for lip in (UPPER_LIP, LOWER_LIP))
     shut = [line - upper * (1 - 0.25 * frown), line - 0.25, line + 0.25, line + lower]
-    wide = [along(u, LIP_U, np.array(edge)) for edge in SMILING_LIPS]
+    wide = [along(u, LIP_U, edge) for edge in SMILING_LIPS]
     return [w * smile + s * (1 - smile) for w, s in zip(wide, shut, strict=True)]
 
 
 def mouth_half_width(look: Look) -> float:
     """Return half the distance between the corners of the mouth."""
-    return 16.8 + 4.5 * max(look.valence, 0.0) + 0.4 * min(look.valence, 0.0)
+    return 15.7 + 5.6 * max(look.valence, 0.0) - 0.6 * min(look.valence, 0.0)
 
 
 def bend_mouth(x: Floats, y: Floats, look: Look) -> tuple[Floats, Floats]:
@@ -329,7 +332,7 @@ def bend_mouth(x: Floats, y: Floats, look: Look) -> tuple[Floats, Floats]:
     above = 132 - 12 * np.clip(np.abs(u) - 0.5, 0, 1)
     below = np.full_like(x, 174)
     rows = piecewise_rows(y, [above, *target, below], [above, *source, below])
-    return (x + shift).astype(np.float32), rows.astype(np.float32)
+    return x + shift, rows
 
 
 def paint_face(layer: Floats, x: Floats, y: Floats, look: Look) -> Floats:
@@ -338,23 +341,28 @@ def paint_face(layer: Floats, x: Floats, y: Floats, look: Look) -> Floats:
     u = (x - MOUTH_CENTRE) / mouth_half_width(look)
     edges = lip_rows(u, look)
     line, lower_edge = (edges[1] + edges[2]) / 2, edges[3]
-    ends = 1 / (1 + np.exp((np.abs(u) - 0.98) / 0.03))
+    ends = np.clip((1.05 - np.abs(u)) / 0.14, 0, 1)
     seam = (1 - smile) ** 2 * ends * np.exp(-(((y - line) / 0.95) ** 2))
-    colour = layer[..., :3] + 0.85 * seam[..., None] * (
+    colour = layer[..., :3] + 0.8 * seam[..., None] * (
         np.array((104, 48, 44), np.float32) - layer[..., :3]
     )
-    shade = (1 - smile) * 0.12 * bump(u, 0, 0.45) * np.exp(-(((y - lower_edge - 2.2) / 1.8) ** 2))
+    shade = (1 - smile) * 0.18 * bump(u, 0, 0.45) * np.exp(-(((y - lower_edge - 2.2) / 1.8) ** 2))
     for side in (-1, 1):
         corner = bump(u, side * 1.03, 0.08) * np.exp(-(((y - line - 0.5) / 1.6) ** 2))
         droop = bump(u, side * (1.1 + 0.02 * (y - line)), 0.09) * bump(y - line, 3, 2.6)
-        shade = shade + (1 - smile) * 0.2 * corner + 0.17 * frown * droop
-        furrow = bump(x, 224.6 + side * (3.0 + 0.12 * (94 - y)), 1.25) * bump(y, 94.5, 3.0)
-        shade = shade + 0.24 * frown * furrow
-    brows = brow_points(frown)
+        shade = shade + (1 - smile) * 0.2 * corner + 0.28 * frown * droop
+        furrow = bump(x, 224.6 + side * (3.2 + 0.1 * (94 - y)), 1.3) * bump(y, 96.0, 2.8)
+        fold = bump(x, 224 + side * (14.5 + 0.55 * (y - 124)), 1.6) * bump(y, 132, 6)
+        shade = shade + frown * (0.42 * furrow + 0.28 * fold)
+    for columns, _, lower in EYES:
+        lashes = along(x, columns, lower) - 0.3
+        within = bump(np.maximum(np.abs(x - sum(columns) / len(columns)) - 9, 0), 0, 1.2)
+        shade = shade + 0.6 * look.blink**2 * within * np.exp(-(((y - lashes) / 0.9) ** 2))
+    brows = brow_points(look)
     for points in (brows[:4], brows[4:]):
         px, py = points[:, 0], points[:, 1]
-        distance = y - along(x, tuple(px), py)
+        distance = y - along(x, list(px), list(py))
         within = bump(np.maximum(np.abs(x - px.mean()) - np.ptp(px) / 2 + 1.5, 0), 0, 1.2)
-        shade = shade + (0.12 + 0.26 * frown) * within * np.exp(-((distance / 1.5) ** 2))
-    colour *= 1 - np.clip(shade, 0, 0.8)[..., None] * np.array((0.9, 1.0, 1.0), np.float32)
+        shade = shade + (0.14 + 0.24 * frown) * within * np.exp(-((distance / 1.5) ** 2))
+    colour *= 1 - np.clip(shade, 0, 0.8)[..., None] * np.array((0.72, 1.0, 1.1), np.float32)
     return np.concatenate([colour, layer[..., 3:]], axis=2)

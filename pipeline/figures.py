@@ -1,0 +1,307 @@
+"""The timeline of a recording, drawn as SVG that stands inside a page.
+
+One row per apparent expression: its smoothed posterior as a line, its episodes as bars below
+it. Place, name and line style tell the rows apart, colour only repeats it. matplotlib draws and
+measures; what only a browser knows (the reader's font, light or dark, the reader's language) is
+put in afterwards: colours become CSS variables with a fall-back, text keeps its size only.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import Literal
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
+
+from pipeline.labels import VALENCES
+from pipeline.types import RecordingReport
+
+Width = Literal["wide", "narrow"]
+Points = list[tuple[float, float]]
+
+_PX_PER_INCH = 72.0
+_LINE_STYLES: tuple[object, ...] = ("solid", (0, (5, 1.6)), (0, (2, 1.2)), (0, (5, 1.4, 1.4, 1.4)))
+_COLOURS = {"positive": "#0072b2", "neutral": "#6b7280", "negative": "#c04b00"}
+_APART_COLOUR, _INK, _LINE, _GAP = "#99317a", "#1d2125", "#dddfe1", "#c5c9cd"
+_VARIABLES = {
+    **{colour: f"--c-{label}" for label, colour in _COLOURS.items()},
+    _APART_COLOUR: "--c-apart",
+    _INK: "--chart-ink",
+    _LINE: "--chart-line",
+    _GAP: "--chart-gap",
+}
+_TICK_STEPS_S = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1200, 1800, 3600, 7200)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Layout:
+    """Sizes in pixels of the drawing; a browser scales it to the column it stands in."""
+
+    width: float
+    left: float
+    right: float
+    font: float
+    row: float
+    ticks: int
+    tolerance: float
+
+
+_LAYOUTS: dict[Width, _Layout] = {
+    "wide": _Layout(width=920, left=44, right=14, font=12.5, row=58, ticks=11, tolerance=0.3),
+    "narrow": _Layout(width=372, left=38, right=12, font=12, row=54, ticks=5, tolerance=0.45),
+}
+_NAME_ABOVE, _BAR_BELOW, _FOOT, _BAR_HEIGHT = 24.0, 9.0, 24.0, 4.5
+
+
+def timeline_svg(
+    recording: RecordingReport,
+    *,
+    labels: Mapping[str, str],
+    width: Width = "wide",
+    ident: str = "timeline",
+    title: str = "",
+    description: str = "",
+) -> str:
+    """Draw the timeline of a recording.
+
+    Args:
+        recording: Its `timeline_s`, `timeline` and `episodes` are drawn.
+        labels: The reader's name of each apparent expression in the timeline, plain text.
+        width: "wide" for a desk or paper, "narrow" for a phone.
+        ident: Prefix of every id in the drawing; unique within the page.
+        title: Accessible name, plain text.
+        description: Accessible description, plain text.
+
+    Returns:
+        An `<svg>` element, or an empty string where there is nothing to draw.
+    """
+    layout = _LAYOUTS[width]
+    rows = [label for label in VALENCES if label in recording.timeline]
+    rows += [label for label in recording.timeline if label not in rows]
+    if not rows or not recording.timeline_s:
+        return ""
+    height = len(rows) * (_NAME_ABOVE + layout.row + _BAR_BELOW) + _FOOT
+    figure = Figure(figsize=(layout.width / _PX_PER_INCH, height / _PX_PER_INCH), dpi=_PX_PER_INCH)
+    FigureCanvasSVG(figure)
+    start_s, end_s = _extent(recording)
+    for number, label in enumerate(rows):
+        top = number * (_NAME_ABOVE + layout.row + _BAR_BELOW) + _NAME_ABOVE
+        box = (
+            layout.left / layout.width,
+            1 - (top + layout.row + _BAR_BELOW) / height,
+            (layout.width - layout.left - layout.right) / layout.width,
+            (layout.row + _BAR_BELOW) / height,
+        )
+        axes = figure.add_axes(box)
+        _draw_row(axes, recording, label, number, layout)
+        axes.set_xlim(start_s, end_s)
+        _time_axis(axes, start_s, end_s, layout, named=number == len(rows) - 1)
+    svg = _render(figure, ident)
+    for number, label in enumerate(rows):
+        svg = svg.replace(_name_token(number), escape(labels.get(label, label), quote=False))
+    return _with_accessible_name(svg, ident, title, description, width)
+
+
+def _draw_row(
+    axes: Axes, recording: RecordingReport, label: str, number: int, layout: _Layout
+) -> None:
+    """Line, area, episodes and gaps of one apparent expression."""
+    colour = _COLOURS.get(label, _APART_COLOUR)
+    style = _LINE_STYLES[min(number, len(_LINE_STYLES) - 1)]
+    start_s, end_s = _extent(recording)
+    x_px = (layout.width - layout.left - layout.right) / (end_s - start_s)
+    floor = -_BAR_BELOW / layout.row
+    axes.set_ylim(floor, 1.0)
+    axes.patch.set_visible(False)
+    for side in ("top", "left", "right", "bottom"):
+        axes.spines[side].set_visible(False)
+    axes.hlines([0.0, 0.5, 1.0], start_s, end_s, colors=_LINE, linewidths=[1.0, 0.6, 0.6])
+    for gap_start, gap_end in _gaps(recording.timeline_s, recording.timeline[label]):
+        axes.fill_between(
+            [gap_start, gap_end], 0, 1, color=_GAP, alpha=0.4, lw=0, clip_on=False
+        )
+    for run in _runs(recording.timeline_s, recording.timeline[label]):
+        points = _thinned(run, x_px, layout.row, layout.tolerance)
+        xs, ys = [x for x, _ in points], [y for _, y in points]
+        if len(points) == 1:
+            axes.plot(xs, ys, color=colour, marker=".", markersize=3.5, clip_on=False)
+            continue
+        axes.fill([xs[0], *xs, xs[-1]], [0, *ys, 0], color=colour, alpha=0.16, lw=0, clip_on=False)
+        (line,) = axes.plot(xs, ys, color=colour, linewidth=1.5, clip_on=False)
+        line.set_linestyle(style)  # type: ignore[arg-type]
+    least_s = 1.5 / x_px
+    axes.broken_barh(
+        [
+            (episode.start_s, max(episode.duration_s, least_s))
+            for episode in recording.episodes
+            if episode.label == label
+        ],
+        (floor, _BAR_HEIGHT / layout.row),
+        color=colour,
+        lw=0,
+        clip_on=False,
+    )
+    axes.set_yticks([0.0, 0.5, 1.0], ["0%", "50%", "100%"])
+    axes.tick_params(axis="y", length=0, pad=4, labelsize=layout.font * 0.8, labelcolor=_INK)
+    axes.annotate(
+        _name_token(number),
+        (0, 1),
+        xytext=(0, 6),
+        xycoords="axes fraction",
+        textcoords="offset points",
+        fontsize=layout.font,
+        fontweight="bold",
+        color=colour,
+        annotation_clip=False,
+    )
+
+
+def _time_axis(
+    axes: Axes, start_s: float, end_s: float, layout: _Layout, *, named: bool
+) -> None:
+    """Ticks at round times; only the lowest row names them."""
+    wanted = (end_s - start_s) / layout.ticks
+    step = next((s for s in _TICK_STEPS_S if s >= wanted), _TICK_STEPS_S[-1])
+    first = math.ceil(start_s / step) * step
+    ticks = [float(t) for t in range(first, math.floor(end_s) + 1, step)]
+    axes.set_xticks(ticks)
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _clock(value)))
+    axes.tick_params(
+        axis="x",
+        length=4 if named else 0,
+        width=0.8,
+        pad=3,
+        labelbottom=named,
+        labelsize=layout.font * 0.88,
+        color=_LINE,
+        labelcolor=_INK,
+    )
+
+
+def _clock(time_s: float) -> str:
+    minutes, seconds = divmod(round(time_s), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes:02}:{seconds:02}"
+
+
+def _extent(recording: RecordingReport) -> tuple[float, float]:
+    """First and last second of the time axis, at least one second apart."""
+    start_s = min(0.0, recording.timeline_s[0])
+    last_s = max([recording.timeline_s[-1], *(e.end_s for e in recording.episodes)])
+    if recording.statistics is not None:
+        last_s = max(last_s, recording.statistics.duration_s)
+    return start_s, max(last_s, start_s + 1.0)
+
+
+def _runs(times_s: Sequence[float], values: Sequence[float | None]) -> list[Points]:
+    """Stretches without a gap, as (time, value) each."""
+    runs: list[Points] = [[]]
+    for time_s, value in zip(times_s, values, strict=True):
+        if value is None or not math.isfinite(value):
+            runs.append([])
+        else:
+            runs[-1].append((time_s, min(1.0, max(0.0, value))))
+    return [run for run in runs if run]
+
+
+def _gaps(
+    times_s: Sequence[float], values: Sequence[float | None]
+) -> list[tuple[float, float]]:
+    """Stretches without a usable face, from the last point seen to the next one."""
+    gaps: list[tuple[float, float]] = []
+    before: float | None = None
+    for index, (time_s, value) in enumerate(zip(times_s, values, strict=True)):
+        if value is None and before is None:
+            before = times_s[index - 1] if index else time_s
+        elif value is not None and before is not None:
+            gaps.append((before, time_s))
+            before = None
+    if before is not None:
+        gaps.append((before, times_s[-1]))
+    return [(start, end) for start, end in gaps if end > start]
+
+
+def _thinned(run: Points, x_px: float, y_px: float, tolerance_px: float) -> Points:
+    """Leave out points that lie closer than a tolerance to the line through their neighbours.
+
+    Args:
+        run: (time, value) each.
+        x_px, y_px: Pixels per second and per unit.
+        tolerance_px: Largest vertical distance left out.
+
+    Source: Douglas and Peucker, Cartographica 10(2), 1973, with the vertical distance.
+    """
+    keep = {0, len(run) - 1}
+    pending = [(0, len(run) - 1)]
+    while pending:
+        first, last = pending.pop()
+        (x0, y0), (x1, y1) = run[first], run[last]
+        slope = (y1 - y0) / (x1 - x0) if x1 > x0 else 0.0
+        inner = range(first + 1, last)
+        if not inner:
+            continue
+        far = max(inner, key=lambda k: abs(run[k][1] - y0 - slope * (run[k][0] - x0)))
+        if abs(run[far][1] - y0 - slope * (run[far][0] - x0)) * y_px > tolerance_px:
+            keep.add(far)
+            pending += [(first, far), (far, last)]
+    return [run[k] for k in sorted(keep)]
+
+
+def _name_token(number: int) -> str:
+    """Stands for a name while matplotlib draws, whose fonts may lack the reader's letters."""
+    return f"@{number}@"
+
+
+def _render(figure: Figure, ident: str) -> str:
+    """SVG text of a figure: deterministic, small, and dressed by the page's style sheet."""
+    buffer = io.StringIO()
+    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": ident}):
+        figure.savefig(
+            buffer,
+            format="svg",
+            transparent=True,
+            metadata={"Date": None, "Creator": None, "Format": None, "Type": None},
+        )
+    svg = buffer.getvalue()
+    svg = svg[svg.index("<svg") :]
+    svg = re.sub(r"<metadata>.*?</metadata>\s*|<!--.*?-->\s*", "", svg, flags=re.DOTALL)
+    svg = re.sub(r"<defs>\s*<style.*?</style>\s*</defs>\s*", "", svg, flags=re.DOTALL)
+    svg = re.sub(r'\bid="', f'id="{ident}-', svg)
+    svg = re.sub(r'href="#', f'href="#{ident}-', svg)
+    svg = re.sub(r"url\(#", f"url(#{ident}-", svg)
+    svg = re.sub(r"-?\d+\.\d{2,}", lambda number: f"{float(number[0]):.1f}", svg)
+    svg = re.sub(r"font: (?:(bold|\d+) )?([\d.]+)px [^;\"]*", _font_size, svg)
+    for colour, variable in _VARIABLES.items():
+        svg = svg.replace(colour, f"var({variable}, {colour})")
+    return re.sub(r"\s*\n\s*", "\n", svg)
+
+
+def _font_size(found: re.Match[str]) -> str:
+    """A CSS font without its family, so that the page's own is inherited."""
+    weight = "; font-weight: 600" if found[1] in ("bold", "700") else ""
+    return f"font-size: {found[2]}px{weight}"
+
+
+def _with_accessible_name(
+    svg: str, ident: str, title: str, description: str, width: Width
+) -> str:
+    """Replace the opening tag by one that a page can size and a screen reader can name."""
+    box = re.search(r'viewBox="([^"]*)"', svg)
+    extent = box[1] if box else "0 0 1 1"
+    opening = (
+        f'<svg class="timeline timeline-{width}" viewBox="{extent}" role="img" '
+        f'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" '
+        f'aria-labelledby="{ident}-title {ident}-description">\n'
+        f'<title id="{ident}-title">{escape(title, quote=False)}</title>\n'
+        f'<desc id="{ident}-description">{escape(description, quote=False)}</desc>\n'
+    )
+    return opening + svg[svg.index(">") + 1 :]

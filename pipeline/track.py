@@ -1,0 +1,205 @@
+"""Tracking: faces linked through time, and the choice of the track that is the candidate.
+
+Faces are linked greedily by overlap, as in Bochinski et al., High-Speed Tracking-by-Detection
+Without Using Image Information (AVSS 2017), and by distance where sampling is too sparse for
+overlap. No face is identified: what joins tracks across a gap is where the face is, how large it
+is, and how alike the aligned crops are.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.types import FloatArray, Image, IntArray
+
+_MAX_GAP_S = 1.0
+_MIN_IOU = 0.2
+_MAX_SHIFT = 0.7  # of the mean side, when boxes do not overlap enough
+_MAX_SIZE_RATIO = 1.7
+_MIN_LIKENESS = 0.4
+_MIN_LIKENESS_ELSEWHERE = 0.6
+_SAME_PLACE = 2.0  # of the side
+
+
+@dataclass
+class _OpenTrack:
+    track_id: int
+    box: FloatArray
+    last_s: float
+
+
+class Tracker:
+    """Links faces frame by frame; give it the frames in order of time."""
+
+    def __init__(self) -> None:
+        self._open: list[_OpenTrack] = []
+        self._next_id = 0
+
+    def update(self, pts_s: float, boxes_xyxy_px: FloatArray) -> IntArray:
+        """Track of each face of one frame.
+
+        Args:
+            pts_s: Time of the frame.
+            boxes_xyxy_px: float32 [M, 4].
+
+        Returns:
+            int64 [M], each track at most once.
+        """
+        self._open = [t for t in self._open if pts_s - t.last_s <= _MAX_GAP_S]
+        pairs = sorted(
+            (
+                (_affinity(track.box, box), t, m)
+                for t, track in enumerate(self._open)
+                for m, box in enumerate(boxes_xyxy_px)
+            ),
+            reverse=True,
+        )
+        assigned: dict[int, _OpenTrack] = {}
+        used: set[int] = set()
+        for affinity, t, m in pairs:
+            if affinity > 0 and t not in used and m not in assigned:
+                assigned[m] = self._open[t]
+                used.add(t)
+        ids = np.empty(len(boxes_xyxy_px), np.int64)
+        for m, box in enumerate(boxes_xyxy_px):
+            track = assigned.get(m)
+            if track is None:
+                track = _OpenTrack(self._next_id, box, pts_s)
+                self._next_id += 1
+                self._open.append(track)
+            track.box, track.last_s = box, pts_s
+            ids[m] = track.track_id
+        return ids
+
+
+@dataclass(frozen=True, kw_only=True)
+class FaceTrack:
+    """One face through time.
+
+    Args:
+        track_id: As given by `Tracker`.
+        rows: Its faces, as positions in the list of all faces, int64 [K], in order of time.
+        frames: Its frames, int64 [K].
+        side_px: Median height of its boxes.
+        centre: Median place of its centre, as shares of the frame's width and height, [2].
+        place_px: The same in pixels, [2].
+        appearance: Mean aligned crop, standardised, float32 [P].
+    """
+
+    track_id: int
+    rows: IntArray
+    frames: IntArray
+    side_px: float
+    centre: npt.NDArray[np.float64]
+    place_px: npt.NDArray[np.float64]
+    appearance: FloatArray
+
+    def prominence(self, frame_height_px: int) -> float:
+        """Presence, size and position in one figure: the candidate's is the highest."""
+        distance = float(np.abs(self.centre - [0.5, 0.45]).max())
+        position = float(np.exp(-((distance / 0.4) ** 2)))
+        return len(self.rows) * np.sqrt(self.side_px / frame_height_px) * (0.4 + 0.6 * position)
+
+
+def gather_tracks(
+    track_id: IntArray,
+    frame: IntArray,
+    boxes_xyxy_px: FloatArray,
+    appearance: FloatArray,
+    frame_size_px: tuple[int, int],
+) -> list[FaceTrack]:
+    """Collect faces into tracks.
+
+    Args:
+        track_id, frame: Track and frame of each face, int64 [M].
+        boxes_xyxy_px: float32 [M, 4].
+        appearance: Standardised thumbnails, float32 [M, P].
+        frame_size_px: Width and height of the frame.
+    """
+    tracks = []
+    for identifier in np.unique(track_id):
+        rows = np.flatnonzero(track_id == identifier)
+        boxes = boxes_xyxy_px[rows]
+        place = np.median((boxes[:, :2] + boxes[:, 2:]) / 2, axis=0)
+        tracks.append(
+            FaceTrack(
+                track_id=int(identifier),
+                rows=rows,
+                frames=frame[rows],
+                side_px=float(np.median(boxes[:, 3] - boxes[:, 1])),
+                centre=place / np.array(frame_size_px),
+                place_px=place,
+                appearance=standardised(appearance[rows].mean(axis=0)),
+            )
+        )
+    return tracks
+
+
+def choose_candidate(tracks: list[FaceTrack], frame_height_px: int) -> list[FaceTrack]:
+    """The tracks that show the candidate, the most prominent first.
+
+    The most prominent track starts; tracks that share no frame with it are joined, longest first,
+    where size, place and appearance speak for the same face.
+    """
+    by_prominence = sorted(tracks, key=lambda t: -t.prominence(frame_height_px))
+    if not by_prominence:
+        return []
+    chosen = by_prominence[:1]
+    frames = set(chosen[0].frames.tolist())
+    for track in sorted(by_prominence[1:], key=lambda t: -len(t.rows)):
+        if frames.isdisjoint(track.frames.tolist()) and _same_face(chosen[0], track):
+            chosen.append(track)
+            frames.update(track.frames.tolist())
+    return chosen
+
+
+def thumbnails(crops: Image) -> FloatArray:
+    """Standardised 12x12 gray thumbnails of aligned crops, float32 [M, 144].
+
+    Args:
+        crops: uint8 [M, S, S, 3], S a multiple of 12 or cut to one.
+    """
+    side = crops.shape[1] // 12 * 12
+    gray = crops[:, :side, :side].mean(axis=3, dtype=np.float32)
+    blocks = gray.reshape(len(crops), 12, side // 12, 12, side // 12).mean(axis=(2, 4))
+    return standardised(blocks.reshape(len(crops), -1))
+
+
+def standardised(values: FloatArray) -> FloatArray:
+    """Zero mean and unit length along the last axis, so that products are correlations."""
+    centred = values - values.mean(axis=-1, keepdims=True)
+    length = np.linalg.norm(centred, axis=-1, keepdims=True)
+    return np.asarray(centred / np.maximum(length, 1e-6), np.float32)
+
+
+def frames_with_others(frame: IntArray, is_candidate: npt.NDArray[np.bool_], count: int) -> IntArray:
+    """How many faces beside the candidate's each frame shows, int64 [count]."""
+    return np.bincount(frame[~is_candidate], minlength=count).astype(np.int64)
+
+
+def _same_face(candidate: FaceTrack, track: FaceTrack) -> bool:
+    ratio = candidate.side_px / track.side_px
+    if not 1 / _MAX_SIZE_RATIO <= ratio <= _MAX_SIZE_RATIO:
+        return False
+    likeness = float(candidate.appearance @ track.appearance)
+    shift = float(np.abs(candidate.place_px - track.place_px).max())
+    near = shift <= _SAME_PLACE * candidate.side_px
+    return likeness >= (_MIN_LIKENESS if near else _MIN_LIKENESS_ELSEWHERE)
+
+
+def _affinity(a: FloatArray, b: FloatArray) -> float:
+    """Above 0 where two boxes can be the same face; overlap counts more than nearness."""
+    side_a, side_b = a[2:] - a[:2], b[2:] - b[:2]
+    ratio = float(side_a.mean() / max(float(side_b.mean()), 1e-6))
+    if not 1 / _MAX_SIZE_RATIO <= ratio <= _MAX_SIZE_RATIO:
+        return 0.0
+    extent = np.maximum(np.minimum(a[2:], b[2:]) - np.maximum(a[:2], b[:2]), 0)
+    overlap = float(extent.prod())
+    iou = overlap / max(float(side_a.prod() + side_b.prod()) - overlap, 1e-9)
+    if iou >= _MIN_IOU:
+        return 1.0 + iou
+    shift = float(np.abs((a[:2] + a[2:]) - (b[:2] + b[2:])).max()) / 2
+    return max(0.0, 1.0 - shift / (_MAX_SHIFT * float((side_a + side_b).mean()) / 2))
