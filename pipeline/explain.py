@@ -1,0 +1,180 @@
+"""Explanation: representative frames, and Grad-CAM in closed form.
+
+With global average pooling and one linear layer the gradient of a class score with respect to the
+last maps is the same at every place, so that Grad-CAM (Selvaraju et al., arXiv:1610.02391) needs
+no backward pass: its weights are the rows of the linear layer (Zhou et al., arXiv:1512.04150).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import matplotlib
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.types import Episode, FloatArray, Image, TimeArray
+
+_COLORMAP = "inferno"
+_OPACITY = 0.6
+_APART_S = 2.0
+
+
+def grad_cam(
+    maps: FloatArray, weight: FloatArray, posterior: FloatArray, members: Sequence[int]
+) -> FloatArray:
+    """Grad-CAM of a class that is a set of emotions.
+
+    The class score is the log of the summed exponentials of its members' logits; its gradient is
+    the members' rows of the linear layer, weighted by their posterior within the class.
+
+    Args:
+        maps: Last feature maps, float32 [M, K, h, w], non-negative.
+        weight: Of the linear layer, float32 [C, K].
+        posterior: Emotion posteriors at temperature 1, float32 [M, C].
+        members: Columns of the emotions that make up the class.
+
+    Returns:
+        float32 [M, h, w], non-negative, up to a positive factor.
+    """
+    within = posterior[:, list(members)]
+    within = within / np.maximum(within.sum(axis=1, keepdims=True), 1e-12)
+    alpha = within @ weight[list(members)]
+    return np.asarray(np.maximum(np.einsum("mk,mkhw->mhw", alpha, maps), 0), np.float32)
+
+
+def region_masks(template_px: FloatArray, size_px: int) -> dict[str, npt.NDArray[np.bool_]]:
+    """Where eyes (with brows) and mouth lie in an aligned crop, bool [S, S] each.
+
+    Args:
+        template_px: float32 [5, 2].
+        size_px: Side S of the crop.
+    """
+    eyes, mouth = template_px[:2], template_px[3:]
+    unit = float(np.linalg.norm(eyes[1] - eyes[0]))
+    y, x = np.mgrid[:size_px, :size_px]
+
+    def box(points: FloatArray, side: float, above: float, below: float) -> npt.NDArray[np.bool_]:
+        low, high = points.min(axis=0), points.max(axis=0)
+        return np.asarray(
+            (x >= low[0] - side * unit) & (x <= high[0] + side * unit)
+            & (y >= low[1] - above * unit) & (y <= high[1] + below * unit)
+        )  # fmt: skip
+
+    return {"eyes": box(eyes, 0.45, 0.6, 0.25), "mouth": box(mouth, 0.3, 0.35, 0.4)}
+
+
+def energy_shares(cam: FloatArray, template_px: FloatArray, size_px: int) -> dict[str, float]:
+    """Share of one map's energy on `eyes`, `mouth` and `other`; sums to 1.
+
+    Args:
+        cam: float32 [h, w].
+        template_px: float32 [5, 2].
+        size_px: Side of the aligned crop that the map spans.
+    """
+    fine = np.maximum(cv2.resize(cam, (size_px, size_px), interpolation=cv2.INTER_LINEAR), 0)
+    total = float(fine.sum())
+    if total <= 0:
+        return {"eyes": 0.0, "mouth": 0.0, "other": 1.0}
+    masks = region_masks(template_px, size_px)
+    eyes, mouth = (float(fine[masks[name]].sum()) / total for name in ("eyes", "mouth"))
+    return {"eyes": eyes, "mouth": mouth, "other": max(0.0, 1.0 - eyes - mouth)}
+
+
+def overlay(
+    image: Image, cam: FloatArray, to_crop: npt.NDArray[np.float64], crop_px: int
+) -> Image:
+    """Lay a map over the picture it explains.
+
+    Args:
+        image: uint8 [H, W, 3] RGB.
+        cam: float32 [h, w], spanning the aligned crop.
+        to_crop: float [2, 3], from pixels of the picture to pixels of the aligned crop.
+        crop_px: Side of the aligned crop.
+
+    Returns:
+        uint8 [H, W, 3]: the picture in gray under the colours of the map.
+    """
+    height, width = image.shape[:2]
+    fine = cv2.resize(cam, (crop_px, crop_px), interpolation=cv2.INTER_CUBIC)
+    placed = cv2.warpAffine(
+        np.maximum(fine, 0).astype(np.float32),
+        to_crop,
+        (width, height),
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_CONSTANT,
+    )
+    strength = placed / max(float(placed.max()), 1e-9)
+    colours = matplotlib.colormaps[_COLORMAP](strength)[..., :3] * 255
+    gray = cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
+    opacity = (_OPACITY * np.sqrt(strength))[..., None]
+    return np.asarray(gray * (1 - opacity) + colours * opacity, np.uint8)
+
+
+def face_region(
+    image: Image, box_xyxy_px: FloatArray, side_px: int = 320
+) -> tuple[Image, npt.NDArray[np.float64]]:
+    """A square around a face, cut out of the full frame and reduced for the report.
+
+    Args:
+        image: uint8 [H, W, 3].
+        box_xyxy_px: float32 [4].
+        side_px: Longest side of the result.
+
+    Returns:
+        The region, and the float [2, 3] matrix from its pixels to the frame's.
+    """
+    height, width = image.shape[:2]
+    centre = (box_xyxy_px[:2] + box_xyxy_px[2:]) / 2
+    half = 0.8 * float((box_xyxy_px[2:] - box_xyxy_px[:2]).max())
+    low = np.clip(np.floor(centre - half), 0, [width - 1, height - 1]).astype(int)
+    high = np.clip(np.ceil(centre + half), low + 1, [width, height]).astype(int)
+    region = image[low[1] : high[1], low[0] : high[0]]
+    scale = min(1.0, side_px / max(region.shape[:2]))
+    size = (max(1, round(region.shape[1] * scale)), max(1, round(region.shape[0] * scale)))
+    reduced = cv2.resize(region, size, interpolation=cv2.INTER_AREA)
+    step = np.array(region.shape[1::-1]) / np.array(size)
+    offset = low + 0.5 * step - 0.5
+    return np.asarray(reduced, np.uint8), np.column_stack([np.diag(step), offset])
+
+
+def choose_frames(
+    episodes: Sequence[Episode],
+    labels: Sequence[str],
+    pts_s: TimeArray,
+    smoothed: FloatArray,
+    raw: FloatArray,
+    sharpness: FloatArray,
+    per_label: int,
+) -> list[tuple[str, int]]:
+    """Frames that stand for the strongest episodes of each label, far apart in time.
+
+    Args:
+        episodes: Of the recording.
+        labels: Names of the columns of the posteriors.
+        pts_s: Times of the usable frames, float64 [K].
+        smoothed, raw: Posteriors of the labels, float32 [K, L].
+        sharpness: Of the faces, float32 [K].
+        per_label: At most so many of each label.
+
+    Returns:
+        (label, row among the usable frames), in order of time.
+    """
+    chosen: list[tuple[str, int]] = []
+    for column, label in enumerate(labels):
+        own = [e for e in episodes if e.label == label]
+        own.sort(key=lambda e: -e.mean_posterior * np.sqrt(e.duration_s))
+        taken: list[float] = []
+        for episode in own:
+            inside = np.flatnonzero((pts_s >= episode.start_s) & (pts_s < episode.end_s))
+            inside = inside[raw[inside].argmax(axis=1) == column]
+            far = [k for k in inside if all(abs(pts_s[k] - t) >= _APART_S for t in taken)]
+            if not far or len(taken) == per_label:
+                continue
+            clearness = smoothed[far, column] * raw[far, column]
+            crispness = sharpness[far] / max(float(sharpness[far].max()), 1e-9)
+            best = far[int(np.argmax(clearness * (0.7 + 0.3 * crispness)))]
+            taken.append(float(pts_s[best]))
+            chosen.append((label, int(best)))
+    return sorted(chosen, key=lambda item: item[1])

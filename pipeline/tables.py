@@ -1,0 +1,213 @@
+"""Tables for analysts: one schema, from which the writer and the data dictionary are made."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from pipeline.errors import ReportError
+from pipeline.labels import VALENCES, LabelScheme
+from pipeline.quality import FLAGS
+
+
+@dataclass(frozen=True, kw_only=True)
+class Column:
+    """One column of a table.
+
+    Args:
+        name: snake_case, with the unit.
+        dtype: pandas type that admits missing values.
+        unit: Of the values, or empty.
+        meaning: One sentence.
+        decimals: Digits after the point of a float in CSV.
+    """
+
+    name: str
+    dtype: str
+    meaning: str
+    unit: str = ""
+    decimals: int = 4
+
+
+_ID = Column(
+    name="recording_id", dtype="string", meaning="Path of the recording below the input directory."
+)
+_FLAG_MEANINGS = {
+    "too_small": "The face is too small for its expression to be read.",
+    "blurred": "The face is blurred.",
+    "dark": "The face is dark.",
+    "turned_away": "The head is turned away, judged from the landmarks.",
+    "cut_off": "Part of the face lies outside the frame.",
+}
+
+
+def frames_schema(scheme: LabelScheme) -> list[Column]:
+    """Columns of `frames.csv`: one row per sampled frame, whether it shows a face or not."""
+    boxes = [
+        Column(name=f"box_{corner}_px", dtype="Float64", unit="pixel", decimals=1,
+               meaning=f"Face box, {corner}, in the upright full-resolution frame.")
+        for corner in ("x1", "y1", "x2", "y2")
+    ]  # fmt: skip
+    return [
+        _ID,
+        Column(name="frame_index", dtype="Int64",
+               meaning="Position of the frame among the decoded frames, from 0."),
+        Column(name="pts_ms", dtype="Int64", unit="millisecond",
+               meaning="Presentation time stamp of the frame."),
+        Column(name="timecode", dtype="string", unit="HH:MM:SS.mmm",
+               meaning="The same time, for reading."),
+        Column(name="track_id", dtype="Int64", meaning="Face track that shows the candidate."),
+        Column(name="face_found", dtype="boolean", meaning="Whether the candidate's face is seen."),
+        Column(name="usable", dtype="boolean",
+               meaning="Whether it is seen without any quality flag, and so classified."),
+        Column(name="other_faces", dtype="Int64", meaning="Faces of other people in the frame."),
+        Column(name="detection_confidence", dtype="Float64", meaning="Of MTCNN, 0 to 1."),
+        *boxes,
+        *(Column(name=flag, dtype="boolean", meaning=_FLAG_MEANINGS[flag]) for flag in FLAGS),
+        *posterior_columns(scheme),
+    ]  # fmt: skip
+
+
+def posterior_columns(scheme: LabelScheme) -> list[Column]:
+    """Posteriors of valence and emotion classes, and the classes they lead to."""
+    without = f" {', '.join(scheme.apart)} left out" if scheme.apart else ""
+    return [
+        *(Column(name=f"p_{v}", dtype="Float64", unit="probability",
+                 meaning=f"Posterior of the valence class {v},{without} not smoothed.")
+          for v in VALENCES),
+        *(Column(name=f"p_{e}", dtype="Float64", unit="probability",
+                 meaning=f"Posterior of the emotion class {e}, not smoothed.")
+          for e in scheme.emotions if e not in VALENCES),
+        Column(name="valence", dtype="string", meaning="Valence class with the highest posterior."),
+        Column(name="emotion", dtype="string", meaning="Emotion class with the highest posterior."),
+    ]  # fmt: skip
+
+
+def episodes_schema() -> list[Column]:
+    """Columns of `episodes.csv`: one row per episode."""
+    return [
+        _ID,
+        Column(name="episode", dtype="Int64", meaning="Number of the episode, from 1."),
+        Column(name="label", dtype="string",
+               meaning="Valence class, or an emotion without valence, that prevails."),
+        Column(name="start_ms", dtype="Int64", unit="millisecond", meaning="Begin."),
+        Column(name="end_ms", dtype="Int64", unit="millisecond", meaning="End."),
+        Column(name="duration_ms", dtype="Int64", unit="millisecond", meaning="Length."),
+        Column(name="peak_ms", dtype="Int64", unit="millisecond",
+               meaning="Where the smoothed posterior is highest."),
+        Column(name="mean_posterior", dtype="Float64", unit="probability",
+               meaning="Mean of the smoothed posterior of the label."),
+    ]  # fmt: skip
+
+
+def recordings_schema(labels: Iterable[str]) -> list[Column]:
+    """Columns of `recordings.csv`: one row per recording found.
+
+    Args:
+        labels: The valence classes and the emotions without valence.
+    """
+    text = {
+        "candidate_id": "Directory of the candidate's report.",
+        "display_name": "Name of the candidate.",
+        "session_date": "As given in candidates.csv.",
+        "note": "As given in candidates.csv.",
+        "status": "done, partial (read as far as possible) or failed.",
+        "error": "What was lost or why it failed, in plain words.",
+    }
+    return [
+        _ID,
+        *(Column(name=name, dtype="string", meaning=meaning) for name, meaning in text.items()),
+        Column(name="duration_s", dtype="Float64", unit="second", decimals=3,
+               meaning="Time covered by the sampled frames."),
+        Column(name="sampled_frames", dtype="Int64", meaning="Frames looked at."),
+        Column(name="usable_frames", dtype="Int64",
+               meaning="Frames with a usable face of the candidate."),
+        Column(name="coverage", dtype="Float64", unit="share",
+               meaning="usable_frames / sampled_frames."),
+        *(Column(name=f"share_{label}", dtype="Float64", unit="share",
+                 meaning=f"Share of the usable frames whose apparent expression is {label}.")
+          for label in labels),
+        Column(name="changes_per_minute", dtype="Float64", unit="1/minute",
+               meaning="Changes between episodes per minute with a usable face."),
+        Column(name="other_people", dtype="Int64",
+               meaning="Most people seen at once beside the candidate."),
+        Column(name="model_sha256", dtype="string", meaning="SHA-256 of the model's weights."),
+        Column(name="input_sha256", dtype="string", meaning="SHA-256 of the recording."),
+    ]  # fmt: skip
+
+
+def timecode(milliseconds: int) -> str:
+    """HH:MM:SS.mmm of a time in milliseconds."""
+    seconds, ms = divmod(abs(milliseconds), 1000)
+    sign = "-" if milliseconds < 0 else ""
+    return f"{sign}{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}.{ms:03d}"
+
+
+def as_table(rows: pd.DataFrame, schema: list[Column]) -> pd.DataFrame:
+    """The rows with exactly the schema's columns, order and types; what is absent is missing."""
+    columns = {
+        c.name: (
+            rows[c.name].astype(c.dtype)
+            if c.name in rows
+            else pd.Series(pd.NA, index=rows.index, dtype=c.dtype)
+        )
+        for c in schema
+    }
+    return pd.DataFrame(columns, index=rows.index)
+
+
+def write_table(
+    rows: pd.DataFrame, schema: list[Column], path: Path, *, format: str, csv_bom: bool = False
+) -> Path:
+    """Write a table, at once or not at all.
+
+    Args:
+        rows: Any frame that has (some of) the schema's columns.
+        schema: Columns, in order.
+        path: Target without suffix.
+        format: `csv` (RFC 4180, UTF-8; missing is blank) or `parquet`.
+        csv_bom: Whether a CSV file begins with a byte order mark.
+
+    Returns:
+        The file written.
+
+    Raises:
+        ReportError: If it cannot be written.
+    """
+    table = as_table(rows, schema)
+    target = path.with_name(f"{path.name}.{format}")
+    temporary = target.with_name(target.name + ".tmp")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if format == "parquet":
+            table.to_parquet(temporary, index=False)
+        else:
+            rounded = table.round({c.name: c.decimals for c in schema if c.dtype == "Float64"})
+            rounded.to_csv(
+                temporary,
+                index=False,
+                lineterminator="\r\n",
+                encoding="utf-8-sig" if csv_bom else "utf-8",
+            )
+        os.replace(temporary, target)
+    except OSError as error:
+        raise ReportError(
+            f"cannot be written ({error})", remedy="Check free space and permissions.", path=target
+        ) from error
+    return target
+
+
+def data_dictionary(tables: dict[str, list[Column]]) -> tuple[pd.DataFrame, list[Column]]:
+    """Rows and schema of the table that describes all tables."""
+    rows = [
+        {"table": name, "column": c.name, "type": c.dtype.lower(), "unit": c.unit,
+         "meaning": c.meaning}
+        for name, schema in tables.items()
+        for c in schema
+    ]  # fmt: skip
+    names = ("table", "column", "type", "unit", "meaning")
+    return pd.DataFrame(rows), [Column(name=n, dtype="string", meaning=n) for n in names]
