@@ -26,7 +26,7 @@ class PipelineError(Exception):
         return f"{where}{self.cause}{what_to_do}"
 
     def __reduce__(self) -> tuple[object, ...]:
-        return _rebuild, (type(self), self.cause, self.remedy, self.path)
+        return _rebuild, (type(self), self.cause, self.remedy, self.path), self.__dict__
 
 
 def _rebuild(

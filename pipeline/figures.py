@@ -57,9 +57,9 @@ class _Layout:
 
 _LAYOUTS: dict[Width, _Layout] = {
     "wide": _Layout(width=920, left=44, right=14, font=12.5, row=58, ticks=11, tolerance=0.3),
-    "narrow": _Layout(width=372, left=38, right=12, font=12, row=54, ticks=5, tolerance=0.45),
+    "narrow": _Layout(width=348, left=38, right=12, font=12.5, row=54, ticks=5, tolerance=0.45),
 }
-_NAME_ABOVE, _BAR_BELOW, _FOOT, _BAR_HEIGHT = 24.0, 9.0, 24.0, 4.5
+_NAME_ABOVE, _BAR_BELOW, _FOOT, _BAR_HEIGHT = 30.0, 9.0, 24.0, 4.5
 
 
 def timeline_svg(
@@ -126,16 +126,14 @@ def _draw_row(
         axes.spines[side].set_visible(False)
     axes.hlines([0.0, 0.5, 1.0], start_s, end_s, colors=_LINE, linewidths=[1.0, 0.6, 0.6])
     for gap_start, gap_end in _gaps(recording.timeline_s, recording.timeline[label]):
-        axes.fill_between(
-            [gap_start, gap_end], 0, 1, color=_GAP, alpha=0.4, lw=0, clip_on=False
-        )
+        axes.fill_between([gap_start, gap_end], 0, 1, color=_GAP, alpha=0.4, lw=0, clip_on=False)
     for run in _runs(recording.timeline_s, recording.timeline[label]):
         points = _thinned(run, x_px, layout.row, layout.tolerance)
         xs, ys = [x for x, _ in points], [y for _, y in points]
         if len(points) == 1:
             axes.plot(xs, ys, color=colour, marker=".", markersize=3.5, clip_on=False)
             continue
-        axes.fill([xs[0], *xs, xs[-1]], [0, *ys, 0], color=colour, alpha=0.16, lw=0, clip_on=False)
+        axes.fill([xs[0], *xs, xs[-1]], [0, *ys, 0], color=colour, alpha=0.2, lw=0, clip_on=False)
         (line,) = axes.plot(xs, ys, color=colour, linewidth=1.5, clip_on=False)
         line.set_linestyle(style)  # type: ignore[arg-type]
     least_s = 1.5 / x_px
@@ -155,7 +153,7 @@ def _draw_row(
     axes.annotate(
         _name_token(number),
         (0, 1),
-        xytext=(0, 6),
+        xytext=(0, 7),
         xycoords="axes fraction",
         textcoords="offset points",
         fontsize=layout.font,
@@ -165,15 +163,15 @@ def _draw_row(
     )
 
 
-def _time_axis(
-    axes: Axes, start_s: float, end_s: float, layout: _Layout, *, named: bool
-) -> None:
+def _time_axis(axes: Axes, start_s: float, end_s: float, layout: _Layout, *, named: bool) -> None:
     """Ticks at round times; only the lowest row names them."""
     wanted = (end_s - start_s) / layout.ticks
     step = next((s for s in _TICK_STEPS_S if s >= wanted), _TICK_STEPS_S[-1])
     first = math.ceil(start_s / step) * step
     ticks = [float(t) for t in range(first, math.floor(end_s) + 1, step)]
     axes.set_xticks(ticks)
+    if ticks and end_s - ticks[-1] < 0.02 * (end_s - start_s):
+        axes.get_xticklabels()[-1].set_horizontalalignment("right")
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _clock(value)))
     axes.tick_params(
         axis="x",
@@ -213,9 +211,7 @@ def _runs(times_s: Sequence[float], values: Sequence[float | None]) -> list[Poin
     return [run for run in runs if run]
 
 
-def _gaps(
-    times_s: Sequence[float], values: Sequence[float | None]
-) -> list[tuple[float, float]]:
+def _gaps(times_s: Sequence[float], values: Sequence[float | None]) -> list[tuple[float, float]]:
     """Stretches without a usable face, from the last point seen to the next one."""
     gaps: list[tuple[float, float]] = []
     before: float | None = None
@@ -280,6 +276,7 @@ def _render(figure: Figure, ident: str) -> str:
     svg = re.sub(r"url\(#", f"url(#{ident}-", svg)
     svg = re.sub(r"-?\d+\.\d{2,}", lambda number: f"{float(number[0]):.1f}", svg)
     svg = re.sub(r"font: (?:(bold|\d+) )?([\d.]+)px [^;\"]*", _font_size, svg)
+    svg = re.sub(r"font-family: [^;\"]*;? ?| transform=\"rotate\(-?0 [^\"]*\"", "", svg)
     for colour, variable in _VARIABLES.items():
         svg = svg.replace(colour, f"var({variable}, {colour})")
     return re.sub(r"\s*\n\s*", "\n", svg)
@@ -291,9 +288,7 @@ def _font_size(found: re.Match[str]) -> str:
     return f"font-size: {found[2]}px{weight}"
 
 
-def _with_accessible_name(
-    svg: str, ident: str, title: str, description: str, width: Width
-) -> str:
+def _with_accessible_name(svg: str, ident: str, title: str, description: str, width: Width) -> str:
     """Replace the opening tag by one that a page can size and a screen reader can name."""
     box = re.search(r'viewBox="([^"]*)"', svg)
     extent = box[1] if box else "0 0 1 1"

@@ -35,27 +35,32 @@ def quality_flags(
     """
     if len(crops) == 0:
         return np.zeros((0, len(FLAGS)), bool)
-    gray = np.stack([cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY) for crop in crops])
+    gray = _gray(crops)
     height = boxes_xyxy_px[:, 3] - boxes_xyxy_px[:, 1]
     return np.column_stack(
         [
             height < _MIN_FACE_PX,
-            np.array([sharpness(image) for image in gray]) < _MIN_SHARPNESS,
-            gray.mean(axis=(1, 2)) < _MIN_LUMINANCE,
+            sharpness_of(crops) < _MIN_SHARPNESS,
+            np.array([image.mean() for image in gray]) < _MIN_LUMINANCE,
             turn(landmarks_px) > _MAX_TURN,
             visible_share(boxes_xyxy_px, frame_size_px) < _MIN_VISIBLE,
         ]
     )
 
 
-def sharpness(gray: npt.NDArray[np.generic]) -> float:
-    """Variance of the Laplacian, relative to the variance of the picture.
+def sharpness_of(crops: Image) -> FloatArray:
+    """Variance of the Laplacian relative to the variance of the picture, float32 [M].
+
+    Args:
+        crops: uint8 [M, S, S, 3].
 
     Source: Pech-Pacheco et al., Diatom autofocusing in brightfield microscopy, ICPR 2000; divided
         by the picture's own variance so that low contrast is not taken for blur.
     """
-    laplacian = cv2.Laplacian(gray, cv2.CV_32F)
-    return float(laplacian.var() / (gray.var() + 1.0))
+    return np.array(
+        [cv2.Laplacian(image, cv2.CV_32F).var() / (image.var() + 1.0) for image in _gray(crops)],
+        np.float32,
+    )
 
 
 def turn(landmarks_px: FloatArray) -> FloatArray:
@@ -83,3 +88,7 @@ def visible_share(boxes_xyxy_px: FloatArray, frame_size_px: tuple[int, int]) -> 
     area = (boxes_xyxy_px[:, 2:] - boxes_xyxy_px[:, :2]).prod(axis=1)
     seen = (inside[:, 2:] - inside[:, :2]).prod(axis=1)
     return np.asarray(seen / np.maximum(area, 1e-6), np.float32)
+
+
+def _gray(crops: Image) -> list[Image]:
+    return [np.asarray(cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY), np.uint8) for crop in crops]

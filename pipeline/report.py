@@ -37,6 +37,7 @@ LOW_COVERAGE = 0.5
 _LEAST_FLAG_SHARE = 0.02
 _MOST_FLAGS = 5
 _STRAY_ENERGY = 0.5
+_INPUT = "input "
 _MEDIA_TYPES = {".png": "image/png", ".webp": "image/webp"}
 
 
@@ -89,11 +90,17 @@ def write_index(
     """
     texts = load_texts(language)
     ordered = sorted(reports, key=_name_order)
-    html = _environment(texts).get_template("index.html").render(
-        reports=ordered,
-        problems=_problems(ordered),
-        provenance=provenance or {},
-        notices=notices,
+    html = (
+        _environment(texts)
+        .get_template("index.html")
+        .render(
+            reports=ordered,
+            problems=_problems(ordered),
+            recording_count=sum(len(report.recordings) for report in ordered),
+            total_s=sum(report.overall.duration_s for report in ordered if report.overall),
+            provenance=provenance or {},
+            notices=notices,
+        )
     )
     return _write(path, html)
 
@@ -129,7 +136,7 @@ def _environment(texts: Texts) -> Environment:
     environment.filters.update(
         percent=texts.percent,
         clock=texts.clock,
-        length=texts.length,
+        lasting=texts.length,
         day=texts.date,
         decimal=texts.decimal,
         integer=texts.integer,
@@ -137,7 +144,7 @@ def _environment(texts: Texts) -> Environment:
     )
     environment.globals.update(
         t=texts,
-        style=lambda: Markup(_template_source("style.css")),  # noqa: S704 (our own file)
+        style=lambda: Markup(_template_source("style.css")),
         class_rows=_class_rows,
         style_of=_style_of,
         limits=_limits,
@@ -150,6 +157,7 @@ def _environment(texts: Texts) -> Environment:
         session_dates=_session_dates,
         read_count=lambda report: sum(r.statistics is not None for r in report.recordings),
         file_name=lambda recording: recording.recording_id.rpartition("/")[2],
+        fact_name=lambda name: _fact_name(name, texts),
         LOW_COVERAGE=LOW_COVERAGE,
         POSITIVE=POSITIVE,
         VALENCES=VALENCES,
@@ -210,13 +218,11 @@ def _timelines(recording: RecordingReport, number: int, texts: Texts) -> Markup:
             width=width,
             ident=f"timeline-{number}-{width}",
             title=texts("timeline.alt", recording=recording.recording_id),
-            description=texts(
-                "timeline.description", start=texts.clock(0), end=texts.clock(end_s)
-            ),
+            description=texts("timeline.description", start=texts.clock(0), end=texts.clock(end_s)),
         )
         for width in widths
     ]
-    return Markup("\n".join(drawings))  # noqa: S704 (timeline_svg escapes)
+    return Markup("\n".join(drawings))
 
 
 def _has_gaps(recording: RecordingReport) -> bool:
@@ -244,10 +250,7 @@ def _picture(recording: RecordingReport, file_name: str) -> str:
 
 def _energy_sentence(frame: RepresentativeFrame, texts: Texts) -> str:
     """Where the model looked, the largest part first."""
-    parts = sorted(
-        (part for part in ("eyes", "mouth", "other")),
-        key=lambda part: -frame.energy.get(part, 0.0),
-    )
+    parts = sorted(("eyes", "mouth", "other"), key=lambda part: -frame.energy.get(part, 0.0))
     named = [
         texts(
             "frames.part",
@@ -257,6 +260,13 @@ def _energy_sentence(frame: RepresentativeFrame, texts: Texts) -> str:
         for part in parts
     ]
     return texts("frames.energy", first=named[0], second=named[1], third=named[2])
+
+
+def _fact_name(name: str, texts: Texts) -> str:
+    """What a fact of the provenance is called; file names in it stay as they are."""
+    if name.startswith(_INPUT):
+        return texts("provenance.input", recording=name.removeprefix(_INPUT))
+    return texts.entries.get(f"provenance.fact.{name}", name)
 
 
 def _session_dates(report: CandidateReport) -> list[str]:
@@ -293,7 +303,7 @@ def _write(path: Path, text: str) -> Path:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         draft.write_text(text, encoding="utf-8", newline="\n")
-        os.replace(draft, path)
+        draft.replace(path)
     except OSError as error:
         with contextlib.suppress(OSError):
             draft.unlink(missing_ok=True)

@@ -165,7 +165,7 @@ def thumbnails(crops: Image) -> FloatArray:
     side = crops.shape[1] // 12 * 12
     gray = crops[:, :side, :side].mean(axis=3, dtype=np.float32)
     blocks = gray.reshape(len(crops), 12, side // 12, 12, side // 12).mean(axis=(2, 4))
-    return standardised(blocks.reshape(len(crops), -1))
+    return standardised(blocks.reshape(len(crops), 144))
 
 
 def standardised(values: FloatArray) -> FloatArray:

@@ -25,9 +25,9 @@ class PyAVDecoder:
         self.loss = ""
         try:
             self._container = av.open(str(path))
-        except (av.error.FFmpegError, OSError, ValueError) as error:
+        except (av.error.FFmpegError, OSError) as error:
             raise VideoError(
-                f"cannot be opened as a video ({error})", remedy=_REMEDY, path=path
+                f"cannot be opened as a video ({error.strerror or error})", remedy=_REMEDY, path=path
             ) from error
         if not self._container.streams.video:
             raise VideoError("holds no video stream", remedy=_REMEDY, path=path)

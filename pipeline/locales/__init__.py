@@ -86,7 +86,8 @@ class Texts:
             return self("format.seconds", seconds=seconds)
         hours, minutes = divmod(minutes, 60)
         if hours:
-            return self("format.hours", hours=hours, minutes=minutes)
+            key = "format.hours_minutes" if minutes else "format.hours"
+            return self(key, hours=hours, minutes=minutes)
         key = "format.minutes_seconds" if seconds else "format.minutes"
         return self(key, minutes=minutes, seconds=seconds)
 

@@ -21,10 +21,11 @@ from pipeline.types import (
 LABELS = ("positive", "neutral", "negative", "surprise")
 PROVENANCE = {
     "poise": "0.1.0",
-    "model": "VGG16DenseNet ferplus 48 px",
-    "model_sha256": "9f2c" * 16,
-    "sample_rate_hz": "5",
-    "analyzed_at": "2026-11-21T02:14:09+09:00",
+    "model": "ferplus (VGG16DenseNet, 48 px)",
+    "model sha256": "9f2c" * 16,
+    "parameters": "sample_rate=5.0, smoothing=1.0",
+    "input kim/mock_1.mp4": "07ab" * 16,
+    "written": "2026-11-21T02:14+09:00",
 }
 
 
@@ -130,7 +131,9 @@ def make_statistics(
         emotion_shares=emotions if usable else {},
         changes_per_minute=len(episodes) / max(duration_s * coverage / 60, 0.1) if usable else None,
         longest=longest,
-        flag_shares=flags if flags is not None else {"dark": 0.12, "turned": 0.07},
+        flag_shares=flags
+        if flags is not None
+        else {"dark": 0.12, "turned_away": 0.07, "cut_off": 0.0},
         other_people=other_people,
     )
 

@@ -1,0 +1,183 @@
+"""From stored results to what a person and an analyst open: reports, index and tables."""
+
+from __future__ import annotations
+
+import datetime
+import platform
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import torch
+
+import pipeline
+from pipeline import report, tables, timeline
+from pipeline.network import ModelSpec
+from pipeline.settings import Settings
+from pipeline.types import CandidateReport, RecordingReport
+
+if TYPE_CHECKING:
+    from pipeline.run import Outcome
+
+
+def write_candidate(
+    outcomes: Sequence[Outcome], output: Path, settings: Settings, spec: ModelSpec
+) -> None:
+    """Write the report and the tables of one candidate.
+
+    Args:
+        outcomes: Of all recordings of the candidate.
+        output: Directory of the reports.
+        settings, spec: Of the run.
+    """
+    directory = output / outcomes[0].recording.candidate_id
+    report.write_candidate_report(
+        candidate_report(outcomes, settings, spec), directory, language=settings.language
+    )
+    frames, episodes = [], []
+    for outcome in outcomes:
+        if outcome.result is not None:
+            rows = outcome.result.read_frames()
+            frames.append(rows.assign(recording_id=outcome.recording.recording_id))
+            episodes.append(_episode_rows(outcome))
+    for name, parts, schema in (
+        ("frames", frames, tables.frames_schema(spec.labels)),
+        ("episodes", episodes, tables.episodes_schema()),
+    ):
+        rows = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+        _write(rows, schema, directory / name, settings)
+
+
+def write_overview(
+    outcomes: Sequence[Outcome], output: Path, settings: Settings, spec: ModelSpec
+) -> Path:
+    """Write the index, `recordings.csv` and `data_dictionary.csv`.
+
+    Returns:
+        The index.
+    """
+    labels = timeline.display_labels(spec.labels)
+    schema = tables.recordings_schema(labels)
+    rows = pd.DataFrame([_recording_row(outcome, spec) for outcome in outcomes])
+    _write(rows, schema, output / "recordings", settings)
+    dictionary, own_schema = tables.data_dictionary(
+        {
+            "frames": tables.frames_schema(spec.labels),
+            "episodes": tables.episodes_schema(),
+            "recordings": schema,
+        }
+    )
+    _write(dictionary, own_schema, output / "data_dictionary", settings)
+    candidates: dict[str, list[Outcome]] = {}
+    for outcome in outcomes:
+        candidates.setdefault(outcome.recording.candidate_id, []).append(outcome)
+    return report.write_index(
+        [candidate_report(own, settings, spec) for own in candidates.values()],
+        output / report.INDEX_FILE,
+        language=settings.language,
+        provenance=provenance(settings, spec),
+    )
+
+
+def candidate_report(
+    outcomes: Sequence[Outcome], settings: Settings, spec: ModelSpec
+) -> CandidateReport:
+    """All that the report of one candidate shows."""
+    ordered = sorted(
+        outcomes, key=lambda o: (o.recording.session_date, o.recording.recording_id)
+    )
+    results = [o.result for o in ordered if o.result is not None]
+    first = ordered[0].recording
+    facts = provenance(settings, spec)
+    for outcome in ordered:
+        facts[f"input {outcome.recording.recording_id}"] = outcome.recording.sha256
+    return CandidateReport(
+        candidate_id=first.candidate_id,
+        display_name=first.display_name,
+        recordings=[_recording_report(outcome) for outcome in ordered],
+        overall=timeline.combine(
+            [r.statistics for r in results], [r.frames_shown for r in results]
+        ),
+        provenance=facts,
+    )
+
+
+def provenance(settings: Settings, spec: ModelSpec) -> dict[str, str]:
+    """Versions, model and parameters, for the foot of every page."""
+    return {
+        "poise": pipeline.__version__,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "model": f"{spec.name} ({spec.architecture}, {spec.training.get('summary', 'no summary')})",
+        "model sha256": spec.sha256,
+        "parameters": ", ".join(f"{name}={value}" for name, value in settings.analysis().items()),
+        "written": datetime.datetime.now().astimezone().isoformat(timespec="minutes"),
+    }
+
+
+def _recording_report(outcome: Outcome) -> RecordingReport:
+    recording, result = outcome.recording, outcome.result
+    return RecordingReport(
+        recording_id=recording.recording_id,
+        session_date=recording.session_date,
+        note=recording.note,
+        status=outcome.status,
+        message=outcome.message,
+        statistics=result.statistics if result else None,
+        episodes=result.episodes if result else [],
+        timeline_s=result.timeline_s if result else [],
+        timeline=result.timeline if result else {},
+        frames=result.pictures if result else [],
+        directory=result.directory if result else None,
+    )
+
+
+def _episode_rows(outcome: Outcome) -> pd.DataFrame:
+    assert outcome.result is not None
+    return pd.DataFrame(
+        [
+            {
+                "recording_id": outcome.recording.recording_id,
+                "episode": number,
+                "label": episode.label,
+                "start_ms": round(episode.start_s * 1000),
+                "end_ms": round(episode.end_s * 1000),
+                "duration_ms": round(episode.end_s * 1000) - round(episode.start_s * 1000),
+                "peak_ms": round(episode.peak_s * 1000),
+                "mean_posterior": episode.mean_posterior,
+            }
+            for number, episode in enumerate(outcome.result.episodes, start=1)
+        ]
+    )
+
+
+def _recording_row(outcome: Outcome, spec: ModelSpec) -> dict[str, Any]:
+    recording = outcome.recording
+    row: dict[str, Any] = {
+        "recording_id": recording.recording_id,
+        "candidate_id": recording.candidate_id,
+        "display_name": recording.display_name,
+        "session_date": recording.session_date or None,
+        "note": recording.note or None,
+        "status": outcome.status,
+        "error": outcome.message or None,
+        "model_sha256": spec.sha256,
+        "input_sha256": recording.sha256 or None,
+    }
+    if outcome.result is not None:
+        statistics = outcome.result.statistics
+        row |= {
+            "duration_s": statistics.duration_s,
+            "sampled_frames": statistics.sampled_frames,
+            "usable_frames": statistics.usable_frames,
+            "coverage": statistics.coverage,
+            **{f"share_{label}": share for label, share in statistics.shares.items()},
+            "changes_per_minute": statistics.changes_per_minute,
+            "other_people": statistics.other_people,
+        }
+    return row
+
+
+def _write(rows: pd.DataFrame, schema: list[tables.Column], path: Path, settings: Settings) -> None:
+    tables.write_table(rows, schema, path, format=settings.format, csv_bom=settings.csv_bom)

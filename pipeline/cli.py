@@ -1,0 +1,291 @@
+"""The command `poise`. Alone knows Click; maps errors to exit codes; imports the rest lazily."""
+
+from __future__ import annotations
+
+import json
+import sys
+import traceback
+from collections.abc import Callable
+from dataclasses import fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from pipeline import __version__
+from pipeline.errors import PipelineError, SettingsError
+from pipeline.settings import SETTINGS_FILE, Settings, read_settings
+
+if TYPE_CHECKING:
+    from pipeline.run import Outcome, Plan, RunResult
+
+ABORTED, USAGE = 1, 2
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="poise")
+def main() -> None:
+    """Poise shows people how they come across in recorded practice interviews.
+
+    It reads recordings, follows the candidate's face, and reports its apparent expression over
+    time: never what a person felt, and no score.
+    """
+
+
+def _settings_options(*names: str) -> Callable[[_Command], _Command]:
+    """An option for each setting (of those named, or all), as `Settings` declares it."""
+
+    def decorate(command: _Command) -> _Command:
+        for entry in reversed(fields(Settings)):
+            if names and entry.name not in names:
+                continue
+            option, bounds = "--" + entry.name.replace("_", "-"), entry.metadata
+            kind: Any = type(entry.default)
+            if kind is bool:
+                command = click.option(f"{option}/--no-{option[2:]}", entry.name, default=None,
+                                       help=bounds["help"])(command)  # fmt: skip
+                continue
+            if bounds["choices"]:
+                kind = click.Choice(bounds["choices"])
+            elif bounds["low"] is not None:
+                span = click.IntRange if kind is int else click.FloatRange
+                kind = span(bounds["low"], bounds["high"])
+            shown = "" if entry.default == "" else f"  [default: {entry.default}]"
+            command = click.option(option, entry.name, type=kind, default=None,
+                                   help=bounds["help"] + shown)(command)  # fmt: skip
+        return command
+
+    return decorate
+
+
+def _settings_from(file: Path | None, given: dict[str, Any]) -> Settings:
+    if file is None and Path(SETTINGS_FILE).is_file():
+        file = Path(SETTINGS_FILE)
+    return read_settings(file, given)
+
+
+def _exits(run: Callable[[], int], debug: bool) -> None:
+    """Run, say what went wrong, and exit with the code that belongs to it."""
+    try:
+        code = run()
+    except SettingsError as error:
+        code = _say(error, USAGE, debug)
+    except PipelineError as error:
+        code = _say(error, ABORTED, debug)
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("Stopped. What is done is kept: the same command goes on from here.", err=True)
+        code = ABORTED
+    sys.exit(code)
+
+
+def _say(error: PipelineError, code: int, debug: bool) -> int:
+    if debug:
+        traceback.print_exc()
+    click.echo(f"Error: {error}", err=True)
+    return code
+
+
+@main.command()
+@click.argument("recordings", type=click.Path(path_type=Path))
+@click.option("-o", "--output", type=click.Path(path_type=Path), required=True,
+              help="Directory of the reports; outside of RECORDINGS.")  # fmt: skip
+@click.option("--settings", "settings_file", type=click.Path(path_type=Path, dir_okay=False),
+              help=f"TOML file with settings.  [default: {SETTINGS_FILE} here, if there]")  # fmt: skip
+@_settings_options()
+@click.option("--force", is_flag=True, help="Analyse also what is done.")
+@click.option("--strict", is_flag=True, help="Stop at the first recording that fails.")
+@click.option("--dry-run", is_flag=True, help="Only list what would be done.")
+@click.option("--json", "as_json", is_flag=True, help="Print a summary as JSON.")
+@click.option("--debug", is_flag=True, help="Show where an error came from.")
+def analyze(
+    recordings: Path,
+    output: Path,
+    settings_file: Path | None,
+    force: bool,
+    strict: bool,
+    dry_run: bool,
+    as_json: bool,
+    debug: bool,
+    **given: Any,
+) -> None:
+    """Analyse all recordings below RECORDINGS and write reports and tables.
+
+    What an earlier run has done, with the same settings and model, is not done again.
+
+    Exit codes: 0 all done; 1 stopped or internal error; 2 wrong usage or settings; 3 some
+    recordings failed, the rest is written; 4 none succeeded or none found.
+    """
+
+    def run() -> int:
+        settings = _settings_from(settings_file, given)
+        from pipeline.run import Listener
+        from pipeline.run import analyze as analyze_batch
+
+        display = _Display()
+        try:
+            result = analyze_batch(
+                recordings,
+                output,
+                settings,
+                force=force,
+                strict=strict,
+                dry_run=dry_run,
+                listener=Listener(planned=display.planned, finished=display.finished),
+            )
+        finally:
+            display.close()
+        _conclude(result, recordings, as_json, debug)
+        return 0 if dry_run and result.outcomes else result.exit_code
+
+    _exits(run, debug)
+
+
+class _Display:
+    """Progress on stderr: a bar on a terminal, plain lines elsewhere."""
+
+    def __init__(self) -> None:
+        self._bar: Any = None
+        self._plan: Plan | None = None
+        self._done = 0
+
+    def planned(self, plan: Plan) -> None:
+        self._plan = plan
+        click.echo(
+            f"{plan.recordings} recordings: {plan.reused} done before, "
+            f"{plan.recordings - plan.reused} to analyse ({plan.bytes_to_read / 1e6:.0f} MB) "
+            f"on {plan.device} with {plan.jobs} {'process' if plan.jobs == 1 else 'processes'}.",
+            err=True,
+        )
+        if sys.stderr.isatty() and plan.bytes_to_read:
+            self._bar = click.progressbar(
+                length=plan.bytes_to_read, file=sys.stderr, show_eta=True, show_percent=True,
+                item_show_func=lambda name: name,
+            )  # fmt: skip
+            self._bar.__enter__()
+
+    def finished(self, outcome: Outcome) -> None:
+        if outcome.reused or self._plan is None:
+            return
+        self._done += 1
+        recording = outcome.recording
+        length_s = outcome.result.statistics.duration_s if outcome.result else 0.0
+        rate = f", {length_s / outcome.seconds:.1f}x real time" if outcome.seconds else ""
+        if outcome.status == "failed":
+            rate = f": {outcome.message}"
+        elif outcome.message:
+            rate += f": {outcome.message}"
+        if self._bar is not None:
+            self._bar.update(recording.path.stat().st_size, recording.recording_id + rate)
+            return
+        total = self._plan.recordings - self._plan.reused
+        click.echo(
+            f"[{self._done}/{total}] {recording.recording_id}: {outcome.status} "
+            f"in {outcome.seconds:.1f} s{rate}",
+            err=True,
+        )
+
+    def close(self) -> None:
+        if self._bar is not None:
+            self._bar.__exit__(None, None, None)
+            self._bar = None
+
+
+def _conclude(result: RunResult, recordings: Path, as_json: bool, debug: bool) -> None:
+    """The result on stdout, what failed on stderr."""
+    for outcome in result.outcomes:
+        if outcome.status == "failed":
+            click.echo(f"Failed: {outcome.recording.recording_id}: {outcome.message}", err=True)
+            for note in getattr(outcome.error, "__notes__", []) if debug else []:
+                click.echo(note, err=True)
+    if not result.outcomes:
+        click.echo(f"No recordings found below {recordings}.", err=True)
+    if as_json:
+        click.echo(json.dumps(_summary(result), ensure_ascii=False, indent=1))
+        return
+    if result.index is None:
+        for outcome in result.outcomes:
+            what = "done before" if outcome.reused else "to analyse"
+            click.echo(f"{what}\t{outcome.recording.candidate_id}\t{outcome.recording.recording_id}")
+        return
+    counts = {s: result.count(s) for s in ("done", "partial", "failed")}
+    said = ", ".join(f"{count} {status}" for status, count in counts.items() if count)
+    click.echo(f"{len(result.outcomes)} recordings ({said}) in {result.seconds:.1f} s.", err=True)
+    click.echo(str(result.index))
+
+
+def _summary(result: RunResult) -> dict[str, Any]:
+    return {
+        "output": str(result.output),
+        "index": str(result.index) if result.index else None,
+        "exit_code": result.exit_code,
+        "seconds": round(result.seconds, 3),
+        "recordings": [
+            {
+                "recording_id": outcome.recording.recording_id,
+                "candidate_id": outcome.recording.candidate_id,
+                "status": outcome.status,
+                "message": outcome.message,
+                "reused": outcome.reused,
+                "seconds": round(outcome.seconds, 3),
+                "coverage": outcome.result.statistics.coverage if outcome.result else None,
+                "shares": outcome.result.statistics.shares if outcome.result else None,
+            }
+            for outcome in result.outcomes
+        ],
+    }
+
+
+@main.command()
+@click.argument("images", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--csv", "csv_file", type=click.Path(path_type=Path, dir_okay=False), required=True,
+              help="Table to write.")  # fmt: skip
+@click.option("--cropped", is_flag=True, help="The pictures are already cropped to the face.")
+@_settings_options("model", "device", "batch_size", "csv_bom")
+@click.option("--debug", is_flag=True, help="Show where an error came from.")
+def classify(
+    images: tuple[Path, ...], csv_file: Path, cropped: bool, debug: bool, **given: Any
+) -> None:
+    """Classify faces in pictures or directories of them.
+
+    Writes one row per picture: path, posteriors of valence and emotion classes, valence, emotion,
+    whether a face was found, and an error where a picture cannot be read.
+    """
+
+    def run() -> int:
+        settings = read_settings(None, given)
+        from pipeline.stills import classify_pictures
+
+        counts = classify_pictures(images, csv_file, cropped=cropped, settings=settings)
+        click.echo(
+            f"{counts.pictures} pictures: {counts.without_face} without a face found, "
+            f"{counts.unreadable} unreadable.",
+            err=True,
+        )
+        click.echo(str(csv_file))
+        if counts.unreadable == counts.pictures:
+            return 4
+        return 3 if counts.unreadable else 0
+
+    _exits(run, debug)
+
+
+@main.command()
+@_settings_options("model", "device")
+def doctor(**given: Any) -> None:
+    """Say what this machine offers, and what is wrong with it."""
+
+    def run() -> int:
+        settings = read_settings(None, given)
+        from pipeline.doctor import examine
+
+        findings = examine(settings)
+        for finding in findings:
+            click.echo(f"{'ok     ' if finding.good else 'PROBLEM'}  {finding.subject}: {finding.text}")
+        return 0 if all(finding.good for finding in findings) else ABORTED
+
+    _exits(run, False)
+
+
+if __name__ == "__main__":
+    main()

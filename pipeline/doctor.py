@@ -1,0 +1,99 @@
+"""`poise doctor`: what this machine offers, and what is wrong with it."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import platform
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.errors import PipelineError
+from pipeline.settings import Settings
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing looked at."""
+
+    subject: str
+    text: str
+    good: bool = True
+
+
+def examine(settings: Settings) -> list[Finding]:
+    """Look at processor, memory, device, decoders, detector, model and disk."""
+    return [
+        Finding("python", f"{platform.python_version()} on {platform.platform()}"),
+        _memory(),
+        *(_try(name, check) for name, check in _CHECKS.items()),
+        _try("device", lambda: _device(settings)),
+        _try("model", lambda: _model(settings)),
+        _disk(),
+    ]
+
+
+def _try(subject: str, check: Callable[[], str]) -> Finding:
+    try:
+        return Finding(subject, check())
+    except PipelineError as error:
+        return Finding(subject, str(error), good=False)
+    except Exception as error:  # a broken library may raise anything; that is what is looked for
+        return Finding(subject, f"{type(error).__name__}: {error}", good=False)
+
+
+def _memory() -> Finding:
+    cores = os.cpu_count() or 1
+    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    text = f"{cores} cores, {total:.1f} GiB of memory"
+    if total < 1.5 * cores:
+        return Finding("machine", f"{text}: use --jobs {max(1, int(total / 1.5))}", good=False)
+    return Finding("machine", text)
+
+
+def _disk() -> Finding:
+    free = shutil.disk_usage(Path.cwd()).free / 2**30
+    return Finding("disk", f"{free:.1f} GiB free here", good=free > 1)
+
+
+def _version(module: str) -> str:
+    return str(importlib.import_module(module).__version__)
+
+
+def _detector() -> str:
+    import numpy as np
+
+    from pipeline.detect import FaceDetector
+
+    FaceDetector().detect(np.zeros((1, 120, 160, 3), np.uint8))
+    return "MTCNN with facenet-pytorch's weights runs"
+
+
+def _device(settings: Settings) -> str:
+    import torch
+
+    from pipeline.classify import choose_device, computing_type
+
+    device = choose_device(settings.device)
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else "processor"
+    return f"{device} ({name}), computing in {str(computing_type(device)).removeprefix('torch.')}"
+
+
+def _model(settings: Settings) -> str:
+    from pipeline.classify import ExpressionClassifier
+
+    spec = ExpressionClassifier(
+        Path(settings.model) if settings.model else None, device=settings.device
+    ).spec
+    summary = spec.training.get("summary", "")
+    return f"{spec.name} ({spec.architecture}, {summary}), SHA-256 {spec.sha256[:12]}"
+
+
+_CHECKS: dict[str, Callable[[], str]] = {
+    "torch": lambda: _version("torch"),
+    "decoder pyav": lambda: _version("av"),
+    "decoder decord": lambda: _version("decord"),
+    "detector": _detector,
+}

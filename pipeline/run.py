@@ -1,0 +1,371 @@
+"""A batch: find the recordings, analyse what is not yet done, write reports and tables."""
+
+from __future__ import annotations
+
+import os
+import time
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import cv2
+import torch
+from joblib import Parallel, delayed
+from joblib.externals.loky.process_executor import TerminatedWorkerError
+
+from pipeline.analysis import Engine, StoredResult, analyse_recording
+from pipeline.assemble import write_candidate, write_overview
+from pipeline.classify import SHIPPED_MODEL, choose_device
+from pipeline.discover import discover
+from pipeline.errors import PipelineError, SettingsError, VideoError
+from pipeline.network import ModelSpec, read_spec
+from pipeline.settings import Settings
+from pipeline.store import ResultStore
+from pipeline.types import Recording
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What became of one recording.
+
+    Args:
+        recording: Which.
+        status: `planned` (dry run), `done`, `partial` or `failed`.
+        message: What was lost or why it failed, in plain words.
+        error: Why it failed; its notes hold the traceback of an unexpected failure.
+        reused: Whether the result was there before.
+        seconds: Time the analysis took.
+        result: None unless there is one.
+    """
+
+    recording: Recording
+    status: str
+    message: str = ""
+    error: PipelineError | None = None
+    reused: bool = False
+    seconds: float = 0.0
+    result: StoredResult | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunResult:
+    """What a run did.
+
+    Args:
+        outcomes: Of every recording found, in order of their identifiers.
+        output: Directory of the reports.
+        index: The page that leads to them; None after a dry run.
+        settings: That were used.
+        seconds: The whole run.
+    """
+
+    outcomes: list[Outcome]
+    output: Path
+    index: Path | None
+    settings: Settings
+    seconds: float
+
+    def count(self, status: str) -> int:
+        """How many recordings have that status."""
+        return sum(outcome.status == status for outcome in self.outcomes)
+
+    @property
+    def exit_code(self) -> int:
+        """0 all done; 3 some failed and the rest is written; 4 none succeeded or none found."""
+        failed = self.count("failed")
+        if failed == len(self.outcomes):
+            return 4
+        return 3 if failed else 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What a run is about to do.
+
+    Args:
+        recordings: All that were found.
+        reused: Of them, those whose result is there.
+        bytes_to_read: Size of those to be analysed.
+        jobs: Processes.
+        device: Where the networks run.
+    """
+
+    recordings: int
+    reused: int
+    bytes_to_read: int
+    jobs: int
+    device: str
+
+
+@dataclass(frozen=True)
+class Listener:
+    """Hears how a run goes; the default says nothing."""
+
+    planned: Callable[[Plan], None] = field(default=lambda plan: None)
+    finished: Callable[[Outcome], None] = field(default=lambda outcome: None)
+
+
+def analyze(
+    recordings: Path | str,
+    output: Path | str,
+    settings: Settings | None = None,
+    *,
+    force: bool = False,
+    strict: bool = False,
+    dry_run: bool = False,
+    listener: Listener | None = None,
+) -> RunResult:
+    """Analyse the recordings below a directory and write reports and tables.
+
+    Args:
+        recordings: Directory of the recordings, or a single one. Never written to.
+        output: Directory of the reports, outside of it.
+        settings: Defaults if None.
+        force: Analyse also what is done.
+        strict: Stop at the first recording that fails.
+        dry_run: Only say what would be done.
+        listener: Told of the plan and of each recording.
+
+    Returns:
+        What became of every recording.
+
+    Raises:
+        SettingsError: If a path or a setting cannot be used.
+        ModelError: If the model cannot be loaded.
+        ReportError: If nothing can be written to `output`.
+        VideoError: With `strict`, the first failure.
+    """
+    started = time.monotonic()
+    settings, listener = settings or Settings(), listener or Listener()
+    root, target = Path(recordings), Path(output)
+    _check_paths(root, target)
+    spec = read_spec(Path(settings.model) if settings.model else SHIPPED_MODEL)
+    device = choose_device(settings.device)
+    found = discover(root)
+    if not found:
+        return RunResult(outcomes=[], output=target, index=None, settings=settings, seconds=0.0)
+    store = ResultStore(target)
+    found = store.with_hashes(found)
+    keys = {r.recording_id: store.key(r, settings, spec.sha256) for r in found}
+    pending = _pending(found, keys, store, force)
+    jobs = max(1, min(_jobs(settings.jobs), len(pending)))
+    listener.planned(
+        Plan(
+            recordings=len(found),
+            reused=len(found) - len(pending),
+            bytes_to_read=sum(r.path.stat().st_size for r in pending),
+            jobs=jobs,
+            device=str(device),
+        )
+    )
+    if dry_run:
+        outcomes = [
+            Outcome(recording=r, status="planned", reused=r not in pending) for r in found
+        ]
+        return RunResult(outcomes=outcomes, output=target, index=None, settings=settings,
+                         seconds=time.monotonic() - started)  # fmt: skip
+    batch = _Batch(found, keys, store, target, settings, spec, listener)
+    batch.collect_reused(pending)
+    first_failure = None
+    for recording, error, seconds in _execute(pending, keys, store, settings, jobs):
+        batch.collect(recording, error, seconds)
+        if error and strict:
+            first_failure = error
+            break
+    index = batch.write_overview()
+    if first_failure:
+        raise first_failure
+    return RunResult(
+        outcomes=batch.outcomes(),
+        output=target,
+        index=index,
+        settings=settings,
+        seconds=time.monotonic() - started,
+    )
+
+
+class _Batch:
+    """Outcomes as they come in; a candidate's report is written when the last one is there."""
+
+    def __init__(
+        self,
+        found: Sequence[Recording],
+        keys: dict[str, str],
+        store: ResultStore,
+        output: Path,
+        settings: Settings,
+        spec: ModelSpec,
+        listener: Listener,
+    ) -> None:
+        self._found, self._keys, self._store = found, keys, store
+        self._output, self._settings, self._spec = output, settings, spec
+        self._listener = listener
+        self._outcomes: dict[str, Outcome] = {}
+
+    def collect_reused(self, pending: Sequence[Recording]) -> None:
+        for recording in self._found:
+            if recording not in pending:
+                self._add(self._outcome(recording, reused=True))
+
+    def collect(self, recording: Recording, error: PipelineError | None, seconds: float) -> None:
+        key = self._keys[recording.recording_id]
+        twins = [r for r in self._found if self._keys[r.recording_id] == key]
+        for twin in twins if recording.sha256 else [recording]:
+            if error:
+                message = " ".join(filter(None, [error.cause + ".", error.remedy]))
+                self._add(
+                    Outcome(
+                        recording=twin,
+                        status="failed",
+                        message=message,
+                        error=error,
+                        seconds=seconds,
+                    )
+                )
+            else:
+                self._add(self._outcome(twin, seconds=seconds))
+
+    def outcomes(self) -> list[Outcome]:
+        return [
+            self._outcomes[r.recording_id] for r in self._found if r.recording_id in self._outcomes
+        ]
+
+    def write_overview(self) -> Path:
+        return write_overview(self.outcomes(), self._output, self._settings, self._spec)
+
+    def _outcome(self, recording: Recording, *, reused: bool = False, seconds: float = 0.0) -> Outcome:
+        result = StoredResult.read(self._store.directory(self._keys[recording.recording_id]))
+        return Outcome(
+            recording=recording,
+            status="partial" if result.loss else "done",
+            message=result.loss,
+            reused=reused,
+            seconds=seconds,
+            result=result,
+        )
+
+    def _add(self, outcome: Outcome) -> None:
+        self._outcomes[outcome.recording.recording_id] = outcome
+        self._listener.finished(outcome)
+        candidate = outcome.recording.candidate_id
+        own = [r for r in self._found if r.candidate_id == candidate]
+        if all(r.recording_id in self._outcomes for r in own):
+            outcomes = [self._outcomes[r.recording_id] for r in own]
+            write_candidate(outcomes, self._output, self._settings, self._spec)
+
+
+def _check_paths(root: Path, output: Path) -> None:
+    if not root.exists():
+        raise SettingsError(
+            "no such file or directory", remedy="Give the directory of the recordings.", path=root
+        )
+    inside = root.resolve() if root.is_dir() else root.resolve().parent / root.name
+    if output.resolve() == inside or inside in output.resolve().parents:
+        raise SettingsError(
+            "the reports must not lie among the recordings",
+            remedy="Give an output directory outside of it.",
+            path=output,
+        )
+    if output.exists() and not output.is_dir():
+        raise SettingsError("is a file", remedy="Give a directory for the reports.", path=output)
+
+
+def _pending(
+    found: Sequence[Recording], keys: dict[str, str], store: ResultStore, force: bool
+) -> list[Recording]:
+    """What is to be analysed: each result once, the largest files first."""
+    by_key: dict[str, Recording] = {}
+    for recording in found:
+        key = keys[recording.recording_id]
+        if force:
+            store.remove(key)
+        if not recording.sha256:
+            by_key[recording.recording_id] = recording
+        elif not store.has(key):
+            by_key.setdefault(key, recording)
+    return sorted(by_key.values(), key=_size, reverse=True)
+
+
+def _size(recording: Recording) -> int:
+    try:
+        return recording.path.stat().st_size
+    except OSError:
+        return 0
+
+
+def _jobs(wanted: int) -> int:
+    if wanted:
+        return wanted
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return cores or 1
+
+
+_Done = tuple[Recording, PipelineError | None, float]
+
+
+def _execute(
+    pending: Sequence[Recording],
+    keys: dict[str, str],
+    store: ResultStore,
+    settings: Settings,
+    jobs: int,
+) -> Iterator[_Done]:
+    """Analyse in parallel processes; a process that dies costs the recording it died of.
+
+    When one dies (out of memory, a crash in a library), what remains is done one recording at a
+    time, each in a process of its own, so that the culprit is known and fails alone.
+    """
+    left = {r.recording_id: r for r in pending}
+    tasks = (delayed(_work)(r, keys[r.recording_id], store, settings) for r in pending)
+    try:
+        for done in Parallel(n_jobs=jobs, return_as="generator_unordered")(tasks):
+            left.pop(done[0].recording_id)
+            yield done
+    except TerminatedWorkerError:
+        pass
+    for recording in left.values():
+        task = delayed(_work)(recording, keys[recording.recording_id], store, settings)
+        try:
+            yield Parallel(n_jobs=2)([task])[0]
+        except TerminatedWorkerError:
+            error = VideoError(
+                "the process that analysed it died, for lack of memory or of a fault in a library",
+                remedy="Try fewer --jobs, or export the recording again.",
+                path=recording.path,
+            )
+            yield recording, error, 0.0
+
+
+_engine: tuple[Settings, Engine] | None = None
+
+
+def _work(recording: Recording, key: str, store: ResultStore, settings: Settings) -> _Done:
+    """Analyse one recording in a worker; its failure is an answer, not an exception."""
+    started = time.monotonic()
+    try:
+        engine = _started_engine(settings)
+        with store.writing(key) as directory:
+            analyse_recording(recording.path, engine, directory)
+    except PipelineError as error:
+        return recording, error, time.monotonic() - started
+    except Exception as error:
+        failure = VideoError(
+            f"the analysis failed ({type(error).__name__}: {error})",
+            remedy="Please report this, with the recording if you may.",
+            path=recording.path,
+        )
+        failure.add_note(traceback.format_exc())
+        return recording, failure, time.monotonic() - started
+    return recording, None, time.monotonic() - started
+
+
+def _started_engine(settings: Settings) -> Engine:
+    """The worker's engine; networks are loaded for its first recording only."""
+    global _engine
+    if _engine is None or _engine[0] != settings:
+        # Processes share the cores; a thread pool in each of them would make all of them wait.
+        torch.set_num_threads(1)
+        cv2.setNumThreads(1)
+        _engine = (settings, Engine.start(settings))
+    return _engine[1]

@@ -1,0 +1,119 @@
+"""The store of results: what is done is found again by what it was made from.
+
+Below `REPORTS/.poise/results` every analysed recording has a directory named after the hash of
+its bytes, of the settings that matter and of the model's weights. A directory appears there whole
+or not at all, so that a run killed at any moment loses only what it was working on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from pipeline.analysis import RESULT_FILE
+from pipeline.errors import ReportError
+from pipeline.settings import Settings
+from pipeline.types import Recording
+
+ANALYSIS_VERSION = 1  # raise it when the same input would give another result
+
+
+class ResultStore:
+    """Results below one output directory.
+
+    Args:
+        output: The directory of the reports; made if absent.
+
+    Raises:
+        ReportError: If it cannot be made or written to.
+    """
+
+    def __init__(self, output: Path) -> None:
+        self._root = output / ".poise"
+        self._results = self._root / "results"
+        self._scratch = self._root / "unfinished"
+        try:
+            self._results.mkdir(parents=True, exist_ok=True)
+            shutil.rmtree(self._scratch, ignore_errors=True)
+            self._scratch.mkdir(exist_ok=True)
+        except OSError as error:
+            raise ReportError(
+                f"cannot be written to ({error})",
+                remedy="Check free space and permissions.",
+                path=output,
+            ) from error
+
+    def key(self, recording: Recording, settings: Settings, model_sha256: str) -> str:
+        """Name of the result of analysing this recording in this way."""
+        made_from = {
+            "analysis": ANALYSIS_VERSION,
+            "input": recording.sha256,
+            "settings": settings.analysis(),
+            "model": model_sha256,
+        }
+        return hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()[:32]
+
+    def directory(self, key: str) -> Path:
+        """Where the result of that name is or will be."""
+        return self._results / key
+
+    def has(self, key: str) -> bool:
+        """Whether the result is there."""
+        return (self.directory(key) / RESULT_FILE).is_file()
+
+    def remove(self, key: str) -> None:
+        """Forget a result."""
+        shutil.rmtree(self.directory(key), ignore_errors=True)
+
+    @contextmanager
+    def writing(self, key: str) -> Iterator[Path]:
+        """A directory to fill; it becomes the result when the block ends without an error."""
+        self._scratch.mkdir(parents=True, exist_ok=True)
+        scratch = Path(tempfile.mkdtemp(dir=self._scratch))
+        try:
+            yield scratch
+            self.remove(key)
+            os.replace(scratch, self.directory(key))
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+
+    def with_hashes(self, recordings: Sequence[Recording]) -> list[Recording]:
+        """The recordings with their SHA-256; unchanged files (size, time) are not read again.
+
+        An unreadable file keeps an empty hash; its analysis will say why.
+        """
+        path = self._root / "hashes.json"
+        known: dict[str, Any] = {}
+        try:
+            known = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            pass
+        result, current = [], {}
+        for recording in recordings:
+            try:
+                status = recording.path.stat()
+                stamp = [status.st_size, status.st_mtime_ns]
+                entry = known.get(str(recording.path.resolve()))
+                digest = entry[2] if entry and entry[:2] == stamp else sha256(recording.path)
+                current[str(recording.path.resolve())] = [*stamp, digest]
+            except OSError:
+                digest = ""
+            result.append(replace(recording, sha256=digest))
+        temporary = path.with_suffix(".tmp")
+        temporary.write_text(json.dumps({**known, **current}), encoding="utf-8")
+        os.replace(temporary, path)
+        return result
+
+
+def sha256(path: Path) -> str:
+    """SHA-256 of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,118 @@
+"""The drawing of a timeline: well-formed, small, repeatable, and readable without colour."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from pipeline.figures import Width, _gaps, _runs, _thinned, timeline_svg
+from pipeline.types import Episode, RecordingReport
+from tests.pipeline.factories import make_faceless, make_recording
+
+LABELS = {
+    "positive": "긍정적 표정",
+    "neutral": "Neutral",
+    "negative": "Negative <b>&",
+    "surprise": "Surprise-like",
+}
+WIDTHS: tuple[Width, Width] = ("wide", "narrow")
+
+
+@pytest.fixture
+def recording(tmp_path: Path) -> RecordingReport:
+    return make_recording(tmp_path, duration_s=3605, points=600)
+
+
+def draw(recording: RecordingReport, width: Width = "wide", ident: str = "a") -> str:
+    return timeline_svg(
+        recording, labels=LABELS, width=width, ident=ident, title="T <1>", description="D & d"
+    )
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_an_hour_is_small_and_well_formed(recording: RecordingReport, width: Width) -> None:
+    svg = draw(recording, width)
+    assert len(svg.encode()) < 80_000
+    root = ElementTree.fromstring(svg)
+    assert root.get("role") == "img"
+    texts = "".join(root.itertext())
+    for word in ("T <1>", "D & d", "100%", "1:00:00", *LABELS.values()):
+        assert word in texts
+
+
+def test_text_stays_text_and_leaves_the_font_to_the_page(recording: RecordingReport) -> None:
+    svg = draw(recording)
+    assert "긍정적 표정" in svg
+    assert "font-family" not in svg and "DejaVu" not in svg
+    assert "@0@" not in svg
+
+
+def test_colours_are_variables_with_a_fall_back(recording: RecordingReport) -> None:
+    svg = draw(recording)
+    for variable in ("--c-positive", "--c-neutral", "--c-negative", "--c-apart", "--chart-ink"):
+        assert f"var({variable}, #" in svg
+    assert not re.search(r"(?:fill|stroke): #", svg)
+
+
+def test_rows_differ_in_line_style(recording: RecordingReport) -> None:
+    assert len(set(re.findall(r"stroke-dasharray: ([\d., ]+)", draw(recording)))) >= 3
+
+
+def test_repeatable_and_without_a_date(recording: RecordingReport) -> None:
+    assert draw(recording) == draw(recording)
+    assert not re.search(r"\b20\d\d-\d\d-\d\d|<metadata|Matplotlib", draw(recording))
+
+
+def test_ids_of_two_drawings_never_meet(recording: RecordingReport) -> None:
+    first, second = draw(recording, ident="a"), draw(recording, "narrow", ident="b")
+    ids = [set(re.findall(r'\bid="([^"]+)"', svg)) for svg in (first, second)]
+    assert ids[0].isdisjoint(ids[1])
+    for svg, own in zip((first, second), ids, strict=True):
+        assert set(re.findall(r'href="#([^"]+)"', svg)) <= own
+        assert set(re.findall(r"url\(#([^)]+)\)", svg)) <= own
+        assert len(re.findall(r'\bid="', svg)) == len(own)
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("points", [1, 2, 3])
+def test_a_moment_can_be_drawn(tmp_path: Path, points: int, width: Width) -> None:
+    short = make_recording(tmp_path, duration_s=0.4, points=points)
+    ElementTree.fromstring(draw(short, width))
+
+
+def test_nothing_to_draw(tmp_path: Path) -> None:
+    recording = make_recording(tmp_path)
+    assert draw(replace(recording, timeline_s=[], timeline={})) == ""
+
+
+def test_no_face_at_all_is_one_gap() -> None:
+    assert "var(--chart-gap" in draw(make_faceless())
+
+
+def test_an_episode_of_one_frame_can_be_seen(tmp_path: Path) -> None:
+    blink = Episode(label="surprise", start_s=10, end_s=10, peak_s=10, mean_posterior=0.6)
+    recording = make_recording(tmp_path)
+    svg = draw(replace(recording, episodes=[blink], timeline={"surprise": [0.0] * 400}))
+    bar = re.search(r'PolyCollection_.*? d="([^"]+)"', svg, re.DOTALL)
+    assert bar is not None
+    columns = [float(x) for x in re.findall(r"[ML] ([\d.]+) ", bar[1])]
+    assert max(columns) - min(columns) >= 1.4
+
+
+def test_runs_end_at_gaps() -> None:
+    times = [0.0, 1.0, 2.0, 3.0, 4.0]
+    values = [None, 0.2, None, 0.4, 1.2]
+    assert _runs(times, values) == [[(1.0, 0.2)], [(3.0, 0.4), (4.0, 1.0)]]
+    assert _gaps(times, values) == [(0.0, 1.0), (1.0, 3.0)]
+    assert _gaps(times, [0.1, 0.1, None, None, None]) == [(1.0, 4.0)]
+
+
+def test_thinning_keeps_what_can_be_seen() -> None:
+    run = [(float(k), 0.9 if k == 50 else 0.1) for k in range(101)]
+    assert _thinned(run, 1.0, 58.0, 0.3) == [
+        (0.0, 0.1), (49.0, 0.1), (50.0, 0.9), (51.0, 0.1), (100.0, 0.1)
+    ]  # fmt: skip
