@@ -14,7 +14,7 @@ from pipeline.errors import SettingsError
 from pipeline.types import Recording
 
 SUFFIXES = frozenset(
-    ".3gp .avi .flv .gif .m2ts .m4v .mkv .mov .mp4 .mpeg .mpg .mts .ts .webm .wmv".split()
+    [".3gp", ".avi", ".flv", ".gif", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".ts", ".webm", ".wmv"]
 )
 CANDIDATES_FILE = "candidates.csv"
 _COLUMNS = ("recording", "candidate_id", "display_name", "session_date", "note")

@@ -70,7 +70,7 @@ class Settings:
     def __post_init__(self) -> None:
         for entry in fields(self):
             _check(entry.name, getattr(self, entry.name), entry.metadata)
-        if not self.device.split(":")[0] in ("auto", "cpu", "cuda", "mps"):
+        if self.device.split(":")[0] not in ("auto", "cpu", "cuda", "mps"):
             raise SettingsError(
                 f"device is {self.device!r}", remedy="Use auto, cpu, cuda, cuda:N or mps."
             )

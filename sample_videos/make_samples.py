@@ -17,6 +17,7 @@ from pathlib import Path
 import av
 import cv2
 import numpy as np
+
 from portrait import Image, Look, Pose, Puppet
 
 VALENCE = {"positive": 1.0, "neutral": 0.0, "negative": -1.0, "absent": 0.0}

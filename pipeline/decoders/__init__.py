@@ -106,7 +106,8 @@ def describe_end(last_s: float, duration_s: float | None, damaged: int) -> str:
     """What was lost, in plain words, from where reading ended and how many packets were damaged."""
     parts = []
     if damaged:
-        parts.append(f"{damaged} damaged packets were skipped")
+        packets = "packet was" if damaged == 1 else "packets were"
+        parts.append(f"{damaged} damaged {packets} skipped")
     if duration_s is not None and duration_s - last_s > max(1.0, 0.02 * duration_s):
         parts.append(f"the recording breaks off at {last_s:.1f} s of {duration_s:.1f} s")
     return "; ".join(parts)
