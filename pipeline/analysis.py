@@ -20,6 +20,7 @@ from pipeline.classify import ExpressionClassifier
 from pipeline.decode import DecodingProcess
 from pipeline.detect import FaceDetector
 from pipeline.errors import VideoError
+from pipeline.labels import VALENCES
 from pipeline.network import ModelSpec
 from pipeline.settings import Settings
 from pipeline.tables import as_table, frames_schema, timecode
@@ -262,7 +263,7 @@ def _pass(
                     for row, pts_s in enumerate(batch.pts_s)
                 ]
                 size = (info.width_px, info.height_px)
-                for name, values in {
+                found_here: dict[str, npt.NDArray[Any]] = {
                     "pts_s": batch.pts_s,
                     "frame_index": batch.frame_index,
                     "frame": faces.row + seen,
@@ -275,7 +276,8 @@ def _pass(
                     "flags": quality.quality_flags(
                         faces.boxes_xyxy_px, faces.landmarks_px, crops, size
                     ),
-                }.items():
+                }
+                for name, values in found_here.items():
                     columns[name].append(values)
                 seen += len(batch)
                 progress(float(batch.pts_s[-1]))
@@ -349,18 +351,21 @@ def _frames_table(
         {
             "track_id": faces.track_id[shown],
             "detection_confidence": faces.confidence[shown],
-            **{f"box_{c}_px": faces.boxes[shown, k] for k, c in enumerate(("x1", "y1", "x2", "y2"))},
+            **{
+                f"box_{corner}_px": faces.boxes[shown, k]
+                for k, corner in enumerate(("x1", "y1", "x2", "y2"))
+            },
             **{flag: faces.flags[shown, k] for k, flag in enumerate(quality.FLAGS)},
         },
         index=faces.frame[shown],
     )
     valence = spec.labels.valence_posterior(posterior)
-    valences, emotions = timeline.VALENCES, spec.labels.emotions
+    emotions = spec.labels.emotions
     said = pd.DataFrame(
         {
             **{f"p_{name}": posterior[:, k] for k, name in enumerate(emotions)},
-            **{f"p_{name}": valence[:, k] for k, name in enumerate(valences)},
-            "valence": np.array(valences)[valence.argmax(axis=1)],
+            **{f"p_{name}": valence[:, k] for k, name in enumerate(VALENCES)},
+            "valence": np.array(VALENCES)[valence.argmax(axis=1)],
             "emotion": np.array(emotions)[posterior.argmax(axis=1)],
         },
         index=faces.frame[usable],

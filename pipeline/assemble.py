@@ -5,20 +5,42 @@ from __future__ import annotations
 import datetime
 import platform
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 import torch
 
-import pipeline
-from pipeline import report, tables, timeline
+from pipeline import __version__, report, tables, timeline
+from pipeline.analysis import StoredResult
+from pipeline.errors import PipelineError
 from pipeline.network import ModelSpec
 from pipeline.settings import Settings
-from pipeline.types import CandidateReport, RecordingReport
+from pipeline.types import CandidateReport, Recording, RecordingReport
 
-if TYPE_CHECKING:
-    from pipeline.run import Outcome
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What became of one recording.
+
+    Args:
+        recording: Which.
+        status: `planned` (dry run), `done`, `partial` or `failed`.
+        message: What was lost or why it failed, in plain words.
+        error: Why it failed; its notes hold the traceback of an unexpected failure.
+        reused: Whether the result was there before.
+        seconds: Time the analysis took.
+        result: None unless there is one.
+    """
+
+    recording: Recording
+    status: str
+    message: str = ""
+    error: PipelineError | None = None
+    reused: bool = False
+    seconds: float = 0.0
+    result: StoredResult | None = None
 
 
 def write_candidate(
@@ -84,9 +106,7 @@ def candidate_report(
     outcomes: Sequence[Outcome], settings: Settings, spec: ModelSpec
 ) -> CandidateReport:
     """All that the report of one candidate shows."""
-    ordered = sorted(
-        outcomes, key=lambda o: (o.recording.session_date, o.recording.recording_id)
-    )
+    ordered = sorted(outcomes, key=lambda o: (o.recording.session_date, o.recording.recording_id))
     results = [o.result for o in ordered if o.result is not None]
     first = ordered[0].recording
     facts = provenance(settings, spec)
@@ -106,7 +126,7 @@ def candidate_report(
 def provenance(settings: Settings, spec: ModelSpec) -> dict[str, str]:
     """Versions, model and parameters, for the foot of every page."""
     return {
-        "poise": pipeline.__version__,
+        "poise": __version__,
         "python": platform.python_version(),
         "torch": torch.__version__,
         "model": f"{spec.name} ({spec.architecture}, {spec.training.get('summary', 'no summary')})",

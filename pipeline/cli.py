@@ -17,7 +17,8 @@ from pipeline.errors import PipelineError, SettingsError
 from pipeline.settings import SETTINGS_FILE, Settings, read_settings
 
 if TYPE_CHECKING:
-    from pipeline.run import Outcome, Plan, RunResult
+    from pipeline.assemble import Outcome
+    from pipeline.run import Plan, RunResult
 
 ABORTED, USAGE = 1, 2
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -91,7 +92,7 @@ def _say(error: PipelineError, code: int, debug: bool) -> int:
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True,
               help="Directory of the reports; outside of RECORDINGS.")  # fmt: skip
 @click.option("--settings", "settings_file", type=click.Path(path_type=Path, dir_okay=False),
-              help=f"TOML file with settings.  [default: {SETTINGS_FILE} here, if there]")  # fmt: skip
+              help=f"TOML file with settings.  [default: {SETTINGS_FILE}]")  # fmt: skip
 @_settings_options()
 @click.option("--force", is_flag=True, help="Analyse also what is done.")
 @click.option("--strict", is_flag=True, help="Stop at the first recording that fails.")
@@ -206,7 +207,8 @@ def _conclude(result: RunResult, recordings: Path, as_json: bool, debug: bool) -
     if result.index is None:
         for outcome in result.outcomes:
             what = "done before" if outcome.reused else "to analyse"
-            click.echo(f"{what}\t{outcome.recording.candidate_id}\t{outcome.recording.recording_id}")
+            recording = outcome.recording
+            click.echo(f"{what}\t{recording.candidate_id}\t{recording.recording_id}")
         return
     counts = {s: result.count(s) for s in ("done", "partial", "failed")}
     said = ", ".join(f"{count} {status}" for status, count in counts.items() if count)
@@ -281,7 +283,8 @@ def doctor(**given: Any) -> None:
 
         findings = examine(settings)
         for finding in findings:
-            click.echo(f"{'ok     ' if finding.good else 'PROBLEM'}  {finding.subject}: {finding.text}")
+            mark = "ok     " if finding.good else "PROBLEM"
+            click.echo(f"{mark}  {finding.subject}: {finding.text}")
         return 0 if all(finding.good for finding in findings) else ABORTED
 
     _exits(run, False)

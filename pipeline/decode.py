@@ -15,7 +15,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-import pipeline
 from pipeline.decoders.server import FetchRequest, SampleRequest
 from pipeline.errors import PipelineError, VideoError
 from pipeline.types import FrameBatch, Image, VideoInfo
@@ -51,9 +50,7 @@ class DecodingProcess:
         """
         chosen = SAMPLING_BACKEND if backend == "auto" else backend
         self._request(
-            SampleRequest(
-                path=path, backend=chosen, rate_hz=rate_hz, short_side_px=short_side_px
-            )
+            SampleRequest(path=path, backend=chosen, rate_hz=rate_hz, short_side_px=short_side_px)
         )
         info = self._receive(path)
         assert isinstance(info, VideoInfo)
@@ -118,7 +115,7 @@ class DecodingProcess:
 
     def _start(self) -> None:
         self._connection, theirs = Pipe()
-        package_parent = str(Path(pipeline.__file__).resolve().parent.parent)
+        package_parent = str(Path(__file__).resolve().parent.parent)
         search_path = os.pathsep.join(filter(None, [package_parent, os.environ.get("PYTHONPATH")]))
         self._process = subprocess.Popen(
             [sys.executable, "-c", _SERVE, str(theirs.fileno())],

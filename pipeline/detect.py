@@ -192,9 +192,7 @@ def _crops(images: Image, boxes: FloatArray, row: IntArray, side_px: int) -> Ima
     return crops
 
 
-def _inside(
-    boxes: FloatArray, row: IntArray, shape: Sequence[int]
-) -> tuple[FloatArray, IntArray]:
+def _inside(boxes: FloatArray, row: IntArray, shape: Sequence[int]) -> tuple[FloatArray, IntArray]:
     """Only windows of which some part lies in the picture."""
     height, width = shape[1:3]
     seen = (boxes[:, 2] > 1) & (boxes[:, 3] > 1) & (boxes[:, 0] < width) & (boxes[:, 1] < height)
@@ -234,7 +232,7 @@ def _select(faces: FaceDetections, index: IntArray) -> FaceDetections:
 
 
 def _suppress_contained(faces: FaceDetections) -> IntArray:
-    """Keep, frame by frame, boxes of which no more than 70 % lies in a better one (or vice versa)."""
+    """Keep, frame by frame, boxes that share at most 70 % of the smaller one with a better one."""
     order = np.lexsort((-faces.detection_confidence, faces.row))
     kept: list[int] = []
     for candidate in order:

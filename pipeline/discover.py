@@ -14,7 +14,23 @@ from pipeline.errors import SettingsError
 from pipeline.types import Recording
 
 SUFFIXES = frozenset(
-    [".3gp", ".avi", ".flv", ".gif", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".ts", ".webm", ".wmv"]
+    [
+        ".3gp",
+        ".avi",
+        ".flv",
+        ".gif",
+        ".m2ts",
+        ".m4v",
+        ".mkv",
+        ".mov",
+        ".mp4",
+        ".mpeg",
+        ".mpg",
+        ".mts",
+        ".ts",
+        ".webm",
+        ".wmv",
+    ]
 )
 CANDIDATES_FILE = "candidates.csv"
 _COLUMNS = ("recording", "candidate_id", "display_name", "session_date", "note")
@@ -41,7 +57,8 @@ def discover(root: Path) -> list[Recording]:
         files = [(root, _nfc(root.name), stem)]
         overrides: dict[str, dict[str, str]] = {}
     elif root.is_dir():
-        files = [_below(root, path) for path in sorted(root.rglob("*")) if _is_recording(path, root)]
+        paths = (path for path in sorted(root.rglob("*")) if _is_recording(path, root))
+        files = [_below(root, path) for path in paths]
         overrides = _read_candidates(root / CANDIDATES_FILE, {name for _, name, _ in files})
     else:
         raise SettingsError(

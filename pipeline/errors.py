@@ -29,9 +29,7 @@ class PipelineError(Exception):
         return _rebuild, (type(self), self.cause, self.remedy, self.path), self.__dict__
 
 
-def _rebuild(
-    kind: type[PipelineError], cause: str, remedy: str, path: str | None
-) -> PipelineError:
+def _rebuild(kind: type[PipelineError], cause: str, remedy: str, path: str | None) -> PipelineError:
     return kind(cause, remedy=remedy, path=path)
 
 

@@ -82,9 +82,7 @@ def energy_shares(cam: FloatArray, template_px: FloatArray, size_px: int) -> dic
     return {"eyes": eyes, "mouth": mouth, "other": max(0.0, 1.0 - eyes - mouth)}
 
 
-def overlay(
-    image: Image, cam: FloatArray, to_crop: npt.NDArray[np.float64], crop_px: int
-) -> Image:
+def overlay(image: Image, cam: FloatArray, to_crop: npt.NDArray[np.float64], crop_px: int) -> Image:
     """Lay a map over the picture it explains.
 
     Args:

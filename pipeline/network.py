@@ -33,7 +33,8 @@ _FROZEN = 10  # conv1_1 .. pool2
 
 
 def _vgg16_features(end: int) -> nn.Sequential:
-    return torchvision.models.vgg16(init_weights=False).features[:end]
+    features: nn.Sequential = torchvision.models.vgg16(init_weights=False).features[:end]
+    return features
 
 
 class ExpressionNetwork(nn.Module):
@@ -114,9 +115,7 @@ class VGG16DenseNet(ExpressionNetwork):
         )
         channels = 512 + 16 * 32
         self.backbone = _vgg16_features(_RELU4_3)
-        self.head = nn.Sequential(
-            OrderedDict(denseblock4=block, norm5=nn.BatchNorm2d(channels))
-        )
+        self.head = nn.Sequential(OrderedDict(denseblock4=block, norm5=nn.BatchNorm2d(channels)))
         for module in self.head.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight)

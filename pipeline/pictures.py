@@ -76,12 +76,12 @@ def landmarks_in_crops(crops: Sequence[Image], detector: FaceDetector) -> list[F
     second = detector.refine(canvases, first.boxes_xyxy_px, rows)
     extent = second.boxes_xyxy_px[:, 3] - second.boxes_xyxy_px[:, 1]
     found = (second.detection_confidence > _MIN_CONFIDENCE) & (extent > _MIN_SHARE * _CANVAS_PX)
-    landmarks = {k: second.landmarks_px[k] for k in np.flatnonzero(found)}
+    landmarks = {int(k): second.landmarks_px[k] for k in np.flatnonzero(found)}
     missed = np.flatnonzero(~found)
     if len(missed):
         faces = detector.detect(canvases[missed])
         for k in range(len(faces) - 1, -1, -1):
-            landmarks[missed[faces.row[k]]] = faces.landmarks_px[k]
+            landmarks[int(missed[faces.row[k]])] = faces.landmarks_px[k]
     return [
         ((landmarks[k] - _MARGIN_PX) / scales[k]).astype(np.float32) if k in landmarks else None
         for k in range(len(crops))
@@ -97,9 +97,7 @@ def landmarks_in_picture(picture: Image, detector: FaceDetector) -> FloatArray |
     scale = min(1.0, _MAX_SIDE_PX / max(picture.shape[:2]))
     reduced = _resized(picture, scale)
     for border in (0, max(reduced.shape[:2]) // 4):
-        seen = cv2.copyMakeBorder(
-            reduced, border, border, border, border, cv2.BORDER_REPLICATE
-        )
+        seen = cv2.copyMakeBorder(reduced, border, border, border, border, cv2.BORDER_REPLICATE)
         faces = detector.detect(np.asarray(seen, np.uint8)[None])
         if len(faces):
             extent = faces.boxes_xyxy_px[:, 2:] - faces.boxes_xyxy_px[:, :2]

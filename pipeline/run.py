@@ -15,7 +15,7 @@ from joblib import Parallel, delayed
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 from pipeline.analysis import Engine, StoredResult, analyse_recording
-from pipeline.assemble import write_candidate, write_overview
+from pipeline.assemble import Outcome, write_candidate, write_overview
 from pipeline.classify import SHIPPED_MODEL, choose_device
 from pipeline.discover import discover
 from pipeline.errors import PipelineError, SettingsError, VideoError
@@ -23,29 +23,6 @@ from pipeline.network import ModelSpec, read_spec
 from pipeline.settings import Settings
 from pipeline.store import ResultStore
 from pipeline.types import Recording
-
-
-@dataclass(frozen=True, kw_only=True)
-class Outcome:
-    """What became of one recording.
-
-    Args:
-        recording: Which.
-        status: `planned` (dry run), `done`, `partial` or `failed`.
-        message: What was lost or why it failed, in plain words.
-        error: Why it failed; its notes hold the traceback of an unexpected failure.
-        reused: Whether the result was there before.
-        seconds: Time the analysis took.
-        result: None unless there is one.
-    """
-
-    recording: Recording
-    status: str
-    message: str = ""
-    error: PipelineError | None = None
-    reused: bool = False
-    seconds: float = 0.0
-    result: StoredResult | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -160,9 +137,7 @@ def analyze(
         )
     )
     if dry_run:
-        outcomes = [
-            Outcome(recording=r, status="planned", reused=r not in pending) for r in found
-        ]
+        outcomes = [Outcome(recording=r, status="planned", reused=r not in pending) for r in found]
         return RunResult(outcomes=outcomes, output=target, index=None, settings=settings,
                          seconds=time.monotonic() - started)  # fmt: skip
     batch = _Batch(found, keys, store, target, settings, spec, listener)
@@ -234,7 +209,9 @@ class _Batch:
     def write_overview(self) -> Path:
         return write_overview(self.outcomes(), self._output, self._settings, self._spec)
 
-    def _outcome(self, recording: Recording, *, reused: bool = False, seconds: float = 0.0) -> Outcome:
+    def _outcome(
+        self, recording: Recording, *, reused: bool = False, seconds: float = 0.0
+    ) -> Outcome:
         result = StoredResult.read(self._store.directory(self._keys[recording.recording_id]))
         return Outcome(
             recording=recording,

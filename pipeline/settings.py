@@ -109,7 +109,9 @@ def read_settings(path: Path | None, given: Mapping[str, Any]) -> Settings:
             values = tomllib.loads(path.read_text(encoding="utf-8-sig"))
         except (OSError, ValueError) as error:
             raise SettingsError(
-                f"cannot be read ({error})", remedy="It must be TOML, a setting per line.", path=path
+                f"cannot be read ({error})",
+                remedy="It must be TOML, a setting per line.",
+                path=path,
             ) from error
         known = {entry.name: entry for entry in fields(Settings)}
         for name, value in values.items():
@@ -119,9 +121,7 @@ def read_settings(path: Path | None, given: Mapping[str, Any]) -> Settings:
                 )
             values[name] = _as_type(name, value, type(known[name].default), path)
     try:
-        return replace(
-            Settings(**values), **{k: v for k, v in given.items() if v is not None}
-        )
+        return replace(Settings(**values), **{k: v for k, v in given.items() if v is not None})
     except SettingsError as error:
         raise SettingsError(error.cause, remedy=error.remedy, path=path if values else None) from (
             error

@@ -132,7 +132,10 @@ def _classify_batch(
     posterior = classifier.predict(crops).posterior
     valence = spec.labels.valence_posterior(posterior)
     for k, row in enumerate(readable):
-        row |= {f"p_{name}": float(p) for name, p in zip(spec.labels.emotions, posterior[k], strict=True)}
+        row |= {
+            f"p_{name}": float(p)
+            for name, p in zip(spec.labels.emotions, posterior[k], strict=True)
+        }
         row |= {f"p_{name}": float(p) for name, p in zip(VALENCES, valence[k], strict=True)}
         row["valence"] = VALENCES[int(valence[k].argmax())]
         row["emotion"] = spec.labels.emotions[int(posterior[k].argmax())]

@@ -13,7 +13,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -92,10 +92,8 @@ class ResultStore:
         """
         path = self._root / "hashes.json"
         known: dict[str, Any] = {}
-        try:
+        with suppress(OSError, ValueError):
             known = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            pass
         result, current = [], {}
         for recording in recordings:
             try:

@@ -151,7 +151,7 @@ def as_table(rows: pd.DataFrame, schema: list[Column]) -> pd.DataFrame:
     """The rows with exactly the schema's columns, order and types; what is absent is missing."""
     columns = {
         c.name: (
-            rows[c.name].astype(c.dtype)
+            rows[c.name].astype(c.dtype)  # type: ignore[call-overload]
             if c.name in rows
             else pd.Series(pd.NA, index=rows.index, dtype=c.dtype)
         )

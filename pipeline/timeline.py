@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -76,7 +77,7 @@ def segments(pts_s: TimeArray) -> list[tuple[int, int]]:
     """Runs of frames without a gap longer than `GAP_S`, as half-open ranges."""
     breaks = (np.flatnonzero(np.diff(pts_s) > GAP_S) + 1).tolist()
     edges = [0, *breaks, len(pts_s)]
-    return [(a, b) for a, b in zip(edges, edges[1:], strict=False) if a < b]
+    return [(a, b) for a, b in pairwise(edges) if a < b]
 
 
 def find_episodes(
@@ -140,7 +141,7 @@ def _runs(smoothed: FloatArray) -> list[tuple[int, int, int]]:
 
 def count_changes(episodes: Sequence[Episode]) -> int:
     """How often one episode follows another of a different label."""
-    return sum(a.label != b.label for a, b in zip(episodes, episodes[1:], strict=False))
+    return sum(a.label != b.label for a, b in pairwise(episodes))
 
 
 def summarise(
@@ -211,9 +212,7 @@ def combine(parts: Sequence[Statistics], frames_shown: Sequence[int]) -> Statist
     sampled = sum(p.sampled_frames for p in parts)
     duration = sum(p.duration_s for p in parts)
     minutes = [p.usable_frames * p.duration_s / max(p.sampled_frames, 1) / 60 for p in parts]
-    changes = sum(
-        (p.changes_per_minute or 0.0) * m for p, m in zip(parts, minutes, strict=True)
-    )
+    changes = sum((p.changes_per_minute or 0.0) * m for p, m in zip(parts, minutes, strict=True))
     longest: dict[str, Episode] = {}
     for part in parts:
         for label, episode in part.longest.items():

@@ -101,7 +101,8 @@ class FaceTrack:
         """Presence, size and position in one figure: the candidate's is the highest."""
         distance = float(np.abs(self.centre - [0.5, 0.45]).max())
         position = float(np.exp(-((distance / 0.4) ** 2)))
-        return len(self.rows) * np.sqrt(self.side_px / frame_height_px) * (0.4 + 0.6 * position)
+        size = float(np.sqrt(self.side_px / frame_height_px))
+        return len(self.rows) * size * (0.4 + 0.6 * position)
 
 
 def gather_tracks(
@@ -175,7 +176,9 @@ def standardised(values: FloatArray) -> FloatArray:
     return np.asarray(centred / np.maximum(length, 1e-6), np.float32)
 
 
-def frames_with_others(frame: IntArray, is_candidate: npt.NDArray[np.bool_], count: int) -> IntArray:
+def frames_with_others(
+    frame: IntArray, is_candidate: npt.NDArray[np.bool_], count: int
+) -> IntArray:
     """How many faces beside the candidate's each frame shows, int64 [count]."""
     return np.bincount(frame[~is_candidate], minlength=count).astype(np.int64)
 

@@ -94,4 +94,3 @@ class DecordDecoder:
             raise VideoError(
                 "cannot be opened as a video by decord", remedy=_REMEDY, path=self.path
             ) from error
-

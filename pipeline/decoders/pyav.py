@@ -27,7 +27,9 @@ class PyAVDecoder:
             self._container = av.open(str(path))
         except (av.error.FFmpegError, OSError) as error:
             raise VideoError(
-                f"cannot be opened as a video ({error.strerror or error})", remedy=_REMEDY, path=path
+                f"cannot be opened as a video ({error.strerror or error})",
+                remedy=_REMEDY,
+                path=path,
             ) from error
         if not self._container.streams.video:
             raise VideoError("holds no video stream", remedy=_REMEDY, path=path)
@@ -152,9 +154,7 @@ class PyAVDecoder:
         return np.ascontiguousarray(image, dtype=np.uint8)
 
 
-def _batch(
-    images: list[Image], index: list[int], times: list[float], scale: float
-) -> FrameBatch:
+def _batch(images: list[Image], index: list[int], times: list[float], scale: float) -> FrameBatch:
     return FrameBatch(
         images=np.stack(images),
         frame_index=np.array(index, np.int64),
