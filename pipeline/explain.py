@@ -24,24 +24,34 @@ _APART_S = 2.0
 def grad_cam(
     maps: FloatArray, weight: FloatArray, posterior: FloatArray, members: Sequence[int]
 ) -> FloatArray:
-    """Grad-CAM of a class that is a set of emotions.
+    """Grad-CAM of the log-odds of a class that is a set of emotions.
 
-    The class score is the log of the summed exponentials of its members' logits; its gradient is
-    the members' rows of the linear layer, weighted by their posterior within the class.
+    The log-odds set the class against all others, so that the map shows what decided between
+    them, not what all faces share. Their gradient is the mean of the members' rows of the linear
+    layer, weighted by the posterior within the class, less that of the other emotions' rows.
 
     Args:
         maps: Last feature maps, float32 [M, K, h, w], non-negative.
         weight: Of the linear layer, float32 [C, K].
         posterior: Emotion posteriors at temperature 1, float32 [M, C].
-        members: Columns of the emotions that make up the class.
+        members: Columns of the emotions that make up the class; not all.
 
     Returns:
         float32 [M, h, w], non-negative, up to a positive factor.
     """
-    within = posterior[:, list(members)]
-    within = within / np.maximum(within.sum(axis=1, keepdims=True), 1e-12)
-    alpha = within @ weight[list(members)]
+    inside = np.zeros(len(weight), bool)
+    inside[list(members)] = True
+    alpha = _mean_row(weight, posterior, inside) - _mean_row(weight, posterior, ~inside)
     return np.asarray(np.maximum(np.einsum("mk,mkhw->mhw", alpha, maps), 0), np.float32)
+
+
+def _mean_row(
+    weight: FloatArray, posterior: FloatArray, chosen: npt.NDArray[np.bool_]
+) -> FloatArray:
+    """Mean of the chosen rows, weighted by their posterior: float32 [M, K]."""
+    share = posterior[:, chosen]
+    share = share / np.maximum(share.sum(axis=1, keepdims=True), 1e-12)
+    return np.asarray(share @ weight[chosen], np.float32)
 
 
 def region_masks(template_px: FloatArray, size_px: int) -> dict[str, npt.NDArray[np.bool_]]:

@@ -236,14 +236,15 @@ def build(spec: ModelSpec) -> ExpressionNetwork:
 
 
 def save_model(network: ExpressionNetwork, spec: ModelSpec, directory: Path) -> ModelSpec:
-    """Write a model artefact: weights as half-precision safetensors, the rest as JSON.
+    """Write a model artefact: weights as safetensors (kernels in half precision), the rest as JSON.
 
     Returns:
         The specification with the SHA-256 of the weights filled in.
     """
     directory.mkdir(parents=True, exist_ok=True)
     weights = {
-        name: (tensor.half() if tensor.is_floating_point() else tensor).contiguous()
+        # Kernels only: the running variance behind VGG16 does not fit half precision.
+        name: (tensor.half() if tensor.ndim > 1 else tensor).contiguous()
         for name, tensor in network.state_dict().items()
     }
     temporary = directory / (WEIGHTS_FILE + ".tmp")

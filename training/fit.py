@@ -9,10 +9,12 @@ from __future__ import annotations
 import copy
 import math
 import os
+import pickle
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,49 +22,21 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from pipeline.classify import computing_type
+from pipeline.errors import ModelError, SettingsError
 from pipeline.network import ExpressionNetwork
 from pipeline.types import FloatArray, Image
 from training.augment import augment, centre
+from training.figures import learning_curves
+from training.metrics import confusion_matrix, macro_f1
+from training.options import FitOptions
 from training.prepare import PreparedFaces
 
 CHECKPOINT_FILE = "checkpoint.pt"
 CURVES_FILE = "curves.csv"
+FIGURE_FILE = "curves.png"
 
-
-@dataclass(frozen=True, kw_only=True)
-class FitOptions:
-    """How to train.
-
-    Args:
-        epochs: Passes over the training faces.
-        batch_size: Faces per step.
-        learning_rate: Peak rate of the layers that start from nothing.
-        pretrained_rate: Peak rate of the layers that start from ImageNet, relative to it.
-        weight_decay: Of AdamW, decoupled.
-        warmup: Share of all steps in which the rate rises.
-        decay: Share of all steps, at the end, in which it falls to zero; constant between.
-        mixup: Share of the steps whose faces are mixed in pairs (0: none).
-        valence_weight: Weight of the cross entropy of the valence classes beside that of the
-            emotions.
-        average: Decay per step of the moving average of the weights, which is what is kept.
-        freeze_stem: Whether conv1 and conv2 stay as ImageNet left them.
-        seed: Of everything random.
-        checkpoint_steps: Steps between checkpoints.
-    """
-
-    epochs: int = 20
-    batch_size: int = 64
-    learning_rate: float = 1e-3
-    pretrained_rate: float = 0.3
-    weight_decay: float = 0.05
-    warmup: float = 0.05
-    decay: float = 0.4
-    mixup: float = 0.3
-    valence_weight: float = 0.5
-    average: float = 0.998
-    freeze_stem: bool = True
-    seed: int = 0
-    checkpoint_steps: int = 100
+Normalise = Callable[[Image, torch.device], Tensor]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,10 +57,13 @@ class Fit:
         network: With the weights to start from.
         faces: Prepared faces; `train` is trained on, `validation` is watched.
         valence_matrix: float32 [C, 3], `LabelScheme.valence_matrix`.
-        normalise: Brings uint8 [N, S, S] gray to the network's input.
+        normalise: Brings uint8 [N, S, S] gray to the network's input, float32 [N, 3, S, S].
         options: How.
         directory: Where checkpoint and curves go.
         device: `cpu` or a GPU.
+
+    Raises:
+        SettingsError: If there is no face to train on.
     """
 
     def __init__(
@@ -94,7 +71,7 @@ class Fit:
         network: ExpressionNetwork,
         faces: PreparedFaces,
         valence_matrix: FloatArray,
-        normalise: Callable[[Image, torch.device], Tensor],
+        normalise: Normalise,
         options: FitOptions,
         directory: Path,
         device: torch.device,
@@ -110,25 +87,31 @@ class Fit:
             self._parameter_groups(), lr=options.learning_rate, weight_decay=options.weight_decay
         )
         self.train_index = np.flatnonzero(faces.split == "train")
+        if len(self.train_index) == 0:
+            raise SettingsError("no face to train on", remedy="Look at the splits of the data.")
         self.steps_per_epoch = max(1, len(self.train_index) // options.batch_size)
         self.steps = self.steps_per_epoch * options.epochs
         self.step = 0
         self.curves: list[dict[str, float]] = []
+        self._losses: list[float] = []  # of the steps of the epoch under way
 
     def run(self, progress: Callable[[Progress], None] = lambda state: None) -> None:
-        """Train to the end, from the last checkpoint if there is one."""
+        """Train to the end, from the last checkpoint if there is one.
+
+        Raises:
+            ModelError: If the checkpoint cannot be read or belongs to another network.
+        """
         self.directory.mkdir(parents=True, exist_ok=True)
         if (self.directory / CHECKPOINT_FILE).exists():
             self._load_checkpoint()
         started, first = time.monotonic(), self.step
-        running: list[float] = self._partial_losses
         while self.step < self.steps:
-            running.append(self._train_step())
+            loss = self._train_step()
+            self._losses.append(loss)
             self.step += 1
             ends_epoch = self.step % self.steps_per_epoch == 0
             if ends_epoch:
-                self._close_epoch(float(np.mean(running)))
-                running.clear()
+                self._close_epoch()
             if ends_epoch or self.step % self.options.checkpoint_steps == 0:
                 self._save_checkpoint()
             rate = (self.step - first) / (time.monotonic() - started)
@@ -136,13 +119,11 @@ class Fit:
                 Progress(
                     step=self.step,
                     steps=self.steps,
-                    loss=running[-1] if running else self.curves[-1]["train_loss"],
+                    loss=loss,
                     faces_per_s=rate * self.options.batch_size,
                     left_s=(self.steps - self.step) / rate,
                 )
             )
-
-    _partial_losses: list[float]
 
     def _parameter_groups(self) -> list[dict[str, object]]:
         """Pretrained and new layers apart, and no decay on biases and norms."""
@@ -164,7 +145,6 @@ class Fit:
                         **({} if decays else {"weight_decay": 0.0}),
                     }
                 )
-        self._partial_losses = []
         return groups
 
     def _rate(self) -> float:
@@ -173,6 +153,10 @@ class Fit:
         rise = min(1.0, (done + 1 / self.steps) / max(self.options.warmup, 1e-9))
         fall = min(1.0, (1 - done) / max(self.options.decay, 1e-9))
         return self.options.learning_rate * min(rise, fall)
+
+    def _plateau(self) -> bool:
+        """Whether the rate has not begun to fall; the end belongs to unmixed faces."""
+        return self.step < (1 - self.options.decay) * self.steps
 
     def _batch(self) -> tuple[Tensor, Tensor]:
         options, faces = self.options, self.faces
@@ -185,7 +169,7 @@ class Fit:
         )
         inputs = self.normalise(images, self.device)
         targets = torch.from_numpy(faces.targets[chosen]).to(self.device)
-        if rng.random() < options.mixup:
+        if rng.random() < options.mixup and self._plateau():
             # Zhang et al., mixup, arXiv:1710.09412.
             share = float(rng.beta(0.4, 0.4))
             partner = torch.from_numpy(rng.permutation(len(chosen))).to(self.device)
@@ -200,11 +184,11 @@ class Fit:
         rate = self._rate()
         for group in self.optimizer.param_groups:
             group["lr"] = rate * group["relative"]
-        with autocast(self.device):
+        with _autocast(self.device):
             logits = self.network(inputs)
         loss = self._loss(logits.float(), targets)
         self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self.network.parameters(), 2.0)
         self.optimizer.step()
         self._average()
@@ -232,15 +216,18 @@ class Fit:
             else:
                 mine.copy_(theirs)
 
-    def _close_epoch(self, train_loss: float) -> None:
+    def _close_epoch(self) -> None:
         watched = validate(
             self.averaged, self.faces, "validation", self.valence, self.normalise, self.device
         )
         epoch = self.step // self.steps_per_epoch
+        train_loss = float(np.mean(self._losses))
+        self._losses.clear()
         self.curves.append({"epoch": epoch, "train_loss": train_loss, **watched})
         temporary = self.directory / (CURVES_FILE + ".tmp")
         pd.DataFrame(self.curves).round(6).to_csv(temporary, index=False)
         os.replace(temporary, self.directory / CURVES_FILE)
+        learning_curves(self.curves, self.directory / FIGURE_FILE)
 
     def _save_checkpoint(self) -> None:
         state = {
@@ -249,29 +236,49 @@ class Fit:
             "averaged": self.averaged.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "curves": self.curves,
-            "partial_losses": list(self._partial_losses),
+            "partial_losses": list(self._losses),
         }
         temporary = self.directory / (CHECKPOINT_FILE + ".tmp")
         torch.save(state, temporary)
         os.replace(temporary, self.directory / CHECKPOINT_FILE)
 
     def _load_checkpoint(self) -> None:
-        path = self.directory / CHECKPOINT_FILE
-        state = torch.load(path, map_location=self.device, weights_only=True)
-        self.step = state["step"]
-        self.network.load_state_dict(state["network"])
-        self.averaged.load_state_dict(state["averaged"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.curves = state["curves"]
-        self._partial_losses = state["partial_losses"]
+        state = read_checkpoint(self.directory, self.device)
+        try:
+            self.network.load_state_dict(state["network"])
+            self.averaged.load_state_dict(state["averaged"])
+            self.optimizer.load_state_dict(state["optimizer"])
+        except (RuntimeError, ValueError) as error:
+            raise ModelError(
+                f"the checkpoint is of another network ({error})",
+                remedy="Give another directory for this recipe.",
+                path=self.directory / CHECKPOINT_FILE,
+            ) from error
+        self.step, self.curves = state["step"], state["curves"]
+        self._losses = state["partial_losses"]
 
 
-def autocast(device: torch.device) -> torch.autocast:
-    """bfloat16 where the processor computes in it, else full precision."""
-    if device.type == "cuda":
-        good = torch.cuda.is_bf16_supported()
-    else:
-        good = device.type == "cpu" and torch.backends.cpu.get_cpu_capability() == "AVX512"
+def read_checkpoint(directory: Path, device: torch.device) -> dict[str, Any]:
+    """The last checkpoint of a run: step, network, averaged, optimizer, curves, partial_losses.
+
+    Raises:
+        ModelError: If there is none or it cannot be read.
+    """
+    path = directory / CHECKPOINT_FILE
+    try:
+        state = torch.load(path, map_location=device, weights_only=True)
+    except (OSError, RuntimeError, pickle.UnpicklingError, EOFError) as error:
+        raise ModelError(
+            f"no checkpoint that can be read ({error})",
+            remedy="Give the directory of a run; delete a broken checkpoint to begin anew.",
+            path=path,
+        ) from error
+    return dict(state)
+
+
+def _autocast(device: torch.device) -> torch.autocast:
+    """bfloat16 where the processor is good at it; float16 would need its losses scaled."""
+    good = computing_type(device) is torch.bfloat16
     return torch.autocast(device.type, torch.bfloat16, enabled=good)
 
 
@@ -290,17 +297,17 @@ def valence_loss(log_posterior: Tensor, targets: Tensor, valence: Tensor) -> Ten
 
 
 @torch.inference_mode()
-def posteriors(
+def mean_logits(
     network: ExpressionNetwork,
     images: Iterator[Image],
-    normalise: Callable[[Image, torch.device], Tensor],
+    normalise: Normalise,
     device: torch.device,
 ) -> Tensor:
     """Logits of batches of gray crops, averaged with those of their mirror images: float [N, C]."""
     parts = []
     for batch in images:
         inputs = normalise(batch, device)
-        with autocast(device):
+        with _autocast(device):
             parts.append((network(inputs).float() + network(inputs.flip(3)).float()) / 2)
     return torch.cat(parts)
 
@@ -310,7 +317,7 @@ def validate(
     faces: PreparedFaces,
     split: str,
     valence: Tensor,
-    normalise: Callable[[Image, torch.device], Tensor],
+    normalise: Normalise,
     device: torch.device,
 ) -> dict[str, float]:
     """Loss, accuracy of the emotions and macro-F1 of the valence classes, on clear majorities."""
@@ -321,27 +328,18 @@ def validate(
         np.stack([centre(faces.canvas[k], faces.input_px, faces.frame_px) for k in part])
         for part in np.array_split(index, math.ceil(len(index) / 256))
     )
-    logits = posteriors(network, crops, normalise, device)
+    logits = mean_logits(network, crops, normalise, device)
     targets = torch.from_numpy(faces.targets[index]).to(device)
     log_posterior = F.log_softmax(logits, dim=1)
     clear = targets.max(dim=1).values > 0.5
     truth, guess = targets.argmax(dim=1)[clear], log_posterior.argmax(dim=1)[clear]
     has_valence = valence[truth].sum(dim=1) > 0
-    valence_truth = valence[truth][has_valence].argmax(dim=1)
-    valence_guess = (log_posterior.exp() @ valence)[clear][has_valence].argmax(dim=1)
+    valence_truth = valence[truth][has_valence].argmax(dim=1).cpu().numpy()
+    valence_guess = (log_posterior.exp() @ valence)[clear][has_valence].argmax(dim=1).cpu().numpy()
     return {
         "validation_loss": float(-(targets * log_posterior).sum(dim=1).mean()),
         "emotion_accuracy": float((truth == guess).float().mean()),
-        "valence_macro_f1": macro_f1(valence_truth, valence_guess, valence.shape[1]),
+        "valence_macro_f1": macro_f1(
+            confusion_matrix(valence_truth, valence_guess, valence.shape[1])
+        ),
     }
-
-
-def macro_f1(truth: Tensor, guess: Tensor, classes: int) -> float:
-    """Mean over the classes that occur of the harmonic mean of precision and recall."""
-    scores = []
-    for label in range(classes):
-        hit = float(((truth == label) & (guess == label)).sum())
-        wrong = float(((truth == label) ^ (guess == label)).sum())
-        if (truth == label).any():
-            scores.append(2 * hit / (2 * hit + wrong))
-    return float(np.mean(scores))
