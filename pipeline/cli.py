@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-import traceback
 from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
@@ -13,14 +12,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from pipeline import __version__
-from pipeline.errors import PipelineError, SettingsError
+from pipeline.exits import ABORTED, exits
 from pipeline.settings import SETTINGS_FILE, Settings, read_settings
 
 if TYPE_CHECKING:
     from pipeline.assemble import Outcome
     from pipeline.run import Plan, RunResult
 
-ABORTED, USAGE = 1, 2
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
@@ -64,27 +62,6 @@ def _settings_from(file: Path | None, given: dict[str, Any]) -> Settings:
     if file is None and Path(SETTINGS_FILE).is_file():
         file = Path(SETTINGS_FILE)
     return read_settings(file, given)
-
-
-def _exits(run: Callable[[], int], debug: bool) -> None:
-    """Run, say what went wrong, and exit with the code that belongs to it."""
-    try:
-        code = run()
-    except SettingsError as error:
-        code = _say(error, USAGE, debug)
-    except PipelineError as error:
-        code = _say(error, ABORTED, debug)
-    except (KeyboardInterrupt, click.Abort):
-        click.echo("Stopped. What is done is kept: the same command goes on from here.", err=True)
-        code = ABORTED
-    sys.exit(code)
-
-
-def _say(error: PipelineError, code: int, debug: bool) -> int:
-    if debug:
-        traceback.print_exc()
-    click.echo(f"Error: {error}", err=True)
-    return code
 
 
 @main.command()
@@ -139,7 +116,7 @@ def analyze(
         _conclude(result, recordings, as_json, debug)
         return 0 if dry_run and result.outcomes else result.exit_code
 
-    _exits(run, debug)
+    exits(run, debug)
 
 
 class _Display:
@@ -269,7 +246,7 @@ def classify(
             return 4
         return 3 if counts.unreadable else 0
 
-    _exits(run, debug)
+    exits(run, debug)
 
 
 @main.command()
@@ -287,7 +264,7 @@ def doctor(**given: Any) -> None:
             click.echo(f"{mark}  {finding.subject}: {finding.text}")
         return 0 if all(finding.good for finding in findings) else ABORTED
 
-    _exits(run, False)
+    exits(run, False)
 
 
 if __name__ == "__main__":

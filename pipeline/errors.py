@@ -22,7 +22,7 @@ class PipelineError(Exception):
 
     def __str__(self) -> str:
         where = f"{self.path}: " if self.path else ""
-        what_to_do = f" {self.remedy}" if self.remedy else ""
+        what_to_do = f". {self.remedy}" if self.remedy else ""
         return f"{where}{self.cause}{what_to_do}"
 
     def __reduce__(self) -> tuple[object, ...]:

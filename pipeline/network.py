@@ -19,6 +19,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torchvision.models.densenet import _DenseBlock
+from torchvision.models.vgg import cfgs, make_layers
 
 from pipeline.errors import ModelError
 from pipeline.labels import LabelScheme
@@ -33,7 +34,8 @@ _FROZEN = 10  # conv1_1 .. pool2
 
 
 def _vgg16_features(end: int) -> nn.Sequential:
-    features: nn.Sequential = torchvision.models.vgg16(init_weights=False).features[:end]
+    """The first layers of VGG16, without its fully connected half (0.5 GB, never used here)."""
+    features: nn.Sequential = make_layers(cfgs["D"])[:end]
     return features
 
 

@@ -1,0 +1,39 @@
+"""What a command says and exits with when something goes wrong; for `poise` and `poise-train`."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Callable
+
+import click
+
+from pipeline.errors import PipelineError, SettingsError
+
+ABORTED, USAGE = 1, 2
+
+
+def exits(run: Callable[[], int], debug: bool) -> None:
+    """Run, say what went wrong, and exit with the code that belongs to it.
+
+    Args:
+        run: Returns the exit code of what went well.
+        debug: Whether to show where an error came from.
+    """
+    try:
+        code = run()
+    except SettingsError as error:
+        code = _say(error, USAGE, debug)
+    except PipelineError as error:
+        code = _say(error, ABORTED, debug)
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("Stopped. What is done is kept: the same command goes on from here.", err=True)
+        code = ABORTED
+    sys.exit(code)
+
+
+def _say(error: PipelineError, code: int, debug: bool) -> int:
+    if debug:
+        traceback.print_exc()
+    click.echo(f"Error: {error}", err=True)
+    return code
