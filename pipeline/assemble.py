@@ -129,7 +129,7 @@ def provenance(settings: Settings, spec: ModelSpec) -> dict[str, str]:
         "poise": __version__,
         "python": platform.python_version(),
         "torch": torch.__version__,
-        "model": f"{spec.name} ({spec.architecture}, {spec.training.get('summary', 'no summary')})",
+        "model": f"{spec.name}: {spec.training.get('summary', spec.architecture)}",
         "model sha256": spec.sha256,
         "parameters": ", ".join(f"{name}={value}" for name, value in settings.analysis().items()),
         "written": datetime.datetime.now().astimezone().isoformat(timespec="minutes"),

@@ -87,8 +87,8 @@ def _model(settings: Settings) -> str:
     spec = ExpressionClassifier(
         Path(settings.model) if settings.model else None, device=settings.device
     ).spec
-    summary = spec.training.get("summary", "")
-    return f"{spec.name} ({spec.architecture}, {summary}), SHA-256 {spec.sha256[:12]}"
+    summary = spec.training.get("summary", spec.architecture)
+    return f"{spec.name}: {summary} SHA-256 {spec.sha256[:12]}"
 
 
 _CHECKS: dict[str, Callable[[], str]] = {

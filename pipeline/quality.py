@@ -12,7 +12,7 @@ FLAGS = ("too_small", "blurred", "dark", "turned_away", "cut_off")
 _MIN_FACE_PX = 36.0
 _MIN_SHARPNESS = 0.035
 _MIN_LUMINANCE = 32.0
-_MAX_TURN = 0.45
+_MAX_TURN = 0.3
 _MIN_VISIBLE = 0.8
 
 
