@@ -3,9 +3,24 @@
 from __future__ import annotations
 
 import os
+import shutil
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from pipeline.classify import ExpressionClassifier
+    from pipeline.detect import FaceDetector
+    from pipeline.run import RunResult
+    from pipeline.settings import Settings
+    from pipeline.types import FaceDetections, Image
+
+ROOT = Path(__file__).resolve().parents[1]
+SAMPLES = ROOT / "sample_videos"
 
 
 def shared_dir() -> Path:
@@ -24,3 +39,160 @@ def shared_dir() -> Path:
 def shared() -> Path:
     """As `shared_dir`."""
     return shared_dir()
+
+
+@pytest.fixture(scope="session")
+def shared_clips(shared: Path) -> Path:
+    """The folder of shared recordings; skips the test where it is absent."""
+    if not (shared / "clips").is_dir():
+        pytest.skip(f"no folder clips in {shared}")
+    return shared / "clips"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> None:
+    """Thread pools only get into each other's way on small machines."""
+    import cv2
+    import torch
+
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)
+
+
+@pytest.fixture(scope="session")
+def model_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the shipped model, so that all tests of a session see the same one."""
+    from pipeline.classify import SHIPPED_MODEL
+    from pipeline.network import load_model
+
+    target = tmp_path_factory.mktemp("model") / "poise"
+    shutil.copytree(SHIPPED_MODEL, target)
+    load_model(target)
+    return target
+
+
+@pytest.fixture(scope="session")
+def classifier(model_dir: Path) -> ExpressionClassifier:
+    """The shipped model on the CPU."""
+    from pipeline.classify import ExpressionClassifier
+
+    return ExpressionClassifier(model_dir, device="cpu")
+
+
+@pytest.fixture(scope="session")
+def detector() -> FaceDetector:
+    """MTCNN on the CPU."""
+    from pipeline.detect import FaceDetector
+
+    return FaceDetector()
+
+
+@dataclass(frozen=True)
+class SampleFaces:
+    """Frames of the first sample recording and the one face that each of them shows.
+
+    Args:
+        images: uint8 [4, 480, 640, 3], neutral, positive, neutral, negative.
+        times_s: Of the frames.
+        faces: One per frame.
+        crops: Aligned, uint8 [4, S, S, 3].
+    """
+
+    images: Image
+    times_s: tuple[float, ...]
+    faces: FaceDetections
+    crops: Image
+
+
+@pytest.fixture(scope="session")
+def sample_faces(detector: FaceDetector, classifier: ExpressionClassifier) -> SampleFaces:
+    """See `SampleFaces`."""
+    import numpy as np
+
+    from pipeline.align import align_face
+    from pipeline.types import FaceDetections
+    from tests.pipeline.clips import frames_at
+
+    times_s = (0.6, 4.0, 7.0, 9.6)
+    images = frames_at(SAMPLES / "Sample A" / "interview 1.mp4", times_s)
+    found = detector.detect(images)
+    first = np.unique(found.row, return_index=True)[1]  # the most confident of each frame
+    faces = FaceDetections(
+        boxes_xyxy_px=found.boxes_xyxy_px[first],
+        landmarks_px=found.landmarks_px[first],
+        detection_confidence=found.detection_confidence[first],
+        row=found.row[first],
+    )
+    assert faces.row.tolist() == [0, 1, 2, 3]
+    spec = classifier.spec
+    crops = [
+        align_face(image, points, spec.template_px, spec.input_px)
+        for image, points in zip(images, faces.landmarks_px, strict=True)
+    ]
+    return SampleFaces(images, times_s, faces, np.stack(crops))
+
+
+@dataclass(frozen=True)
+class Analysed:
+    """One analysis of the sample recordings, whose folder and names are a little harder.
+
+    Args:
+        recordings, output: Directories of the run.
+        settings: Of the run.
+        result: What it returned.
+        before: Path to bytes of everything that lay below `recordings`.
+    """
+
+    recordings: Path
+    output: Path
+    settings: Settings
+    result: RunResult
+    before: dict[str, bytes]
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """All files below a folder, by relative path."""
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+@pytest.fixture(scope="session")
+def analysed(
+    tmp_path_factory: pytest.TempPathFactory, model_dir: Path, workers_closed: None
+) -> Analysed:
+    """See `Analysed`; not to be changed by a test."""
+    from pipeline.run import analyze
+    from pipeline.settings import Settings
+
+    base = tmp_path_factory.mktemp("analysed")
+    recordings = base / "녹화 #1 (2026) %20"
+    shutil.copytree(SAMPLES / "Sample A", recordings / "Sample A")
+    decomposed = unicodedata.normalize("NFD", "표본 B.mp4")
+    shutil.copyfile(SAMPLES / "표본 B.mp4", recordings / decomposed)
+    (recordings / "notes.txt").write_text("no recording", encoding="utf-8")
+    (recordings / ".hidden.mp4").write_bytes(b"no recording either")
+    (recordings / "candidates.csv").write_text(
+        "recording,display_name,session_date,note\r\n"
+        "Sample A/interview 2 two people.mp4,견본 <A> & Co,2026-03-02,second try\r\n"
+        "Sample A/interview 1.mp4,견본 <A> & Co,2026-03-01,\r\n",
+        encoding="utf-8",
+    )
+    before = contents(recordings)
+    settings = Settings(model=str(model_dir), device="cpu", jobs=1)
+    output = base / "보고서 reports"
+    result = analyze(recordings, output, settings)
+    return Analysed(recordings, output, settings, result, before)
+
+
+@pytest.fixture(scope="session")
+def workers_closed() -> Iterator[None]:
+    """Ends the decoding process that an analysis in this process has left."""
+    yield
+    from pipeline import run
+
+    if run._engine is not None:
+        run._engine[1].decoding.close()
+        run._engine = None

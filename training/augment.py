@@ -83,7 +83,7 @@ def _relit(face: Image, rng: np.random.Generator) -> Image:
         ramp = np.linspace(-1, 1, face.shape[0], dtype=np.float32)
         slope = math.cos(direction) * ramp[None, :] + math.sin(direction) * ramp[:, None]
         value = value * (1 + rng.uniform(0, 0.5) * slope)
-    return (np.clip(value, 0, 1) * 255).astype(np.uint8)
+    return np.asarray(np.clip(value, 0, 1) * 255, np.uint8)
 
 
 def _coarser(face: Image, rng: np.random.Generator) -> Image:

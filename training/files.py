@@ -1,10 +1,16 @@
-"""A folder or a zip archive, read in the same way."""
+"""A folder or a zip archive, read in the same way; JSON and CSV files, written whole."""
 
 from __future__ import annotations
 
+import json
+import os
 import zipfile
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
+from typing import Any
+
+import pandas as pd
 
 from pipeline.errors import SettingsError
 
@@ -59,3 +65,18 @@ class FileTree:
         if self._archive is not None:
             return self._archive.read(name)
         return (self.root / name).read_bytes()
+
+
+def write_json(plain: Mapping[str, Any], path: Path) -> None:
+    """Write a JSON file, at once or not at all."""
+    temporary = path.with_name(path.name + ".tmp")
+    text = json.dumps(plain, indent=1, ensure_ascii=False) + "\n"
+    temporary.write_text(text, encoding="utf-8")
+    os.replace(temporary, path)
+
+
+def write_table(table: pd.DataFrame, path: Path) -> None:
+    """Write a CSV file, at once or not at all."""
+    temporary = path.with_name(path.name + ".tmp")
+    table.to_csv(temporary, index=False, encoding="utf-8", float_format="%.6g")
+    os.replace(temporary, path)

@@ -148,7 +148,7 @@ class Fit:
         return groups
 
     def _rate(self) -> float:
-        """Warm-up, plateau, linear decay (Zhai et al., arXiv:2106.04560, without the square root)."""
+        """Warm-up, plateau, linear decay (Zhai et al., arXiv:2106.04560, plateau without root)."""
         done = self.step / self.steps
         rise = min(1.0, (done + 1 / self.steps) / max(self.options.warmup, 1e-9))
         fall = min(1.0, (1 - done) / max(self.options.decay, 1e-9))

@@ -1,0 +1,40 @@
+"""What the tests of training may ask for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from pipeline.network import ARCHITECTURES, ModelSpec, build, save_model
+from training.smoke import make
+
+from .tiny import TEMPLATE
+
+
+@pytest.fixture(scope="session")
+def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Drawn faces with their recipes; not to be changed by a test."""
+    folder = tmp_path_factory.mktemp("drawn")
+    make(folder, per_split=(6, 4, 6))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def untrained(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """An artefact of each architecture that has learned nothing, for FER+'s emotions."""
+    from training.schemes import load_scheme
+
+    folder = tmp_path_factory.mktemp("untrained")
+    for architecture in ARCHITECTURES:
+        torch.manual_seed(0)
+        spec = ModelSpec(
+            name=architecture,
+            architecture=architecture,
+            labels=load_scheme("ferplus").labels,
+            input_px=48,
+            template_px=TEMPLATE,
+        )
+        save_model(build(spec), spec, folder / architecture)
+    return {architecture: folder / architecture for architecture in ARCHITECTURES}

@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from pipeline.errors import SettingsError
+from pipeline.labels import LabelScheme
+from pipeline.types import FloatArray, IntArray
+from training.calibrate import measure_temperature, softmax
+
+_LABELS = LabelScheme(
+    name="four",
+    emotions=("neutral", "happiness", "surprise", "sadness"),
+    valence={"neutral": "neutral", "happiness": "positive", "sadness": "negative"},
+)
+
+
+def _calibrated(count: int) -> tuple[FloatArray, IntArray]:
+    """Logits, and classes drawn from the very posteriors that they give."""
+    rng = np.random.default_rng(0)
+    logits = rng.normal(0, 2, (count, 4)).astype(np.float32)
+    posterior = softmax(logits)
+    classes = np.array([rng.choice(4, p=row / row.sum()) for row in posterior.astype(np.float64)])
+    return logits, classes
+
+
+@pytest.mark.parametrize("factor", [0.4, 1.0, 3.0])
+def test_finds_the_factor_by_which_logits_are_off(factor: float) -> None:
+    logits, classes = _calibrated(6000)
+    found = measure_temperature(logits * np.float32(factor), classes, _LABELS)
+    assert found.temperature == pytest.approx(factor, rel=0.06)
+    assert found.error_after < 0.02
+    assert found.loss_after <= found.loss_before + 1e-9
+    assert found.faces == int((classes != 2).sum())  # surprise has no valence
+
+
+def test_faces_without_a_clear_majority_do_not_count() -> None:
+    logits, classes = _calibrated(500)
+    unclear = np.concatenate([classes, np.full(500, -1)])
+    doubled = np.concatenate([logits, np.full_like(logits, 50)])
+    assert measure_temperature(doubled, unclear, _LABELS) == measure_temperature(
+        logits, classes, _LABELS
+    )
+
+
+def test_no_face_to_measure_on() -> None:
+    with pytest.raises(SettingsError, match="validation split"):
+        measure_temperature(np.zeros((3, 4), np.float32), np.array([-1, 2, 2]), _LABELS)

@@ -1,0 +1,126 @@
+"""One training run in one directory: recipe, prepared faces, network, fit.
+
+Callable from a notebook as well as from `poise-train`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from pipeline.classify import choose_device, normalise
+from pipeline.detect import FaceDetector
+from pipeline.errors import SettingsError
+from pipeline.network import ExpressionNetwork, ModelSpec, build
+from pipeline.types import Image
+from training.export import RECIPE_FILE, read_recipe_json
+from training.files import write_json
+from training.fit import CHECKPOINT_FILE, Fit, Progress
+from training.prepare import PreparedFaces, prepared
+from training.recipe import NOTHING, Recipe
+
+
+def prepare_run(
+    recipe: Recipe,
+    directory: Path,
+    *,
+    device: str = "auto",
+    cache: Path | None = None,
+    progress: Callable[[str, int, int], None] = lambda what, done, total: None,
+) -> PreparedFaces:
+    """Begin a run: note its recipe and prepare its faces, or find that both are there.
+
+    Args:
+        recipe: How the model is made.
+        directory: Of the run.
+        device: See `pipeline.classify.choose_device`.
+        cache: Where prepared faces are kept instead of in the directory, for several runs.
+        progress: Is told what is being done, how many are done, and of how many.
+
+    Raises:
+        SettingsError: If the directory holds a run of another recipe, or the data is of no use.
+    """
+    plain = recipe.to_json()
+    begun = (directory / RECIPE_FILE).exists()
+    if begun and read_recipe_json(directory) != plain:
+        raise SettingsError(
+            "this directory holds a run of another recipe",
+            remedy="Give another directory, or the recipe as it was.",
+            path=directory,
+        )
+    detector = FaceDetector(device=str(choose_device(device)))
+    faces = prepared(recipe, cache or directory, detector, progress)
+    if not begun:
+        directory.mkdir(parents=True, exist_ok=True)
+        write_json(plain, directory / RECIPE_FILE)
+    return faces
+
+
+def resumable(directory: Path) -> bool:
+    """Whether a run in this directory goes on from a checkpoint."""
+    return (directory / CHECKPOINT_FILE).exists()
+
+
+def fit_run(
+    recipe: Recipe,
+    directory: Path,
+    *,
+    device: str = "auto",
+    cache: Path | None = None,
+    imagenet: Path | None = None,
+    preparing: Callable[[str, int, int], None] = lambda what, done, total: None,
+    training: Callable[[Progress], None] = lambda state: None,
+) -> Fit:
+    """Train a recipe to the end, from wherever an earlier call was stopped.
+
+    Args:
+        recipe: How the model is made.
+        directory: Of the run; holds afterwards `recipe.json`, checkpoint and learning curves.
+        device: See `pipeline.classify.choose_device`.
+        cache: Where prepared faces are kept instead of in the directory, for several runs.
+        imagenet: VGG16's ImageNet weights as a safetensors file, to spare the download.
+        preparing: Is told what is being done, how many are done, and of how many.
+        training: Is told of every step.
+
+    Raises:
+        SettingsError: If the directory holds a run of another recipe, or the data is of no use.
+        ModelError: If weights or checkpoint cannot be used.
+    """
+    faces = prepare_run(recipe, directory, device=device, cache=cache, progress=preparing)
+    spec = ModelSpec(
+        name=recipe.name,
+        architecture=recipe.architecture,
+        labels=recipe.scheme.labels,
+        input_px=recipe.input_px,
+        template_px=faces.template_px,
+    )
+    run = Fit(
+        _network(recipe, spec, imagenet, started=resumable(directory)),
+        faces,
+        spec.labels.valence_matrix,
+        partial(_normalised, spec),
+        recipe.fit,
+        directory,
+        choose_device(device),
+    )
+    run.run(training)
+    return run
+
+
+def _network(
+    recipe: Recipe, spec: ModelSpec, imagenet: Path | None, *, started: bool
+) -> ExpressionNetwork:
+    """The network as a run starts with it; the checkpoint of a started one has all weights."""
+    torch.manual_seed(recipe.fit.seed)
+    network = build(spec)
+    if recipe.pretrained != NOTHING and not started:
+        network.load_imagenet(imagenet or recipe.pretrained_file)
+    return network
+
+
+def _normalised(spec: ModelSpec, images: Image, device: torch.device) -> Tensor:
+    return normalise(images, spec, device)
