@@ -23,8 +23,16 @@ lint: $(VENV)/.installed ## Lint and type-check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-train-smoke: $(VENV)/.installed ## Train, evaluate, compare and export tiny models in two minutes
-	$(BIN)/python -m training.smoke
+SMOKE := build/smoke
+train-smoke: $(VENV)/.installed ## Train, export, evaluate and compare tiny models in two minutes
+	rm -rf $(SMOKE)
+	$(BIN)/python -m training.smoke $(SMOKE)
+	for m in dense baseline; do \
+	  $(BIN)/poise-train fit $(SMOKE)/$$m.toml --out $(SMOKE)/run-$$m --cache $(SMOKE)/cache --threads 1 && \
+	  $(BIN)/poise-train export $(SMOKE)/run-$$m --cache $(SMOKE)/cache --out $(SMOKE)/$$m --threads 1 || exit 1; \
+	done
+	$(BIN)/poise-train evaluate $(SMOKE)/dense $(SMOKE)/dense.toml --changes --out $(SMOKE)/evaluation --threads 1
+	$(BIN)/poise-train compare $(SMOKE)/baseline $(SMOKE)/dense $(SMOKE)/dense.toml --out $(SMOKE)/comparison --threads 1
 
 samples: $(VENV)/.installed ## Make the sample recordings again
 	$(BIN)/python sample_videos/make_samples.py

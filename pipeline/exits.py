@@ -6,8 +6,6 @@ import sys
 import traceback
 from collections.abc import Callable
 
-import click
-
 from pipeline.errors import PipelineError, SettingsError
 
 ABORTED, USAGE = 1, 2
@@ -26,8 +24,8 @@ def exits(run: Callable[[], int], debug: bool) -> None:
         code = _say(error, USAGE, debug)
     except PipelineError as error:
         code = _say(error, ABORTED, debug)
-    except (KeyboardInterrupt, click.Abort):
-        click.echo("Stopped. What is done is kept: the same command goes on from here.", err=True)
+    except KeyboardInterrupt:
+        print("Stopped. What is done is kept: the same command goes on from here.", file=sys.stderr)
         code = ABORTED
     sys.exit(code)
 
@@ -35,5 +33,5 @@ def exits(run: Callable[[], int], debug: bool) -> None:
 def _say(error: PipelineError, code: int, debug: bool) -> int:
     if debug:
         traceback.print_exc()
-    click.echo(f"Error: {error}", err=True)
+    print(f"Error: {error}", file=sys.stderr)
     return code

@@ -165,9 +165,7 @@ def export(
         _set_threads(threads)
         from training.export import export as export_run
 
-        spec, found = export_run(
-            run_directory, out, cache=cache, metrics=metrics, device=device
-        )
+        spec, found = export_run(run_directory, out, cache=cache, metrics=metrics, device=device)
         click.echo(
             f"{spec.training['summary']} Temperature {found.temperature:g}, measured on "
             f"{found.faces} faces: expected calibration error {found.error_before:.3f} before, "
@@ -223,8 +221,11 @@ def _test_set(model: Path, data: str, given: dict[str, Any]) -> TestSet:
 @click.argument("data")
 @_out
 @_data_options
-@click.option("--changes", is_flag=True,
-              help="Measure the same faces gray, small, compressed, cropped otherwise, and so on.")
+@click.option(
+    "--changes",
+    is_flag=True,
+    help="Measure the same faces gray, small, compressed, cropped otherwise, and so on.",
+)
 @_common
 def evaluate(
     model: Path,

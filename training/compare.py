@@ -65,14 +65,18 @@ def compare(
             f"no face of {test.name} has a valence under {test.scheme.labels.name}",
             remedy="Name the label scheme of the data with --scheme.",
         )
+    names = (models[0].name, models[1].name)
+    if names[0] == names[1]:
+        names = (first.resolve().name, second.resolve().name)
     result: dict[str, Any] = {
-        "models": [{"name": spec.name, "sha256": spec.sha256} for spec in models],
+        "models": [
+            {"name": name, "sha256": spec.sha256} for name, spec in zip(names, models, strict=True)
+        ],
         "data": {"name": test.name, "split": test.split, "faces": len(test.faces)},
         "resamples": RESAMPLES,
         "tasks": {mine.name: compare_task(mine, theirs) for mine, theirs in pairs},
     }
     out.mkdir(parents=True, exist_ok=True)
-    names = (models[0].name, models[1].name)
     for mine, theirs in pairs:
         _draw(names, mine, theirs, result["tasks"][mine.name], test.name, out)
     write_table(_table(names, result["tasks"]), out / "comparison.csv")

@@ -49,9 +49,7 @@ def read_source(source: DataSource) -> Dataset:
     elif source.kind == "ferplus":
         dataset = read_ferplus(FileTree(location))
     elif source.kind == "folders":
-        dataset = read_folders(
-            FileTree(location), cropped=source.cropped, person_pattern=pattern
-        )
+        dataset = read_folders(FileTree(location), cropped=source.cropped, person_pattern=pattern)
     else:
         dataset = read_csv(
             FileTree(location), source.table, cropped=source.cropped, person_pattern=pattern

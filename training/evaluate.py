@@ -148,9 +148,7 @@ def group_table(test: TestSet, task: Task) -> pd.DataFrame:
     rows = []
     for (attribute, value), chosen in sorted(groups.items()):
         if len(chosen) >= _FEWEST:
-            confusion = confusion_matrix(
-                task.truth[chosen], task.guess[chosen], len(task.classes)
-            )
+            confusion = confusion_matrix(task.truth[chosen], task.guess[chosen], len(task.classes))
             rows.append({"attribute": attribute, "group": value, **flat(scores(confusion))})
     return pd.DataFrame(rows)
 

@@ -50,9 +50,7 @@ def learning_curves(curves: Sequence[Mapping[str, float]], path: Path) -> None:
     _save(figure, path)
 
 
-def confusion_figure(
-    confusion: IntArray, classes: Sequence[str], title: str, path: Path
-) -> None:
+def confusion_figure(confusion: IntArray, classes: Sequence[str], title: str, path: Path) -> None:
     """A confusion matrix int [C, C] with counts and the share of each row."""
     side = 2.2 + 0.75 * len(classes)
     figure = Figure(figsize=(side + 0.8, side), layout="constrained")

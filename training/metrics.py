@@ -152,9 +152,7 @@ def mcnemar(first_only: int, second_only: int) -> float:
     return float(min(1.0, 2 * tail / 2**total))
 
 
-def _divided(
-    part: npt.ArrayLike, whole: npt.ArrayLike
-) -> npt.NDArray[np.float64]:
+def _divided(part: npt.ArrayLike, whole: npt.ArrayLike) -> npt.NDArray[np.float64]:
     """Elementwise quotient, NaN where the divisor is 0."""
     dividend, divisor = np.asarray(part, np.float64), np.asarray(whole, np.float64)
     result = np.full(divisor.shape, np.nan)

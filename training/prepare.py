@@ -121,9 +121,7 @@ def prepare(
     """
     gathered = gather(recipe)
     everyone = gathered.faces
-    seen = look_at(
-        everyone, detector, lambda done: progress("Finding faces", done, len(everyone))
-    )
+    seen = look_at(everyone, detector, lambda done: progress("Finding faces", done, len(everyone)))
     reasons = [item.reason for item in seen]
     usable = [k for k, reason in enumerate(reasons) if not reason]
     _, repeated = drop_duplicates(
@@ -182,9 +180,7 @@ def measure_template(located: list[Located], input_px: int) -> FloatArray:
     return np.asarray(np.median(np.stack(relative), axis=0) * input_px, np.float32)
 
 
-def canvas_of(
-    picture: Image, located: Located, template_px: FloatArray, input_px: int
-) -> Image:
+def canvas_of(picture: Image, located: Located, template_px: FloatArray, input_px: int) -> Image:
     """The face on its canvas, uint8 [K, K] gray, of a picture uint8 [H, W, 3] RGB."""
     landmarks_px = located.landmarks_or(np.asarray(template_px / input_px, np.float32))
     side = canvas_side(input_px)

@@ -1,9 +1,10 @@
 """A tiny set of drawn faces and the recipes for it: to try every step of training in a minute.
 
-    python -m training.smoke DIR
+    python -m training.smoke [DIR]
 
-makes `DIR/faces`, `DIR/dense.toml` and `DIR/baseline.toml`. What is learned from drawings is
-worth nothing; that every command runs to its end is what they are for.
+makes `DIR/faces`, `DIR/dense.toml` and `DIR/baseline.toml` (DIR is `build/smoke` unless given).
+What is learned from drawings is worth nothing; that every command runs to its end is what they
+are for.
 """
 
 from __future__ import annotations
@@ -92,4 +93,4 @@ def draw(emotion: str, rng: np.random.Generator) -> Image:
 
 
 if __name__ == "__main__":
-    make(Path(sys.argv[1]))
+    make(Path(sys.argv[1] if len(sys.argv) > 1 else "build/smoke"))

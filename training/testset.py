@@ -111,17 +111,13 @@ def collect(
         name=" and ".join(source.title for source in recipe.data),
         split=split,
         faces=[gathered.faces[k] for k in chosen],
-        classes=[
-            majority_class(gathered.faces[k], recipe.scheme.sources) or "" for k in chosen
-        ],
+        classes=[majority_class(gathered.faces[k], recipe.scheme.sources) or "" for k in chosen],
         scheme=recipe.scheme,
         dropped=dropped,
     )
 
 
-def _unusable(
-    faces: list[LabelledFace], splits: list[str], telling: Telling
-) -> list[str | None]:
+def _unusable(faces: list[LabelledFace], splits: list[str], telling: Telling) -> list[str | None]:
     """Why each picture cannot be used (unreadable, or in another split as well); None if it can."""
     digests: list[str] = []
     reasons: list[str | None] = []

@@ -41,9 +41,17 @@ def test_fit_export_evaluate_compare(drawn: Path, tmp_path: Path) -> None:
         assert exported.stdout == f"{models[name]}\n"
         assert "24 faces of drawings for 2 epochs. Temperature" in exported.stderr
     assert len(list((tmp_path / "cache").glob("*.npz"))) == 1  # both see the same faces
-    assert "Going on from the checkpoint" in _done(
-        "fit", drawn / "dense.toml", "--out", tmp_path / "run-dense", "--cache", tmp_path / "cache"
-    ).stderr
+    assert (
+        "Going on from the checkpoint"
+        in _done(
+            "fit",
+            drawn / "dense.toml",
+            "--out",
+            tmp_path / "run-dense",
+            "--cache",
+            tmp_path / "cache",
+        ).stderr
+    )
 
     out = tmp_path / "evaluation"
     shown = _done("evaluate", models["dense"], drawn / "dense.toml", "--changes", "--out", out)

@@ -50,9 +50,7 @@ def test_what_is_loaded_is_what_was_trained(run: Path, recipe: Recipe, tmp_path:
 
 def test_where_a_model_came_from(run: Path, drawn: Path, tmp_path: Path) -> None:
     (tmp_path / "evaluation.json").write_text('{"tasks": {"valence": {"accuracy": 0.5}}}')
-    spec, _ = export(
-        run, tmp_path / "model", metrics=tmp_path / "evaluation.json", device="cpu"
-    )
+    spec, _ = export(run, tmp_path / "model", metrics=tmp_path / "evaluation.json", device="cpu")
     assert spec.training["summary"] == "VGG16Baseline trained on 24 faces of drawings for 1 epoch."
     assert spec.training["faces"] == {"train": 24, "validation": 16, "test": 24}
     assert spec.metrics == {"valence": {"accuracy": 0.5}}
@@ -91,9 +89,7 @@ def test_a_run_that_lacks_something(run: Path, tmp_path: Path) -> None:
         export(tmp_path, tmp_path / "model", cache=run)
 
 
-def test_a_finished_run_is_left_alone_and_another_recipe_refused(
-    run: Path, recipe: Recipe
-) -> None:
+def test_a_finished_run_is_left_alone_and_another_recipe_refused(run: Path, recipe: Recipe) -> None:
     assert resumable(run)
     curves = (run / CURVES_FILE).read_bytes()
     again = fit_run(recipe, run, device="cpu", training=lambda s: pytest.fail("it trained on"))
