@@ -121,11 +121,10 @@ def read_settings(path: Path | None, given: Mapping[str, Any]) -> Settings:
                 )
             values[name] = _as_type(name, value, type(known[name].default), path)
     try:
-        return replace(Settings(**values), **{k: v for k, v in given.items() if v is not None})
+        settings = Settings(**values)
     except SettingsError as error:
-        raise SettingsError(error.cause, remedy=error.remedy, path=path if values else None) from (
-            error
-        )
+        raise SettingsError(error.cause, remedy=error.remedy, path=path) from error
+    return replace(settings, **{k: v for k, v in given.items() if v is not None})
 
 
 def _as_type(name: str, value: Any, kind: type, path: Path) -> Any:
