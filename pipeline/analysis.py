@@ -122,7 +122,8 @@ def analyse_recording(
         shown = _one_per_frame(faces, is_candidate)
         usable = shown[~faces.flags[shown].any(axis=1)]
         posterior = _classify(engine.classifier, faces.crops, usable)
-        others = track.frames_with_others(faces.frame, is_candidate, len(faces.pts_s))
+        sure = is_candidate | track.of_people(faces.track_id, faces.confidence)
+        others = track.frames_with_others(faces.frame[sure], is_candidate[sure], len(faces.pts_s))
         frames = _frames_table(faces, shown, usable, posterior, others, spec)
 
         scored = timeline.ScoredFrames(pts_s=faces.pts_s[faces.frame[usable]], emotion=posterior)

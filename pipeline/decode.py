@@ -108,10 +108,18 @@ class DecodingProcess:
                 self.close()
 
     def _request(self, request: SampleRequest | FetchRequest) -> None:
+        if self._process is not None and self._process.poll() is not None:
+            self.close()  # it died while idle
         if self._connection is None:
             self._start()
         assert self._connection is not None
-        self._connection.send(request)
+        try:
+            self._connection.send(request)
+        except OSError as error:
+            self.close()
+            raise VideoError(
+                "the decoder died before reading", remedy="Try again.", path=request.path
+            ) from error
 
     def _start(self) -> None:
         self._connection, theirs = Pipe()

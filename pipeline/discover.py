@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -34,7 +35,9 @@ SUFFIXES = frozenset(
 )
 CANDIDATES_FILE = "candidates.csv"
 _COLUMNS = ("recording", "candidate_id", "display_name", "session_date", "note")
-_RESERVED = frozenset({"con", "prn", "aux", "nul", "index", "candidates"})
+_RESERVED = frozenset(
+    {"con", "prn", "aux", "nul", "index", "candidates", "recordings", "data_dictionary"}
+)
 
 
 def discover(root: Path) -> list[Recording]:
@@ -66,7 +69,7 @@ def discover(root: Path) -> list[Recording]:
         )
     recordings = [
         _recording(path, recording_id, candidate, overrides.get(recording_id, {}))
-        for path, recording_id, candidate in files
+        for path, recording_id, candidate in _with_distinct_names(files)
     ]
     return _with_distinct_ids(sorted(recordings, key=lambda r: r.recording_id))
 
@@ -86,7 +89,24 @@ def safe_name(name: str) -> str:
     return cleaned
 
 
+def _with_distinct_names(files: Iterable[tuple[Path, str, str]]) -> Iterator[tuple[Path, str, str]]:
+    """Identifiers that are equal once composed get a number."""
+    taken: set[str] = set()
+    for path, recording_id, candidate in files:
+        name, number = recording_id, 2
+        while name in taken:
+            name = f"{recording_id} ({number})"
+            number += 1
+        taken.add(name)
+        yield path, name, candidate
+
+
 def _nfc(name: str) -> str:
+    """In composed form; a name that is no UTF-8 is read as from a Korean zip file."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        name = os.fsencode(name).decode("cp949", errors="replace")
     return unicodedata.normalize("NFC", name)
 
 
@@ -136,6 +156,8 @@ def _read_candidates(path: Path, known: set[str]) -> dict[str, dict[str, str]]:
         )
     rows = {}
     for number, row in enumerate(reader, start=2):
+        if not any(isinstance(value, str) and value.strip() for value in row.values()):
+            continue  # a spreadsheet leaves such rows
         recording = _nfc((row["recording"] or "").strip().replace("\\", "/").removeprefix("./"))
         if recording not in known:
             raise SettingsError(

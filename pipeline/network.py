@@ -229,6 +229,8 @@ class ModelSpec:
             )
         except KeyError as error:
             raise ModelError(f"{SPEC_FILE} lacks {error}") from error
+        except (TypeError, ValueError) as error:
+            raise ModelError(f"{SPEC_FILE} cannot be used ({error})") from error
 
 
 def build(spec: ModelSpec) -> ExpressionNetwork:

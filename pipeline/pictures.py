@@ -12,7 +12,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 from PIL import Image as PillowImage
-from PIL import ImageOps, UnidentifiedImageError
+from PIL import ImageOps
 
 from pipeline.detect import FaceDetector
 from pipeline.errors import VideoError
@@ -40,10 +40,11 @@ def load_picture(source: Path | bytes) -> Image:
     path = source if isinstance(source, Path) else None
     try:
         with PillowImage.open(io.BytesIO(source) if isinstance(source, bytes) else source) as file:
-            if file.mode in ("I;16", "I;16B", "I"):
-                return _from_deep_gray(np.asarray(file))
-            return np.asarray(ImageOps.exif_transpose(file).convert("RGB"), np.uint8)
-    except (OSError, UnidentifiedImageError, ValueError, SyntaxError) as error:
+            upright = ImageOps.exif_transpose(file)
+            if upright.mode in ("I;16", "I;16B", "I"):
+                return _from_deep_gray(np.asarray(upright))
+            return np.asarray(upright.convert("RGB"), np.uint8)
+    except (OSError, ValueError, SyntaxError, PillowImage.DecompressionBombError) as error:
         raise VideoError(
             f"cannot be read as a picture ({error})",
             remedy="Check that the file opens in a picture viewer.",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -122,26 +122,31 @@ def analyze(
     found = discover(root)
     if not found:
         return RunResult(outcomes=[], output=target, index=None, settings=settings, seconds=0.0)
-    store = ResultStore(target)
+    _check_candidates(root, target, found)
+    store = ResultStore(target, read_only=dry_run)
     found = store.with_hashes(found)
     keys = {r.recording_id: store.key(r, settings, spec.sha256) for r in found}
-    pending = _pending(found, keys, store, force)
+    known = {r.recording_id for r in found if r.sha256 and store.has(keys[r.recording_id])}
+    known = set() if force else known
+    pending = _pending([r for r in found if r.recording_id not in known], keys)
     jobs = max(1, min(_jobs(settings.jobs), len(pending)))
     listener.planned(
         Plan(
             recordings=len(found),
-            reused=len(found) - len(pending),
-            bytes_to_read=sum(r.path.stat().st_size for r in pending),
+            reused=len(known),
+            bytes_to_read=sum(_size(r) for r in pending),
             jobs=jobs,
             device=str(device),
         )
     )
     if dry_run:
-        outcomes = [Outcome(recording=r, status="planned", reused=r not in pending) for r in found]
+        outcomes = [
+            Outcome(recording=r, status="planned", reused=r.recording_id in known) for r in found
+        ]
         return RunResult(outcomes=outcomes, output=target, index=None, settings=settings,
                          seconds=time.monotonic() - started)  # fmt: skip
     batch = _Batch(found, keys, store, target, settings, spec, listener)
-    batch.collect_reused(pending)
+    batch.collect_reused(known)
     first_failure = None
     for recording, error, seconds in _execute(pending, keys, store, settings, jobs):
         batch.collect(recording, error, seconds)
@@ -178,9 +183,9 @@ class _Batch:
         self._listener = listener
         self._outcomes: dict[str, Outcome] = {}
 
-    def collect_reused(self, pending: Sequence[Recording]) -> None:
+    def collect_reused(self, known: Set[str]) -> None:
         for recording in self._found:
-            if recording not in pending:
+            if recording.recording_id in known:
                 self._add(self._outcome(recording, reused=True))
 
     def collect(self, recording: Recording, error: PipelineError | None, seconds: float) -> None:
@@ -248,19 +253,25 @@ def _check_paths(root: Path, output: Path) -> None:
         raise SettingsError("is a file", remedy="Give a directory for the reports.", path=output)
 
 
-def _pending(
-    found: Sequence[Recording], keys: dict[str, str], store: ResultStore, force: bool
-) -> list[Recording]:
-    """What is to be analysed: each result once, the largest files first."""
-    by_key: dict[str, Recording] = {}
+def _check_candidates(root: Path, output: Path, found: Sequence[Recording]) -> None:
+    """No candidate's directory may be the input or lie above it."""
+    inside = root.resolve()
     for recording in found:
-        key = keys[recording.recording_id]
-        if force:
-            store.remove(key)
-        if not recording.sha256:
-            by_key[recording.recording_id] = recording
-        elif not store.has(key):
-            by_key.setdefault(key, recording)
+        directory = (output / recording.candidate_id).resolve()
+        if directory == inside or directory in inside.parents:
+            raise SettingsError(
+                f"the report of {recording.candidate_id!r} would lie among the recordings",
+                remedy="Give an output directory elsewhere.",
+                path=output,
+            )
+
+
+def _pending(wanted: Sequence[Recording], keys: dict[str, str]) -> list[Recording]:
+    """What is to be analysed: recordings of equal bytes once, the largest files first."""
+    by_key: dict[str, Recording] = {}
+    for recording in wanted:
+        same = keys[recording.recording_id] if recording.sha256 else recording.recording_id
+        by_key.setdefault(same, recording)
     return sorted(by_key.values(), key=_size, reverse=True)
 
 
@@ -344,5 +355,7 @@ def _started_engine(settings: Settings) -> Engine:
         # Processes share the cores; a thread pool in each of them would make all of them wait.
         torch.set_num_threads(1)
         cv2.setNumThreads(1)
+        if _engine is not None:
+            _engine[1].decoding.close()
         _engine = (settings, Engine.start(settings))
     return _engine[1]

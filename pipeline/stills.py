@@ -25,7 +25,7 @@ from pipeline.pictures import (
     load_picture,
 )
 from pipeline.settings import Settings
-from pipeline.tables import Column, posterior_columns, write_table
+from pipeline.tables import Column, posterior_columns, write_csv
 from pipeline.types import FloatArray, Image
 
 _BATCH = 128
@@ -79,11 +79,7 @@ def classify_pictures(
                meaning="Whether landmarks were found; if not, the picture was taken as a whole."),
         Column(name="error", dtype="string", meaning="Why the picture could not be read."),
     ]  # fmt: skip
-    written = write_table(
-        pd.DataFrame(rows), schema, table.with_suffix(""), format="csv", csv_bom=settings.csv_bom
-    )
-    if written != table:
-        written.replace(table)
+    write_csv(pd.DataFrame(rows), schema, table, bom=settings.csv_bom)
     return Counts(
         pictures=len(rows),
         without_face=sum(row.get("face_found") is False for row in rows),
@@ -146,7 +142,11 @@ def _classify_batch(
 def _pictures(sources: Sequence[Path]) -> Iterator[Path]:
     for source in sources:
         if source.is_dir():
-            inside = (p for p in source.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
+            inside = (
+                p for p in source.rglob("*")
+                if p.suffix.lower() in SUFFIXES and p.is_file()
+                and not any(part.startswith(".") for part in p.relative_to(source).parts)
+            )  # fmt: skip
             yield from sorted(inside)
         elif source.exists():
             yield source

@@ -31,15 +31,19 @@ class ResultStore:
 
     Args:
         output: The directory of the reports; made if absent.
+        read_only: Whether nothing may be made or changed there.
 
     Raises:
         ReportError: If it cannot be made or written to.
     """
 
-    def __init__(self, output: Path) -> None:
+    def __init__(self, output: Path, *, read_only: bool = False) -> None:
+        self._read_only = read_only
         self._root = output / ".poise"
         self._results = self._root / "results"
         self._scratch = self._root / "unfinished"
+        if read_only:
+            return
         try:
             self._results.mkdir(parents=True, exist_ok=True)
             shutil.rmtree(self._scratch, ignore_errors=True)
@@ -105,9 +109,10 @@ class ResultStore:
             except OSError:
                 digest = ""
             result.append(replace(recording, sha256=digest))
-        temporary = path.with_suffix(".tmp")
-        temporary.write_text(json.dumps({**known, **current}), encoding="utf-8")
-        os.replace(temporary, path)
+        if not self._read_only:
+            temporary = path.with_suffix(".tmp")
+            temporary.write_text(json.dumps({**known, **current}), encoding="utf-8")
+            os.replace(temporary, path)
         return result
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -178,27 +178,39 @@ def write_table(
     Raises:
         ReportError: If it cannot be written.
     """
-    table = as_table(rows, schema)
     target = path.with_name(f"{path.name}.{format}")
+    if format == "parquet":
+        table = as_table(rows, schema)
+        _write(target, lambda temporary: table.to_parquet(temporary, index=False))
+    else:
+        write_csv(rows, schema, target, bom=csv_bom)
+    return target
+
+
+def write_csv(rows: pd.DataFrame, schema: list[Column], target: Path, *, bom: bool) -> None:
+    """Write a CSV file of exactly that name; otherwise as `write_table`."""
+    rounded = as_table(rows, schema).round(
+        {c.name: c.decimals for c in schema if c.dtype == "Float64"}
+    )
+    encoding = "utf-8-sig" if bom else "utf-8"
+    _write(
+        target,
+        lambda temporary: rounded.to_csv(
+            temporary, index=False, lineterminator="\r\n", encoding=encoding
+        ),
+    )
+
+
+def _write(target: Path, write: Callable[[Path], None]) -> None:
     temporary = target.with_name(target.name + ".tmp")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        if format == "parquet":
-            table.to_parquet(temporary, index=False)
-        else:
-            rounded = table.round({c.name: c.decimals for c in schema if c.dtype == "Float64"})
-            rounded.to_csv(
-                temporary,
-                index=False,
-                lineterminator="\r\n",
-                encoding="utf-8-sig" if csv_bom else "utf-8",
-            )
+        write(temporary)
         os.replace(temporary, target)
     except OSError as error:
         raise ReportError(
             f"cannot be written ({error})", remedy="Check free space and permissions.", path=target
         ) from error
-    return target
 
 
 def data_dictionary(tables: dict[str, list[Column]]) -> tuple[pd.DataFrame, list[Column]]:

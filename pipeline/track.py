@@ -22,6 +22,7 @@ _MAX_SIZE_RATIO = 1.7
 _MIN_LIKENESS = 0.4
 _MIN_LIKENESS_ELSEWHERE = 0.6
 _SAME_PLACE = 2.0  # of the side
+_MIN_CONFIDENCE = 0.9  # patterns on cloth are found as faces, too, but less surely
 
 
 @dataclass
@@ -174,6 +175,21 @@ def standardised(values: FloatArray) -> FloatArray:
     centred = values - values.mean(axis=-1, keepdims=True)
     length = np.linalg.norm(centred, axis=-1, keepdims=True)
     return np.asarray(centred / np.maximum(length, 1e-6), np.float32)
+
+
+def of_people(track_id: IntArray, detection_confidence: FloatArray) -> npt.NDArray[np.bool_]:
+    """Which faces belong to tracks that are sure to be of people, bool [M].
+
+    Args:
+        track_id: int64 [M].
+        detection_confidence: float32 [M].
+    """
+    sure = [
+        track
+        for track in np.unique(track_id)
+        if np.median(detection_confidence[track_id == track]) >= _MIN_CONFIDENCE
+    ]
+    return np.isin(track_id, sure)
 
 
 def frames_with_others(

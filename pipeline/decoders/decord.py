@@ -36,6 +36,8 @@ class DecordDecoder:
         if channels != 3:
             raise VideoError("decord cannot read frames this small", remedy=_REMEDY, path=path)
         self._pts_s: TimeArray = np.asarray(spans, np.float64)[:, 0]
+        if self._pts_s[0] < 0 or (np.diff(self._pts_s) <= 0).any():
+            raise VideoError("decord gives no time stamps", remedy=_REMEDY, path=path)
         rate = float(self._reader.get_avg_fps())
         self.info = VideoInfo(
             width_px=width,

@@ -36,7 +36,7 @@ class PyAVDecoder:
         self._stream = self._container.streams.video[0]
         self._stream.thread_count = 1
         self._damaged = 0
-        self._rotation = self._first_rotation()
+        self._start_s, self._rotation = self._first_frame()
         self.info = self._describe()
 
     def sample(self, rate_hz: float, short_side_px: int | None) -> Iterator[FrameBatch]:
@@ -51,9 +51,10 @@ class PyAVDecoder:
         times: list[float] = []
         last_s = -1.0
         for position, frame in enumerate(self._frames()):
-            if frame.time is None or frame.time <= last_s:
+            time_s = self._time(frame)
+            if time_s is None or time_s <= last_s:
                 continue
-            last_s = frame.time
+            last_s = time_s
             if not clock.takes(last_s):
                 continue
             images.append(self._upright(frame, size))
@@ -71,18 +72,30 @@ class PyAVDecoder:
     def fetch(self, pts_s: Sequence[float]) -> Iterator[Image]:
         """See `VideoDecoder.fetch`."""
         for wanted in pts_s:
-            self._seek(wanted)
-            found = None
-            for frame in self._frames():
-                if frame.time is None:
-                    continue
-                if frame.time > wanted + 1e-3:
-                    found = found or frame
-                    break
-                found = frame
+            self._seek(wanted + self._start_s)
+            found = self._shown_at(wanted)
+            if found is None:  # without an index a seek may land too far
+                self._rewind()
+                found = self._shown_at(wanted)
             if found is None:
                 raise VideoError(f"no frame at {wanted:.2f} s", remedy=_REMEDY, path=self.path)
             yield self._upright(found, (self.info.width_px, self.info.height_px))
+
+    def _shown_at(self, wanted_s: float) -> VideoFrame | None:
+        """The last frame from here on that is not later; None if even the first is."""
+        found = None
+        for frame in self._frames():
+            time_s = self._time(frame)
+            if time_s is None:
+                continue
+            if time_s > wanted_s + 1e-3:
+                break
+            found = frame
+        return found
+
+    def _time(self, frame: VideoFrame) -> float | None:
+        """Time of a frame, counted from the first one."""
+        return None if frame.time is None else float(frame.time) - self._start_s
 
     def _frames(self) -> Iterator[VideoFrame]:
         """Frames from the current position, past what is damaged."""
@@ -116,10 +129,11 @@ class PyAVDecoder:
         except (av.error.FFmpegError, ValueError):
             self._rewind()
 
-    def _first_rotation(self) -> int:
+    def _first_frame(self) -> tuple[float, int]:
+        """Time stamp of the first frame, and how far it is turned."""
         for frame in self._frames():
-            return int(frame.rotation) % 360
-        return 0
+            return float(frame.time or 0.0), int(frame.rotation) % 360
+        return 0.0, 0
 
     def _describe(self) -> VideoInfo:
         context = self._stream.codec_context
@@ -133,6 +147,8 @@ class PyAVDecoder:
             duration = float(self._stream.duration * self._stream.time_base)
         elif self._container.duration:
             duration = self._container.duration / av.time_base
+            if "matroska" in self._container.format.name:  # counts from 0, not from the start
+                duration -= self._start_s
         rate = self._stream.average_rate
         return VideoInfo(
             width_px=width,

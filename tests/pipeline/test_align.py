@@ -19,7 +19,9 @@ def _matrix(scale: float, degrees: float, x: float, y: float) -> npt.NDArray[np.
     return np.array([[a.real, -a.imag, x], [a.imag, a.real, y]])
 
 
-def _moved(points: npt.NDArray[np.float32], matrix: npt.NDArray[np.float64]) -> npt.NDArray:
+def _moved(
+    points: npt.NDArray[np.float32], matrix: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
     return points @ matrix[:, :2].T + matrix[:, 2]
 
 

@@ -21,7 +21,7 @@ KIM_NFD = unicodedata.normalize("NFD", "김철수")
 def _tree(root: Path, *names: str) -> Path:
     for name in names:
         (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_bytes(name.encode())
+        (root / name).write_bytes(os.fsencode(name))
     return root
 
 

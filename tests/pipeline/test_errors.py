@@ -30,7 +30,7 @@ def test_all_are_pipeline_errors(kind: type[PipelineError]) -> None:
 
 def test_the_text_names_path_cause_and_remedy() -> None:
     error = VideoError("holds no video stream", remedy="Export it again.", path=Path("x.mp4"))
-    assert str(error) == "x.mp4: holds no video stream Export it again."
+    assert str(error) == "x.mp4: holds no video stream. Export it again."
 
 
 def test_the_text_needs_neither_path_nor_remedy() -> None:

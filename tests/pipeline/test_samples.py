@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import csv
 from dataclasses import dataclass
+from pathlib import Path
 
 import pandas as pd
 import pytest
 
+from pipeline.run import analyze
+from pipeline.settings import Settings
 from tests.conftest import SAMPLES, Analysed
+from tests.pipeline.clips import copy
 
 OTHERS = {"Sample A/interview 1.mp4": 0, "Sample A/interview 2 two people.mp4": 1, "표본 B.mp4": 0}
 
@@ -96,3 +100,38 @@ def test_the_candidate_who_comes_back_is_the_same(analysed: Analysed) -> None:
     rows = _frames(analysed, Segment("Sample A/interview 1.mp4", 17.0, 19.0, ""))
     assert rows["face_found"].all()
     assert (rows["other_faces"] == 0).all()
+
+
+# Real people, looked at: what the eye sees in these stretches
+
+SEEN = (
+    ("one_face_neutral_to_smile_20s.mp4", 0.0, 2.5, "neutral"),
+    ("one_face_neutral_to_smile_20s.mp4", 10.0, 11.6, "positive"),
+    ("one_face_distress_to_smile_20s.mp4", 1.0, 6.0, "negative"),
+    ("one_face_distress_to_smile_20s.mp4", 12.6, 19.6, "positive"),
+)
+
+
+@pytest.fixture(scope="module")
+def people(
+    tmp_path_factory: pytest.TempPathFactory,
+    shared_clips: Path,
+    model_dir: Path,
+    workers_closed: None,
+) -> Path:
+    """Reports of the two recordings."""
+    folder, output = tmp_path_factory.mktemp("people"), tmp_path_factory.mktemp("people_reports")
+    for name in {row[0] for row in SEEN}:
+        copy(shared_clips / name, folder / name)
+    analyze(folder, output, Settings(model=str(model_dir), device="cpu", jobs=1))
+    return output
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "start_s", "end_s", "expression"), SEEN)
+def test_most_frames_of_real_people_look_as_the_eye_sees_them(
+    people: Path, name: str, start_s: float, end_s: float, expression: str
+) -> None:
+    frames = pd.read_csv(people / Path(name).stem / "frames.csv")
+    rows = frames[frames["pts_ms"].between(start_s * 1000, end_s * 1000)]
+    assert (rows["valence"] == expression).mean() > 0.5, rows["valence"].value_counts()
