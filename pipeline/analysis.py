@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -23,6 +22,7 @@ from pipeline.errors import VideoError
 from pipeline.labels import VALENCES
 from pipeline.network import ModelSpec
 from pipeline.settings import Settings
+from pipeline.spool import CropSpool
 from pipeline.tables import as_table, frames_schema, timecode
 from pipeline.types import (
     Episode,
@@ -80,7 +80,6 @@ class _Faces:
         appearance: Thumbnails of the aligned crops, float32 [M, P].
         sharpness: float32 [M].
         flags: bool [M, 5].
-        crops: Aligned crops on disk, uint8 [M, S, S, 3].
         loss: What could not be read.
     """
 
@@ -94,7 +93,6 @@ class _Faces:
     appearance: FloatArray
     sharpness: FloatArray
     flags: npt.NDArray[np.bool_]
-    crops: Image
     loss: str
 
 
@@ -116,12 +114,12 @@ def analyse_recording(
         VideoError: If the recording cannot be read at all.
     """
     settings, spec = engine.settings, engine.classifier.spec
-    with tempfile.TemporaryDirectory(dir=directory) as scratch:
-        info, faces, chosen = _look(path, engine, Path(scratch), progress)
+    with CropSpool(directory, spec.input_px) as crops:
+        info, faces, chosen = _look(path, engine, crops, progress)
         is_candidate = np.isin(faces.track_id, [t.track_id for t in chosen])
         shown = _one_per_frame(faces, is_candidate)
         usable = shown[~faces.flags[shown].any(axis=1)]
-        posterior = _classify(engine.classifier, faces.crops, usable)
+        posterior = _classify(engine.classifier, crops, usable)
         sure = is_candidate | track.of_people(faces.track_id, faces.confidence)
         others = track.frames_with_others(faces.frame[sure], is_candidate[sure], len(faces.pts_s))
         frames = _frames_table(faces, shown, usable, posterior, others, spec)
@@ -210,12 +208,12 @@ class StoredResult:
 
 
 def _look(
-    path: Path, engine: Engine, scratch: Path, progress: Callable[[float], None]
+    path: Path, engine: Engine, spool: CropSpool, progress: Callable[[float], None]
 ) -> tuple[VideoInfo, _Faces, list[track.FaceTrack]]:
     """Decode, detect, align and track; closer where the candidate's face is small."""
     short_side_px = engine.settings.detection_px
     while True:
-        info, faces = _pass(path, engine, short_side_px, scratch, progress)
+        info, faces = _pass(path, engine, short_side_px, spool, progress)
         size = (info.width_px, info.height_px)
         tracks = track.gather_tracks(
             faces.track_id, faces.frame, faces.boxes, faces.appearance, size
@@ -234,7 +232,7 @@ def _pass(
     path: Path,
     engine: Engine,
     short_side_px: int,
-    scratch: Path,
+    spool: CropSpool,
     progress: Callable[[float], None],
 ) -> tuple[VideoInfo, _Faces]:
     """One pass over the recording with frames of the given size."""
@@ -248,53 +246,45 @@ def _pass(
     tracker = track.Tracker()
     columns: dict[str, list[npt.NDArray[Any]]] = {name: [] for name in _Faces.__annotations__}
     loss, seen = "", 0
-    crop_file = scratch / "crops"
-    with crop_file.open("wb") as spool:
-        try:
-            for batch in batches:
-                if isinstance(batch, str):
-                    loss = batch
-                    break
-                found = engine.detector.detect(batch.images)
-                crops = _align(batch.images, found.landmarks_px, found.row, spec)
-                spool.write(crops.tobytes())
-                faces = found.scaled(1 / batch.scale)
-                ids = [
-                    tracker.update(pts_s, faces.boxes_xyxy_px[faces.row == row])
-                    for row, pts_s in enumerate(batch.pts_s)
-                ]
-                size = (info.width_px, info.height_px)
-                found_here: dict[str, npt.NDArray[Any]] = {
-                    "pts_s": batch.pts_s,
-                    "frame_index": batch.frame_index,
-                    "frame": faces.row + seen,
-                    "track_id": np.concatenate(ids),
-                    "boxes": faces.boxes_xyxy_px,
-                    "landmarks": faces.landmarks_px,
-                    "confidence": faces.detection_confidence,
-                    "appearance": track.thumbnails(crops),
-                    "sharpness": quality.sharpness_of(crops),
-                    "flags": quality.quality_flags(
-                        faces.boxes_xyxy_px, faces.landmarks_px, crops, size
-                    ),
-                }
-                for name, values in found_here.items():
-                    columns[name].append(values)
-                seen += len(batch)
-                progress(float(batch.pts_s[-1]))
-        except VideoError as error:
-            if seen == 0:
-                raise
-            loss = f"{error.cause} after {columns['pts_s'][-1][-1]:.1f} s"
-    side = spec.input_px
-    count = sum(len(part) for part in columns["frame"])
-    crops_on_disk = (
-        np.memmap(crop_file, np.uint8, "r", shape=(count, side, side, 3))
-        if count
-        else np.zeros((0, side, side, 3), np.uint8)
-    )
+    spool.clear()
+    try:
+        for batch in batches:
+            if isinstance(batch, str):
+                loss = batch
+                break
+            found = engine.detector.detect(batch.images)
+            crops = _align(batch.images, found.landmarks_px, found.row, spec)
+            spool.append(crops)
+            faces = found.scaled(1 / batch.scale)
+            ids = [
+                tracker.update(pts_s, faces.boxes_xyxy_px[faces.row == row])
+                for row, pts_s in enumerate(batch.pts_s)
+            ]
+            size = (info.width_px, info.height_px)
+            found_here: dict[str, npt.NDArray[Any]] = {
+                "pts_s": batch.pts_s,
+                "frame_index": batch.frame_index,
+                "frame": faces.row + seen,
+                "track_id": np.concatenate(ids),
+                "boxes": faces.boxes_xyxy_px,
+                "landmarks": faces.landmarks_px,
+                "confidence": faces.detection_confidence,
+                "appearance": track.thumbnails(crops),
+                "sharpness": quality.sharpness_of(crops),
+                "flags": quality.quality_flags(
+                    faces.boxes_xyxy_px, faces.landmarks_px, crops, size
+                ),
+            }
+            for name, values in found_here.items():
+                columns[name].append(values)
+            seen += len(batch)
+            progress(float(batch.pts_s[-1]))
+    except VideoError as error:
+        if seen == 0:
+            raise
+        loss = f"{error.cause} after {columns['pts_s'][-1][-1]:.1f} s"
     joined = {name: np.concatenate(parts) for name, parts in columns.items() if parts}
-    return info, _Faces(**joined, crops=crops_on_disk, loss=loss)
+    return info, _Faces(**joined, loss=loss)
 
 
 def _align(images: Image, landmarks: FloatArray, row: IntArray, spec: ModelSpec) -> Image:
@@ -311,14 +301,14 @@ def _one_per_frame(faces: _Faces, is_candidate: npt.NDArray[np.bool_]) -> IntArr
     return rows[first]
 
 
-def _classify(classifier: ExpressionClassifier, crops: Image, rows: IntArray) -> FloatArray:
+def _classify(classifier: ExpressionClassifier, crops: CropSpool, rows: IntArray) -> FloatArray:
     """Emotion posteriors of the given crops, read from disk part by part."""
     classes = len(classifier.spec.labels.emotions)
     posterior = np.empty((len(rows), classes), np.float32)
     step = max(classifier.batch_size, 256)
     for start in range(0, len(rows), step):
         part = slice(start, start + step)
-        posterior[part] = classifier.predict(np.asarray(crops[rows[part]])).posterior
+        posterior[part] = classifier.predict(crops.read(rows[part].tolist())).posterior
     return posterior
 
 

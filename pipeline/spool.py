@@ -1,0 +1,56 @@
+"""Aligned crops that wait on disk until it is known whose they are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryFile
+from types import TracebackType
+
+import numpy as np
+
+from pipeline.types import Image
+
+
+class CropSpool:
+    """A file of equally large crops, written in order and read by row.
+
+    It is read, not mapped: mapped pages would count as memory and grow with the recording.
+
+    Args:
+        directory: Where the file lies; it has no name and goes with the process.
+        side_px: Side S of the crops.
+    """
+
+    def __init__(self, directory: Path, side_px: int) -> None:
+        self._file = TemporaryFile(dir=directory)  # noqa: SIM115 (closed by __exit__)
+        self._shape = (side_px, side_px, 3)
+        self._bytes = side_px * side_px * 3
+
+    def clear(self) -> None:
+        """Begin again."""
+        self._file.truncate(0)
+
+    def append(self, crops: Image) -> None:
+        """Add crops, uint8 [M, S, S, 3]."""
+        self._file.seek(0, 2)
+        self._file.write(crops.tobytes())
+
+    def read(self, rows: Sequence[int]) -> Image:
+        """The crops of the given rows, uint8 [len(rows), S, S, 3]."""
+        crops = np.empty((len(rows), *self._shape), np.uint8)
+        for crop, row in zip(crops, rows, strict=True):
+            self._file.seek(row * self._bytes)
+            crop[:] = np.frombuffer(self._file.read(self._bytes), np.uint8).reshape(self._shape)
+        return crops
+
+    def __enter__(self) -> CropSpool:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._file.close()
