@@ -36,7 +36,7 @@ REPORT_FILE, INDEX_FILE = "report.html", "index.html"
 LOW_COVERAGE = 0.5
 _LEAST_FLAG_SHARE = 0.02
 _MOST_FLAGS = 5
-_STRAY_ENERGY = 0.5
+_STRAY_ENERGY = 0.75
 _INPUT = "input "
 _MEDIA_TYPES = {".png": "image/png", ".webp": "image/webp"}
 

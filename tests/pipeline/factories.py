@@ -168,7 +168,7 @@ def make_frames(
                 overlay_file=overlay,
                 energy={"eyes": 0.18, "mouth": 0.55, "other": 0.27}
                 if number != 1
-                else {"eyes": 0.11, "mouth": 0.2, "other": 0.69},
+                else {"eyes": 0.06, "mouth": 0.13, "other": 0.81},
             )
         )
     return frames
