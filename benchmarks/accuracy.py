@@ -7,7 +7,8 @@ the packages that Poise uses, so it runs in an environment of its own:
 
     python -m venv ENV && ENV/bin/pip install fer
 
-Both are given the crops as they are; `fer` is told that the face is the whole picture.
+Both are given the crops; `fer` is told that the face is the whole picture, enlarged tenfold, as it
+adds a border of ten pixels to every face.
 """
 
 from __future__ import annotations
@@ -41,11 +42,11 @@ FER_LABELS = LabelScheme(
 )  # fmt: skip
 _ASK_FER = """
 import csv, sys, cv2
-from fer import FER
+from fer.fer import FER
 detector = FER()
 rows = csv.writer(open(sys.argv[2], "w", newline=""))
 for path in open(sys.argv[1]).read().splitlines():
-    image = cv2.imread(path)
+    image = cv2.resize(cv2.imread(path), (480, 480), interpolation=cv2.INTER_CUBIC)
     height, width = image.shape[:2]
     said = detector.detect_emotions(image, face_rectangles=[(0, 0, width, height)])[0]["emotions"]
     rows.writerow([said[name] for name in sys.argv[3].split(",")])

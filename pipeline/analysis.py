@@ -77,7 +77,7 @@ class _Faces:
         pts_s, frame_index: Of the sampled frames, [F].
         frame, track_id: Of each face: row among the sampled frames, and track; int64 [M].
         boxes, landmarks, confidence: In full-resolution pixels; float32 [M, 4], [M, 5, 2], [M].
-        appearance: Thumbnails of the aligned crops, float32 [M, P].
+        appearance: Thumbnails of the aligned crops, float16 [M, P].
         sharpness: float32 [M].
         flags: bool [M, 5].
         loss: What could not be read.
@@ -90,7 +90,7 @@ class _Faces:
     boxes: FloatArray
     landmarks: FloatArray
     confidence: FloatArray
-    appearance: FloatArray
+    appearance: npt.NDArray[np.float16]
     sharpness: FloatArray
     flags: npt.NDArray[np.bool_]
     loss: str
@@ -269,7 +269,7 @@ def _pass(
                 "boxes": faces.boxes_xyxy_px,
                 "landmarks": faces.landmarks_px,
                 "confidence": faces.detection_confidence,
-                "appearance": track.thumbnails(crops),
+                "appearance": track.thumbnails(crops).astype(np.float16),
                 "sharpness": quality.sharpness_of(crops),
                 "flags": quality.quality_flags(
                     faces.boxes_xyxy_px, faces.landmarks_px, crops, size

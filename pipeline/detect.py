@@ -22,7 +22,7 @@ from pipeline.types import FaceDetections, FloatArray, Image, IntArray
 _PYRAMID_FACTOR = 0.709
 _PNET_CELL_PX, _PNET_STRIDE_PX = 12, 2
 _PNET_THRESHOLD, _RNET_THRESHOLD, _ONET_THRESHOLD = 0.6, 0.7, 0.7
-_NETWORK_BATCH = 256
+_NETWORK_BATCH, _BATCH_STEP = 256, 16
 
 
 class FaceDetector:
@@ -160,11 +160,17 @@ class FaceDetector:
         return tensor.float().sub_(127.5).mul_(1 / 128)
 
     def _run(self, network: nn.Module, crops: Image) -> tuple[Tensor, ...]:
+        """Outputs for all crops, in batches whose sizes repeat.
+
+        oneDNN keeps compiled code for every size it has met; few sizes keep memory flat.
+        """
+        count = len(crops)
+        filled = np.pad(crops, ((0, -count % _BATCH_STEP), (0, 0), (0, 0), (0, 0)))
         parts = [
-            network(self._as_input(crops[start : start + _NETWORK_BATCH]))
-            for start in range(0, len(crops), _NETWORK_BATCH)
+            network(self._as_input(filled[start : start + _NETWORK_BATCH]))
+            for start in range(0, len(filled), _NETWORK_BATCH)
         ]
-        return tuple(torch.cat(outputs) for outputs in zip(*parts, strict=True))
+        return tuple(torch.cat(outputs)[:count] for outputs in zip(*parts, strict=True))
 
 
 def _prepare(network: nn.Module, device: torch.device) -> nn.Module:

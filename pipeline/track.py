@@ -110,7 +110,7 @@ def gather_tracks(
     track_id: IntArray,
     frame: IntArray,
     boxes_xyxy_px: FloatArray,
-    appearance: FloatArray,
+    appearance: npt.NDArray[np.floating],
     frame_size_px: tuple[int, int],
 ) -> list[FaceTrack]:
     """Collect faces into tracks.
@@ -134,7 +134,7 @@ def gather_tracks(
                 side_px=float(np.median(boxes[:, 3] - boxes[:, 1])),
                 centre=place / np.array(frame_size_px),
                 place_px=place,
-                appearance=standardised(appearance[rows].mean(axis=0)),
+                appearance=standardised(appearance[rows].mean(axis=0, dtype=np.float32)),
             )
         )
     return tracks
