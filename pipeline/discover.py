@@ -35,6 +35,7 @@ SUFFIXES = frozenset(
 )
 CANDIDATES_FILE = "candidates.csv"
 _COLUMNS = ("recording", "candidate_id", "display_name", "session_date", "note")
+_NAME_BYTES = 120
 _RESERVED = frozenset(
     {"con", "prn", "aux", "nul", "index", "candidates", "recordings", "data_dictionary"}
 )
@@ -82,8 +83,7 @@ def safe_name(name: str) -> str:
     """
     cleaned = re.sub(r"[^\w\-. ()]+", "_", _nfc(name)).strip(" ._")
     cleaned = re.sub(r"\s+", " ", cleaned)
-    while len(cleaned.encode()) > 120:
-        cleaned = cleaned[:-1]
+    cleaned = cleaned.encode()[:_NAME_BYTES].decode(errors="ignore").rstrip(" ._")
     if not cleaned or cleaned.casefold().split(".")[0] in _RESERVED:
         cleaned = f"candidate_{cleaned}".rstrip("_")
     return cleaned

@@ -25,7 +25,7 @@ from training.augment import centre
 from training.calibrate import Calibration, measure_temperature
 from training.fit import read_checkpoint
 from training.prepare import PreparedFaces, faces_file
-from training.recipe import NOTHING, data_key
+from training.recipe import IMAGENET, NOTHING, data_key
 
 RECIPE_FILE = "recipe.json"
 
@@ -145,10 +145,9 @@ def _provenance(
     length = f"{epochs} epoch{'s' if epochs > 1 else ''}"
     if not math.isclose(done, epochs):
         length = f"{done:.1f} of {length}"
-    start = "" if recipe["pretrained"] == NOTHING else ", starting from ImageNet"
     return {
         "summary": f"{recipe['architecture']} trained on {counts['train']:,} faces of {data} "
-        f"for {length}{start}.",
+        f"for {length}{_beginning(recipe)}.",
         "faces": dict(sorted(counts.items())),
         "steps": state["step"],
         "recipe": _without_places(recipe),
@@ -163,7 +162,23 @@ def _provenance(
     }
 
 
+def _beginning(recipe: Mapping[str, Any]) -> str:
+    """What the weights started from, and who taught beside the votes."""
+    pretrained, teachers = recipe["pretrained"], recipe["teachers"]
+    words = ""
+    if pretrained != NOTHING:
+        vgg = pretrained == IMAGENET or pretrained.endswith(".safetensors")
+        words = f", starting from {'ImageNet' if vgg else Path(pretrained).name}"
+    if teachers:
+        words += f", taught by {' and '.join(Path(teacher).name for teacher in teachers)}"
+    return words
+
+
 def _without_places(recipe: Mapping[str, Any]) -> dict[str, Any]:
     """The recipe with file names in place of paths, which belong to one machine."""
     data = [{**source, "path": Path(source["path"]).name} for source in recipe["data"]]
-    return {**recipe, "data": data, "pretrained": Path(recipe["pretrained"]).name}
+    places = {
+        "pretrained": Path(recipe["pretrained"]).name,
+        "teachers": [Path(teacher).name for teacher in recipe["teachers"]],
+    }
+    return {**recipe, "data": data, **places}

@@ -69,15 +69,7 @@ class DataSource:
         Raises:
             SettingsError: If a variable is not set.
         """
-        expanded = os.path.expandvars(self.path)
-        unset = re.search(r"\$\{?(\w+)", expanded)
-        if unset:
-            raise SettingsError(
-                f"the environment variable {unset[1]} is not set",
-                remedy=f"Set it to the folder that holds {Path(self.path).name}.",
-                path=self.path,
-            )
-        return self.base / Path(expanded).expanduser()
+        return _place(self.path, self.base)
 
     @property
     def title(self) -> str:
@@ -94,7 +86,10 @@ class Recipe:
         data: Where the faces come from.
         scheme: The classes, and which emotions of the data lead to them.
         architecture: A key of `pipeline.network.ARCHITECTURES`.
-        pretrained: `imagenet` for torchvision's VGG16 weights, `none`, or a safetensors file.
+        pretrained: `imagenet` for torchvision's VGG16 weights, `none`, a safetensors file with
+            them, or a model's directory, whose training goes on.
+        teachers: Directories of models that say beside the votes what a face looks like.
+        teacher_share: Weight of what they say, 0..1.
         input_px: Side of the network's input.
         template: `measure`, or where the five landmarks lie in the input, 5 points (x, y) in
             pixels.
@@ -109,6 +104,8 @@ class Recipe:
     scheme: Scheme
     architecture: str = "VGG16DenseNet"
     pretrained: str = IMAGENET
+    teachers: tuple[str, ...] = ()
+    teacher_share: float = 0.5
     input_px: int = 48
     template: str | tuple[tuple[float, float], ...] = MEASURE
     shares: tuple[float, float, float] = (0.8, 0.1, 0.1)
@@ -120,6 +117,10 @@ class Recipe:
         _one_of("architecture", self.architecture, tuple(ARCHITECTURES))
         if not self.data:
             raise SettingsError("no data", remedy="Add a table [[data]] with kind and path.")
+        if not 0 <= self.teacher_share <= 1:
+            raise SettingsError(
+                f"teacher_share is {self.teacher_share}", remedy="Use a value from 0 to 1."
+            )
         if self.input_px < 32 or self.input_px % 16:
             raise SettingsError(
                 f"input_px is {self.input_px}", remedy="Use a multiple of 16 from 32, such as 48."
@@ -140,9 +141,12 @@ class Recipe:
     @property
     def pretrained_file(self) -> Path | None:
         """The file with the pretrained weights; None for torchvision's."""
-        if self.pretrained == IMAGENET:
-            return None
-        return self.base / Path(os.path.expandvars(self.pretrained)).expanduser()
+        return None if self.pretrained == IMAGENET else _place(self.pretrained, self.base)
+
+    @property
+    def teacher_directories(self) -> tuple[Path, ...]:
+        """Where the teachers lie."""
+        return tuple(_place(teacher, self.base) for teacher in self.teachers)
 
     def to_json(self) -> dict[str, Any]:
         """Plain form, without what differs from machine to machine."""
@@ -157,6 +161,19 @@ class Recipe:
             del entry["base"]
             entry["name"] = source.title
         return json.loads(json.dumps(plain))  # type: ignore[no-any-return]
+
+
+def _place(path: str, base: Path) -> Path:
+    """A path of a recipe with its variables replaced."""
+    expanded = os.path.expandvars(path)
+    unset = re.search(r"\$\{?(\w+)", expanded)
+    if unset:
+        raise SettingsError(
+            f"the environment variable {unset[1]} is not set",
+            remedy=f"Set it to the folder that holds {Path(path).name}.",
+            path=path,
+        )
+    return base / Path(expanded).expanduser()
 
 
 def data_key(plain: Mapping[str, Any]) -> str:
@@ -222,14 +239,16 @@ def _recipe_of(table: Mapping[str, Any], base: Path) -> Recipe:
         values["template"] = _points(values["template"])
     if "shares" in values:
         values["shares"] = _numbers(values["shares"], 3, "shares")
-    given = ("data", "scheme", "fit", "template", "shares")
+    if "teachers" in values:
+        values["teachers"] = _texts(values["teachers"], "teachers")
+    given = ("data", "scheme", "fit", "template", "shares", "teachers")
     return Recipe(
         **_checked(Recipe, values, "a recipe", given),
         data=tuple(DataSource(**_checked(DataSource, s, "[[data]]"), base=base) for s in data),
         scheme=load_scheme(own if own.is_file() else scheme),
         fit=FitOptions(**_checked(FitOptions, fit, "[fit]")),
         base=base,
-        **{key: values[key] for key in ("template", "shares") if key in values},
+        **{key: values[key] for key in ("template", "shares", "teachers") if key in values},
     )
 
 
@@ -274,6 +293,12 @@ def _numbers(value: Any, count: int, name: str) -> tuple[float, ...]:
     if not (fits and all(type(v) in (int, float) for v in value)):
         raise SettingsError(f"{name} is {value!r}", remedy=f"Give a list of {count} numbers.")
     return tuple(float(v) for v in value)
+
+
+def _texts(value: Any, name: str) -> tuple[str, ...]:
+    if not (isinstance(value, list) and all(isinstance(v, str) for v in value)):
+        raise SettingsError(f"{name} is {value!r}", remedy="Give a list of texts.")
+    return tuple(value)
 
 
 def _points(value: Any) -> tuple[tuple[float, ...], ...]:

@@ -15,13 +15,14 @@ from torch import Tensor
 from pipeline.classify import choose_device, normalise
 from pipeline.detect import FaceDetector
 from pipeline.errors import SettingsError
-from pipeline.network import ExpressionNetwork, ModelSpec, build
+from pipeline.network import ExpressionNetwork, ModelSpec, build, load_model
 from pipeline.types import Image
 from training.export import RECIPE_FILE, read_recipe_json
 from training.files import write_json
 from training.fit import CHECKPOINT_FILE, Fit, Progress
 from training.prepare import PreparedFaces, prepared
 from training.recipe import NOTHING, Recipe
+from training.teach import taught
 
 
 def prepare_run(
@@ -91,6 +92,16 @@ def fit_run(
         ModelError: If weights or checkpoint cannot be used.
     """
     faces = prepare_run(recipe, directory, device=device, cache=cache, progress=preparing)
+    if recipe.teachers:
+        faces = taught(
+            faces,
+            recipe.scheme.labels.emotions,
+            recipe.teacher_directories,
+            recipe.teacher_share,
+            directory,
+            device=device,
+            progress=preparing,
+        )
     spec = ModelSpec(
         name=recipe.name,
         architecture=recipe.architecture,
@@ -117,8 +128,25 @@ def _network(
     """The network as a run starts with it; the checkpoint of a started one has all weights."""
     torch.manual_seed(recipe.fit.seed)
     network = build(spec)
-    if recipe.pretrained != NOTHING and not started:
-        network.load_imagenet(imagenet or recipe.pretrained_file)
+    if started or recipe.pretrained == NOTHING:
+        return network
+    start = recipe.pretrained_file
+    if start and start.is_dir():
+        return _continued(start, spec)
+    network.load_imagenet(imagenet or start)
+    return network
+
+
+def _continued(model: Path, spec: ModelSpec) -> ExpressionNetwork:
+    """The network of an earlier model, to go on from."""
+    network, earlier = load_model(model)
+    same = (earlier.architecture, earlier.labels.emotions, earlier.input_px)
+    if same != (spec.architecture, spec.labels.emotions, spec.input_px):
+        raise SettingsError(
+            "the model to go on from has another architecture, other emotions or another input",
+            remedy="Give one that was trained under the recipe's scheme and input_px.",
+            path=model,
+        )
     return network
 
 

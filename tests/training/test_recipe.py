@@ -31,11 +31,25 @@ def test_shipped_recipes(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert recipe.data[0].location.is_relative_to("/somewhere")
 
 
-def test_baseline_differs_from_poise_in_its_architecture_alone() -> None:
-    poise, baseline = (load_recipe(name).to_json() for name in ("poise", "baseline"))
-    differing = {key for key in poise if poise[key] != baseline[key]}
+def test_baseline_differs_from_densenet_in_its_architecture_alone() -> None:
+    densenet, baseline = (load_recipe(name).to_json() for name in ("densenet", "baseline"))
+    differing = {key for key in densenet if densenet[key] != baseline[key]}
     assert differing == {"name", "architecture"}
-    assert data_key(poise) == data_key(baseline)
+
+
+def test_teachers_learned_from_the_same_faces() -> None:
+    poise, densenet = (load_recipe(name).to_json() for name in ("poise", "densenet"))
+    assert data_key(poise) == data_key(densenet)
+
+
+def test_places_of_a_recipe(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POISE_MODELS", "/models")
+    recipe = load_recipe("poise")
+    assert recipe.pretrained_file == Path("/models/densenet")
+    assert recipe.teacher_directories == (Path("/models/densenet"),)
+    monkeypatch.delenv("POISE_MODELS")
+    with pytest.raises(SettingsError, match="POISE_MODELS is not set"):
+        _ = recipe.teacher_directories
 
 
 def test_defaults_and_paths_relative_to_the_recipe(tmp_path: Path) -> None:
@@ -104,6 +118,8 @@ learning_rate = 1
         ('template = [["a", 2]]\n' + _PLAIN, "2 numbers"),
         ("template = 3\n" + _PLAIN, "five points"),
         ("shares = [1]\n" + _PLAIN, "3 numbers"),
+        ('teachers = "one"\n' + _PLAIN, "list of texts"),
+        ("teacher_share = 2\n" + _PLAIN, "from 0 to 1"),
         ('architecture = "VGG19"\n' + _PLAIN, "VGG16DenseNet"),
         ('name = "mine"\nscheme = "ferplus"\n', "no data"),
         ('name = "mine"\nscheme = "ferplus"\ndata = 3\n', "list of tables"),
