@@ -13,9 +13,9 @@ import pandas as pd
 import torch
 
 from pipeline import __version__, report, tables, timeline
-from pipeline.analysis import StoredResult
 from pipeline.errors import PipelineError
 from pipeline.network import ModelSpec
+from pipeline.results import StoredResult
 from pipeline.settings import Settings
 from pipeline.types import CandidateReport, Recording, RecordingReport
 

@@ -4,55 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from pipeline.errors import SettingsError
+from pipeline.device import choose_device, computing_type, to_device
 from pipeline.network import ExpressionNetwork, ModelSpec, load_model
 from pipeline.types import FloatArray, Image, Predictions
 
 SHIPPED_MODEL = Path(__file__).resolve().parent / "models" / "poise"
 _GRAY = (0.299, 0.587, 0.114)  # ITU-R BT.601, as OpenCV and Pillow weigh them
-
-
-def choose_device(name: str) -> torch.device:
-    """The device of that name; `auto` takes CUDA, then MPS, then the CPU.
-
-    Raises:
-        SettingsError: If this machine does not have it.
-    """
-    available = {
-        "cuda": torch.cuda.is_available(),
-        "mps": torch.backends.mps.is_available(),
-        "cpu": True,
-    }
-    if name == "auto":
-        return torch.device(next(kind for kind, there in available.items() if there))
-    try:
-        device = torch.device(name)
-    except RuntimeError as error:
-        raise SettingsError(
-            f"unknown device {name!r}", remedy="Use auto, cpu, cuda, cuda:N or mps."
-        ) from error
-    there = available.get(device.type, False)
-    if device.type == "cuda" and there:
-        there = (device.index or 0) < torch.cuda.device_count()
-    if not there:
-        raise SettingsError(
-            f"this machine has no device {name!r}", remedy="Use --device auto, or run poise doctor."
-        )
-    return device
-
-
-def computing_type(device: torch.device) -> torch.dtype:
-    """Half precision where the device is good at it, else float32."""
-    if device.type == "cuda":
-        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
-    if device.type == "mps":
-        return torch.float16
-    return torch.bfloat16 if torch.ops.mkldnn._is_mkldnn_bf16_supported() else torch.float32
 
 
 def normalise(crops: Image, spec: ModelSpec, device: torch.device) -> Tensor:
@@ -66,7 +29,7 @@ def normalise(crops: Image, spec: ModelSpec, device: torch.device) -> Tensor:
     Returns:
         float32 [M, 3, S, S], channels last.
     """
-    tensor = torch.from_numpy(crops).to(device, non_blocking=True)
+    tensor = to_device(crops, device)
     if tensor.ndim == 3:
         tensor = tensor[..., None].expand(-1, -1, -1, 3).float()
     elif spec.grayscale:
@@ -78,6 +41,22 @@ def normalise(crops: Image, spec: ModelSpec, device: torch.device) -> Tensor:
     shift = 255 * torch.tensor(spec.mean, device=device)
     scaled = ((tensor - shift) / scale).permute(0, 3, 1, 2)
     return scaled.contiguous(memory_format=torch.channels_last)
+
+
+class Classifier(Protocol):
+    """What classifies aligned crops: `ExpressionClassifier`, here or in another process."""
+
+    spec: ModelSpec
+
+    @property
+    def class_weights(self) -> FloatArray:
+        """Of the last layer, float32 [C, K], for `pipeline.explain`."""
+
+    def predict(self, crops: Image) -> Predictions:
+        """See `ExpressionClassifier.predict`."""
+
+    def maps(self, crops: Image) -> FloatArray:
+        """See `ExpressionClassifier.maps`."""
 
 
 class ExpressionClassifier:
@@ -104,6 +83,11 @@ class ExpressionClassifier:
         self.dtype = computing_type(self.device)
         self.network, self.spec = load_model(directory or SHIPPED_MODEL)
         self.network.to(self.device)
+
+    @property
+    def class_weights(self) -> FloatArray:
+        """Of the last layer, float32 [C, K]."""
+        return self.network.classifier.weight.detach().float().cpu().numpy()
 
     def predict(self, crops: Image) -> Predictions:
         """Classify aligned crops; each is seen together with its mirror image.

@@ -119,6 +119,10 @@ def analyze(
     exits(run, debug)
 
 
+def _up_to(jobs: int) -> str:
+    return {0: "", 1: " with one process"}.get(jobs, f" with up to {jobs} processes")
+
+
 class _Display:
     """Progress on stderr: a bar on a terminal, plain lines elsewhere."""
 
@@ -132,7 +136,7 @@ class _Display:
         click.echo(
             f"{plan.recordings} recordings: {plan.reused} done before, "
             f"{plan.recordings - plan.reused} to analyse ({plan.bytes_to_read / 1e6:.0f} MB) "
-            f"on {plan.device} with {plan.jobs} {'process' if plan.jobs == 1 else 'processes'}.",
+            f"on {plan.device}{_up_to(plan.jobs)}.",
             err=True,
         )
         if sys.stderr.isatty() and plan.bytes_to_read:

@@ -15,7 +15,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from pipeline.decoders.server import FetchRequest, SampleRequest
+from pipeline.decoders import WHOLE, SampleSpan
+from pipeline.decoders.server import (
+    DescribeRequest,
+    FetchRequest,
+    Request,
+    SampleEnd,
+    SampleRequest,
+)
 from pipeline.errors import PipelineError, VideoError
 from pipeline.types import FrameBatch, Image, VideoInfo
 
@@ -37,24 +44,49 @@ class DecodingProcess:
         self._connection: Connection | None = None
 
     def sample(
-        self, path: Path, *, backend: str, rate_hz: float, short_side_px: int | None
-    ) -> tuple[VideoInfo, Iterator[FrameBatch | str]]:
-        """Sample a recording.
+        self,
+        path: Path,
+        *,
+        backend: str,
+        rate_hz: float,
+        short_side_px: int | None,
+        span: SampleSpan = WHOLE,
+        skip_frames: bool = False,
+    ) -> tuple[VideoInfo, Iterator[FrameBatch | SampleEnd]]:
+        """Sample a recording, or a span of it; see `VideoDecoder.sample`.
 
         Returns:
-            What the container says, and a generator of batches whose last item is a text: what
-            was lost, or empty.
+            What the container says, and a generator of batches whose last item is the end.
 
         Raises:
             VideoError: If it cannot be read; from the generator too.
         """
         chosen = SAMPLING_BACKEND if backend == "auto" else backend
         self._request(
-            SampleRequest(path=path, backend=chosen, rate_hz=rate_hz, short_side_px=short_side_px)
+            SampleRequest(
+                path=path,
+                backend=chosen,
+                rate_hz=rate_hz,
+                short_side_px=short_side_px,
+                span=span,
+                skip_frames=skip_frames,
+            )
         )
         info = self._receive(path)
         assert isinstance(info, VideoInfo)
         return info, self._batches(path)
+
+    def describe(self, path: Path, *, backend: str) -> VideoInfo:
+        """What the container says of a recording.
+
+        Raises:
+            VideoError: If it cannot be read.
+        """
+        chosen = SAMPLING_BACKEND if backend == "auto" else backend
+        self._request(DescribeRequest(path=path, backend=chosen))
+        info = self._receive(path)
+        assert isinstance(info, VideoInfo)
+        return info
 
     def fetch(self, path: Path, *, backend: str, pts_s: Sequence[float]) -> list[Image]:
         """Full-resolution frames shown at the given times, uint8 [H, W, 3] each, in order.
@@ -96,18 +128,18 @@ class DecodingProcess:
     ) -> None:
         self.close()
 
-    def _batches(self, path: Path) -> Iterator[FrameBatch | str]:
+    def _batches(self, path: Path) -> Iterator[FrameBatch | SampleEnd]:
         complete = False
         try:
             while not complete:
                 item = self._receive(path)
-                complete = isinstance(item, str)
+                complete = isinstance(item, SampleEnd)
                 yield item
         finally:
             if not complete:  # left in the middle: what is still in the pipe answers nobody
                 self.close()
 
-    def _request(self, request: SampleRequest | FetchRequest) -> None:
+    def _request(self, request: Request) -> None:
         if self._process is not None and self._process.poll() is not None:
             self.close()  # it died while idle
         if self._connection is None:

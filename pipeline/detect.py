@@ -1,4 +1,4 @@
-"""Face detection: MTCNN's cascade with facenet-pytorch's weights, batched over frames.
+"""Face detection: MTCNN's cascade, batched over frames.
 
 Source: Zhang et al., Joint Face Detection and Alignment using Multitask Cascaded Convolutional
 Networks, IEEE SPL 23(10), 2016 (arXiv:1604.02878). Thresholds and box arithmetic follow
@@ -9,16 +9,19 @@ reduced in uint8, the networks run channels-last and over many frames at once.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import cv2
 import numpy as np
 import torch
-from facenet_pytorch.models.mtcnn import ONet, PNet, RNet
 from torch import Tensor, nn
-from torchvision.ops import batched_nms
 
+from pipeline.boxes import squared, suppressed
+from pipeline.device import to_device
+from pipeline.mtcnn import ONet, PNet, RNet, load_pretrained
 from pipeline.types import FaceDetections, FloatArray, Image, IntArray
 
+MIN_FACE_PX = 20.0
 _PYRAMID_FACTOR = 0.709
 _PNET_CELL_PX, _PNET_STRIDE_PX = 12, 2
 _PNET_THRESHOLD, _RNET_THRESHOLD, _ONET_THRESHOLD = 0.6, 0.7, 0.7
@@ -29,37 +32,42 @@ class FaceDetector:
     """MTCNN over batches of equally large frames.
 
     Args:
-        min_face_px: Height of the smallest face looked for, in pixels of the given frames.
         device: Where the three networks run.
         max_candidates: Windows per frame that pass from the first network to the second.
     """
 
-    def __init__(
-        self, *, min_face_px: float = 20.0, device: str = "cpu", max_candidates: int = 96
-    ) -> None:
-        self.min_face_px = min_face_px
+    def __init__(self, *, device: str = "cpu", max_candidates: int = 96) -> None:
         self.device = torch.device(device)
         self.max_candidates = max_candidates
         self._pnet, self._rnet, self._onet = (
-            _prepare(network, self.device) for network in (PNet(), RNet(), ONet())
+            load_pretrained(network, self.device) for network in (PNet(), RNet(), ONet())
         )
 
     @torch.inference_mode()
-    def detect(self, images: Image) -> FaceDetections:
+    def detect(self, images: Image, *, min_face_px: float = MIN_FACE_PX) -> FaceDetections:
         """Find all faces.
 
         Args:
             images: uint8 [N, H, W, 3] RGB.
+            min_face_px: Height of the smallest face looked for, in pixels of these images.
 
         Returns:
             Faces in pixels of these images, frame by frame, the most confident first.
         """
-        boxes, row = self._propose(images)
+        try:
+            boxes, row = self._propose(images, min_face_px)
+        except torch.OutOfMemoryError:
+            if len(images) == 1:
+                raise
+            half = len(images) // 2
+            first = self.detect(images[:half], min_face_px=min_face_px)
+            second = self.detect(images[half:], min_face_px=min_face_px)
+            return FaceDetections.joined([first, replace(second, row=second.row + half)])
         boxes, row = self._filter(images, boxes, row)
         found = self._refine(images, boxes, row)
         keep = found.detection_confidence > _ONET_THRESHOLD
-        found = _select(found, np.flatnonzero(keep))
-        return _select(found, _suppress_contained(found))
+        found = found.take(np.flatnonzero(keep))
+        return found.take(_suppress_contained(found))
 
     @torch.inference_mode()
     def refine(self, images: Image, boxes_xyxy_px: FloatArray, row: IntArray) -> FaceDetections:
@@ -73,37 +81,38 @@ class FaceDetector:
         Returns:
             M faces in the order given, whatever their confidence.
         """
-        return self._refine(images, _squared(boxes_xyxy_px), row)
+        return self._refine(images, squared(boxes_xyxy_px), row)
 
-    def _propose(self, images: Image) -> tuple[FloatArray, IntArray]:
+    def _propose(self, images: Image, min_face_px: float) -> tuple[FloatArray, IntArray]:
         """First stage: P-Net over an image pyramid."""
         height, width = images.shape[1:3]
-        boxes, scores, rows = [], [], []
-        for scale in self._pyramid(min(height, width)):
+        windows, corrections, scores, rows = [], [], [], []
+        for scale in _pyramid(min(height, width), min_face_px):
             size = (int(width * scale + 1), int(height * scale + 1))
             level = np.stack([_resize(image, size) for image in images])
             regression, probability = self._pnet(self._as_input(level))
-            score = probability[:, 1]
-            frame, y, x = (score >= _PNET_THRESHOLD).nonzero(as_tuple=True)
+            frame, y, x = (probability >= _PNET_THRESHOLD).nonzero(as_tuple=True)
             if len(frame) == 0:
                 continue
             corner = torch.stack([x, y], dim=1).float() * _PNET_STRIDE_PX + 1
             low = (corner / scale).floor()
             high = ((corner + _PNET_CELL_PX - 1) / scale).floor()
-            window = torch.cat([low, high], dim=1)
-            score = score[frame, y, x]
-            keep = batched_nms(window, score, frame, 0.5)
-            shift = regression[frame[keep], :, y[keep], x[keep]]
-            extent = (window[keep, 2:] - window[keep, :2]).repeat(1, 2)
-            boxes.append(torch.cat([window[keep], window[keep] + shift * extent], dim=1))
+            window = torch.cat([low, high], dim=1).cpu().numpy()
+            score = probability[frame, y, x].cpu().numpy()
+            row = frame.cpu().numpy()
+            keep = suppressed(window, score, row, 0.5)
+            windows.append(window[keep])
             scores.append(score[keep])
-            rows.append(frame[keep])
-        if not boxes:
+            rows.append(row[keep])
+            corrections.append(regression[frame, :, y, x].cpu().numpy()[keep])
+        if not windows:
             return np.zeros((0, 4), np.float32), np.zeros(0, np.int64)
-        window, score, frame = torch.cat(boxes), torch.cat(scores), torch.cat(rows)
-        keep = batched_nms(window[:, :4], score, frame, 0.7)
-        keep = keep[_first_per_group(frame[keep], self.max_candidates)]
-        return _squared(window[keep, 4:].cpu().numpy()), frame[keep].cpu().numpy()
+        window, score, row = (np.concatenate(parts) for parts in (windows, scores, rows))
+        keep = suppressed(window, score, row, 0.7)
+        keep = keep[_first_per_group(row[keep], self.max_candidates)]
+        extent = np.tile(window[keep, 2:] - window[keep, :2], 2)
+        corrected = window[keep] + np.concatenate(corrections)[keep] * extent
+        return squared(corrected), row[keep]
 
     def _filter(
         self, images: Image, boxes: FloatArray, row: IntArray
@@ -112,54 +121,36 @@ class FaceDetector:
         boxes, row = _inside(boxes, row, images.shape)
         if len(row) == 0:
             return boxes, row
-        regression, probability = self._run(self._rnet, _crops(images, boxes, row, 24))
-        score = probability[:, 1]
-        passed = (score > _RNET_THRESHOLD).nonzero()[:, 0]
-        window = torch.from_numpy(boxes).to(score.device)[passed]
-        frame = torch.from_numpy(row).to(score.device)[passed]
-        keep = batched_nms(window, score[passed], frame, 0.7)
-        corrected = _corrected(window[keep], regression[passed[keep]])
-        return _squared(corrected.cpu().numpy()), frame[keep].cpu().numpy()
+        regression, score = self._run(self._rnet, _crops(images, boxes, row, 24))
+        passed = np.flatnonzero(score > _RNET_THRESHOLD)
+        keep = passed[suppressed(boxes[passed], score[passed], row[passed], 0.7)]
+        return squared(_corrected(boxes[keep], regression[keep])), row[keep]
 
     def _refine(self, images: Image, boxes: FloatArray, row: IntArray) -> FaceDetections:
         """Third stage: O-Net scores, corrects, and finds the landmarks; nothing is dropped."""
         if len(row) == 0:
-            return FaceDetections(
-                boxes_xyxy_px=np.zeros((0, 4), np.float32),
-                landmarks_px=np.zeros((0, 5, 2), np.float32),
-                detection_confidence=np.zeros(0, np.float32),
-                row=np.zeros(0, np.int64),
-            )
-        regression, points, probability = self._run(self._onet, _crops(images, boxes, row, 48))
-        window = torch.from_numpy(boxes).to(points.device)
-        extent = window[:, 2:] - window[:, :2] + 1
-        landmarks = torch.stack(
+            return FaceDetections.joined([])
+        regression, points, score = self._run(self._onet, _crops(images, boxes, row, 48))
+        extent = boxes[:, 2:] - boxes[:, :2] + 1
+        landmarks = np.stack(
             [
-                extent[:, :1] * points[:, :5] + window[:, :1] - 1,
-                extent[:, 1:] * points[:, 5:] + window[:, 1:2] - 1,
+                extent[:, :1] * points[:, :5] + boxes[:, :1] - 1,
+                extent[:, 1:] * points[:, 5:] + boxes[:, 1:2] - 1,
             ],
-            dim=2,
+            axis=2,
         )
         return FaceDetections(
-            boxes_xyxy_px=_corrected(window, regression).cpu().numpy(),
-            landmarks_px=landmarks.cpu().numpy(),
-            detection_confidence=probability[:, 1].cpu().numpy(),
+            boxes_xyxy_px=_corrected(boxes, regression),
+            landmarks_px=landmarks,
+            detection_confidence=score,
             row=row,
         )
 
-    def _pyramid(self, short_side_px: int) -> list[float]:
-        scale = _PNET_CELL_PX / self.min_face_px
-        scales = []
-        while short_side_px * scale >= _PNET_CELL_PX:
-            scales.append(scale)
-            scale *= _PYRAMID_FACTOR
-        return scales
-
     def _as_input(self, images: Image) -> Tensor:
-        tensor = torch.from_numpy(images).to(self.device).permute(0, 3, 1, 2)
+        tensor = to_device(images, self.device).permute(0, 3, 1, 2)
         return tensor.float().sub_(127.5).mul_(1 / 128)
 
-    def _run(self, network: nn.Module, crops: Image) -> tuple[Tensor, ...]:
+    def _run(self, network: nn.Module, crops: Image) -> tuple[FloatArray, ...]:
         """Outputs for all crops, in batches whose sizes repeat.
 
         oneDNN keeps compiled code for every size it has met; few sizes keep memory flat.
@@ -170,11 +161,18 @@ class FaceDetector:
             network(self._as_input(filled[start : start + _NETWORK_BATCH]))
             for start in range(0, len(filled), _NETWORK_BATCH)
         ]
-        return tuple(torch.cat(outputs)[:count] for outputs in zip(*parts, strict=True))
+        return tuple(
+            torch.cat(outputs)[:count].cpu().numpy() for outputs in zip(*parts, strict=True)
+        )
 
 
-def _prepare(network: nn.Module, device: torch.device) -> nn.Module:
-    return network.eval().to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+def _pyramid(short_side_px: int, min_face_px: float) -> list[float]:
+    scale = _PNET_CELL_PX / min_face_px
+    scales = []
+    while short_side_px * scale >= _PNET_CELL_PX:
+        scales.append(scale)
+        scale *= _PYRAMID_FACTOR
+    return scales
 
 
 def _resize(image: Image, size: tuple[int, int]) -> Image:
@@ -206,35 +204,16 @@ def _inside(boxes: FloatArray, row: IntArray, shape: Sequence[int]) -> tuple[Flo
     return boxes[seen], row[seen]
 
 
-def _squared(boxes: FloatArray) -> FloatArray:
-    """Boxes widened to squares about the same centre."""
-    extent = boxes[:, 2:] - boxes[:, :2]
-    side = extent.max(axis=1, keepdims=True)
-    low = boxes[:, :2] + extent * 0.5 - side * 0.5
-    return np.concatenate([low, low + side], axis=1).astype(np.float32)
+def _corrected(window: FloatArray, regression: FloatArray) -> FloatArray:
+    extent = np.tile(window[:, 2:] - window[:, :2] + 1, 2)
+    return np.asarray(window + regression * extent, np.float32)
 
 
-def _corrected(window: Tensor, regression: Tensor) -> Tensor:
-    extent = (window[:, 2:] - window[:, :2] + 1).repeat(1, 2)
-    return window + regression * extent
-
-
-def _first_per_group(group: Tensor, count: int) -> Tensor:
+def _first_per_group(group: IntArray, count: int) -> IntArray:
     """Positions of the first `count` members of each group, in order of group, then position."""
-    order = torch.argsort(group, stable=True)
-    sorted_group = group[order]
-    start = torch.searchsorted(sorted_group, sorted_group)
-    rank = torch.arange(len(group), device=group.device) - start
-    return order[rank < count]
-
-
-def _select(faces: FaceDetections, index: IntArray) -> FaceDetections:
-    return FaceDetections(
-        boxes_xyxy_px=faces.boxes_xyxy_px[index],
-        landmarks_px=faces.landmarks_px[index],
-        detection_confidence=faces.detection_confidence[index],
-        row=faces.row[index],
-    )
+    order = np.argsort(group, kind="stable")
+    start = np.searchsorted(group[order], group[order])
+    return order[np.arange(len(group)) - start < count]
 
 
 def _suppress_contained(faces: FaceDetections) -> IntArray:

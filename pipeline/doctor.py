@@ -74,7 +74,7 @@ def _detector() -> str:
 def _device(settings: Settings) -> str:
     import torch
 
-    from pipeline.classify import choose_device, computing_type
+    from pipeline.device import choose_device, computing_type
 
     device = choose_device(settings.device)
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else "processor"

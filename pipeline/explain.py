@@ -10,13 +10,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import cv2
-import matplotlib
 import numpy as np
 import numpy.typing as npt
 
 from pipeline.types import Episode, FloatArray, Image, TimeArray
 
-_COLORMAP = "inferno"
 _OPACITY = 0.6
 _APART_S = 2.0
 
@@ -114,7 +112,7 @@ def overlay(image: Image, cam: FloatArray, to_crop: npt.NDArray[np.float64], cro
         borderMode=cv2.BORDER_CONSTANT,
     )
     strength = placed / max(float(placed.max()), 1e-9)
-    colours = matplotlib.colormaps[_COLORMAP](strength)[..., :3] * 255
+    colours = cv2.applyColorMap((strength * 255).astype(np.uint8), cv2.COLORMAP_INFERNO)[..., ::-1]
     gray = cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
     opacity = (_OPACITY * np.sqrt(strength))[..., None]
     return np.asarray(gray * (1 - opacity) + colours * opacity, np.uint8)

@@ -14,12 +14,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-import torchvision
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
-from torchvision.models.densenet import _DenseBlock
-from torchvision.models.vgg import cfgs, make_layers
 
 from pipeline.errors import ModelError
 from pipeline.labels import LabelScheme
@@ -29,14 +26,56 @@ SPEC_FILE = "model.json"
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
+_VGG16 = (64, 64, 0, 128, 128, 0, 256, 256, 256, 0, 512, 512, 512, 0, 512, 512, 512)  # 0: pool
 _RELU4_3, _RELU5_3 = 23, 30  # ends of slices of torchvision's vgg16().features
 _FROZEN = 10  # conv1_1 .. pool2
 
 
 def _vgg16_features(end: int) -> nn.Sequential:
-    """The first layers of VGG16, without its fully connected half (0.5 GB, never used here)."""
-    features: nn.Sequential = make_layers(cfgs["D"])[:end]
-    return features
+    """The first layers of VGG16, numbered as in torchvision, which is not imported for them.
+
+    It would bring torch's compiler into every worker: 150 MB and more than a second each.
+    """
+    layers: list[nn.Module] = []
+    channels = 3
+    for width in _VGG16:
+        if width:
+            layers += [nn.Conv2d(channels, width, 3, padding=1), nn.ReLU(inplace=True)]
+            channels = width
+        else:
+            layers.append(nn.MaxPool2d(2, 2))
+    return nn.Sequential(*layers[:end])
+
+
+class _DenseLayer(nn.Module):
+    """Norm, 1x1 convolution, norm, 3x3 convolution: `growth` new maps from all earlier ones."""
+
+    def __init__(self, channels: int, growth: int, bottleneck: int) -> None:
+        super().__init__()
+        inner = bottleneck * growth
+        self.norm1, self.conv1 = nn.BatchNorm2d(channels), nn.Conv2d(channels, inner, 1, bias=False)
+        self.norm2 = nn.BatchNorm2d(inner)
+        self.conv2 = nn.Conv2d(inner, growth, 3, padding=1, bias=False)
+
+    def forward(self, maps: Tensor) -> Tensor:
+        reduced = self.conv1(torch.relu(self.norm1(maps)))
+        return self.conv2(torch.relu(self.norm2(reduced)))  # type: ignore[no-any-return]
+
+
+class _DenseBlock(nn.Module):
+    """Each layer sees the maps of all before it; names of weights as in torchvision."""
+
+    def __init__(self, channels: int, layers: int, growth: int, bottleneck: int) -> None:
+        super().__init__()
+        for k in range(layers):
+            layer = _DenseLayer(channels + k * growth, growth, bottleneck)
+            self.add_module(f"denselayer{k + 1}", layer)
+
+    def forward(self, maps: Tensor) -> Tensor:
+        features = [maps]
+        for layer in self.children():
+            features.append(layer(torch.cat(features, dim=1)))
+        return torch.cat(features, dim=1)
 
 
 class ExpressionNetwork(nn.Module):
@@ -81,6 +120,8 @@ class ExpressionNetwork(nn.Module):
             ModelError: If the file cannot be read or lacks a weight.
         """
         if path is None:
+            import torchvision
+
             weights = torchvision.models.VGG16_Weights.IMAGENET1K_V1.get_state_dict(progress=True)
         else:
             weights = _read_safetensors(path)
@@ -112,9 +153,7 @@ class VGG16DenseNet(ExpressionNetwork):
 
     def __init__(self, n_classes: int) -> None:
         super().__init__()
-        block = _DenseBlock(
-            num_layers=16, num_input_features=512, bn_size=4, growth_rate=32, drop_rate=0.0
-        )
+        block = _DenseBlock(channels=512, layers=16, growth=32, bottleneck=4)
         channels = 512 + 16 * 32
         self.backbone = _vgg16_features(_RELU4_3)
         self.head = nn.Sequential(OrderedDict(denseblock4=block, norm5=nn.BatchNorm2d(channels)))

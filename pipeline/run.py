@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import os
 import time
-import traceback
-from collections.abc import Callable, Iterator, Sequence, Set
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence, Set
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import cv2
-import torch
-from joblib import Parallel, delayed
-from joblib.externals.loky.process_executor import TerminatedWorkerError
-
-from pipeline.analysis import Engine, StoredResult, analyse_recording
 from pipeline.assemble import Outcome, write_candidate, write_overview
-from pipeline.classify import SHIPPED_MODEL, choose_device
+from pipeline.classify import SHIPPED_MODEL
+from pipeline.device import choose_device
 from pipeline.discover import discover
-from pipeline.errors import PipelineError, SettingsError, VideoError
+from pipeline.errors import PipelineError, SettingsError
+from pipeline.execute import Pool
 from pipeline.network import ModelSpec, read_spec
+from pipeline.results import StoredResult
 from pipeline.settings import Settings
 from pipeline.store import ResultStore
 from pipeline.types import Recording
+from pipeline.work import Task
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +60,7 @@ class Plan:
         recordings: All that were found.
         reused: Of them, those whose result is there.
         bytes_to_read: Size of those to be analysed.
-        jobs: Processes.
+        jobs: Processes at most; 0 in a dry run.
         device: Where the networks run.
     """
 
@@ -129,17 +125,15 @@ def analyze(
     known = {r.recording_id for r in found if r.sha256 and store.has(keys[r.recording_id])}
     known = set() if force else known
     pending = _pending([r for r in found if r.recording_id not in known], keys)
-    jobs = max(1, min(_jobs(settings.jobs), len(pending)))
-    listener.planned(
-        Plan(
-            recordings=len(found),
-            reused=len(known),
-            bytes_to_read=sum(_size(r) for r in pending),
-            jobs=jobs,
-            device=str(device),
-        )
+    plan = Plan(
+        recordings=len(found),
+        reused=len(known),
+        bytes_to_read=sum(_size(r) for r in pending),
+        jobs=0,
+        device=str(device),
     )
     if dry_run:
+        listener.planned(plan)
         outcomes = [
             Outcome(recording=r, status="planned", reused=r.recording_id in known) for r in found
         ]
@@ -148,11 +142,13 @@ def analyze(
     batch = _Batch(found, keys, store, target, settings, spec, listener)
     batch.collect_reused(known)
     first_failure = None
-    for recording, error, seconds in _execute(pending, keys, store, settings, jobs):
-        batch.collect(recording, error, seconds)
-        if error and strict:
-            first_failure = error
-            break
+    with Pool(settings, store) as pool:
+        listener.planned(replace(plan, jobs=pool.jobs))
+        for done in pool.execute([Task(recording=r, key=keys[r.recording_id]) for r in pending]):
+            batch.collect(done.task.recording, done.error, done.seconds)
+            if done.error and strict:
+                first_failure = done.error
+                break
     index = batch.write_overview()
     if first_failure:
         raise first_failure
@@ -280,82 +276,3 @@ def _size(recording: Recording) -> int:
         return recording.path.stat().st_size
     except OSError:
         return 0
-
-
-def _jobs(wanted: int) -> int:
-    if wanted:
-        return wanted
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return cores or 1
-
-
-_Done = tuple[Recording, PipelineError | None, float]
-
-
-def _execute(
-    pending: Sequence[Recording],
-    keys: dict[str, str],
-    store: ResultStore,
-    settings: Settings,
-    jobs: int,
-) -> Iterator[_Done]:
-    """Analyse in parallel processes; a process that dies costs the recording it died of.
-
-    When one dies (out of memory, a crash in a library), what remains is done one recording at a
-    time, each in a process of its own, so that the culprit is known and fails alone.
-    """
-    left = {r.recording_id: r for r in pending}
-    tasks = (delayed(_work)(r, keys[r.recording_id], store, settings) for r in pending)
-    try:
-        for done in Parallel(n_jobs=jobs, return_as="generator_unordered")(tasks):
-            left.pop(done[0].recording_id)
-            yield done
-    except TerminatedWorkerError:
-        pass
-    for recording in left.values():
-        task = delayed(_work)(recording, keys[recording.recording_id], store, settings)
-        try:
-            yield Parallel(n_jobs=2)([task])[0]
-        except TerminatedWorkerError:
-            error = VideoError(
-                "the process that analysed it died, for lack of memory or of a fault in a library",
-                remedy="Try fewer --jobs, or export the recording again.",
-                path=recording.path,
-            )
-            yield recording, error, 0.0
-
-
-_engine: tuple[Settings, Engine] | None = None
-
-
-def _work(recording: Recording, key: str, store: ResultStore, settings: Settings) -> _Done:
-    """Analyse one recording in a worker; its failure is an answer, not an exception."""
-    started = time.monotonic()
-    try:
-        engine = _started_engine(settings)
-        with store.writing(key) as directory:
-            analyse_recording(recording.path, engine, directory)
-    except PipelineError as error:
-        return recording, error, time.monotonic() - started
-    except Exception as error:
-        failure = VideoError(
-            f"the analysis failed ({type(error).__name__}: {error})",
-            remedy="Please report this, with the recording if you may.",
-            path=recording.path,
-        )
-        failure.add_note(traceback.format_exc())
-        return recording, failure, time.monotonic() - started
-    return recording, None, time.monotonic() - started
-
-
-def _started_engine(settings: Settings) -> Engine:
-    """The worker's engine; networks are loaded for its first recording only."""
-    global _engine
-    if _engine is None or _engine[0] != settings:
-        # Processes share the cores; a thread pool in each of them would make all of them wait.
-        torch.set_num_threads(1)
-        cv2.setNumThreads(1)
-        if _engine is not None:
-            _engine[1].decoding.close()
-        _engine = (settings, Engine.start(settings))
-    return _engine[1]

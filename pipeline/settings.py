@@ -42,6 +42,11 @@ class Settings:
     decoder: str = _setting(
         "auto", "Library that reads recordings.", choices=("auto", "pyav", "decord"), analysis=True
     )
+    skip_frames: str = _setting(
+        "auto", "Which frames need not be decoded: none, or (auto) those that no other frame "
+        "refers to, where samples move by half a sampling interval at most.",
+        choices=("auto", "none"), analysis=True,
+    )  # fmt: skip
     detection_px: int = _setting(
         360, "Short side of the frames that faces are looked for in.", low=120, high=4320,
         analysis=True,
@@ -58,8 +63,15 @@ class Settings:
     )
     model: str = _setting("", "Directory of the expression model (default: the shipped one).")
     device: str = _setting("auto", "Where networks run: auto, cpu, cuda, cuda:1, mps.")
+    owner: str = _setting(
+        "auto", "Whether one process owns the device and serves all others: auto (a GPU's), "
+        "always, never.", choices=("auto", "always", "never"),
+    )  # fmt: skip
     batch_size: int = _setting(64, "Faces classified at once.", low=1, high=4096)
     jobs: int = _setting(0, "Recordings analysed at once (0: one per core).", low=0, high=1024)
+    cluster: str = _setting(
+        "", "Address of a Dask scheduler, tcp://HOST:8786, whose workers do the work instead."
+    )
     stall_timeout_s: float = _setting(
         120.0, "Seconds without a frame after which a decoder is stopped.", low=0.1, high=86400
     )

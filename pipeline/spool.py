@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryFile
 from types import TracebackType
+from typing import IO
 
 import numpy as np
 
@@ -18,23 +20,32 @@ class CropSpool:
     It is read, not mapped: mapped pages would count as memory and grow with the recording.
 
     Args:
-        directory: Where the file lies; it has no name and goes with the process.
+        directory: Where the file lies.
         side_px: Side S of the crops.
+        name: Of the file, to be kept; without one it goes with the process.
     """
 
-    def __init__(self, directory: Path, side_px: int) -> None:
-        self._file = TemporaryFile(dir=directory)  # noqa: SIM115 (closed by __exit__)
+    def __init__(self, directory: Path, side_px: int, *, name: str | None = None) -> None:
+        self._file: IO[bytes] = (
+            (directory / name).open("w+b") if name else TemporaryFile(dir=directory)  # noqa: SIM115
+        )
         self._shape = (side_px, side_px, 3)
         self._bytes = side_px * side_px * 3
 
-    def clear(self) -> None:
-        """Begin again."""
-        self._file.truncate(0)
+    def keep(self, count: int) -> None:
+        """Forget all but the first crops."""
+        self._file.truncate(count * self._bytes)
 
     def append(self, crops: Image) -> None:
         """Add crops, uint8 [M, S, S, 3]."""
         self._file.seek(0, 2)
         self._file.write(crops.tobytes())
+
+    def append_file(self, path: Path) -> None:
+        """Add the crops of another spool's file."""
+        self._file.seek(0, 2)
+        with path.open("rb") as source:
+            shutil.copyfileobj(source, self._file)
 
     def read(self, rows: Sequence[int]) -> Image:
         """The crops of the given rows, uint8 [len(rows), S, S, 3]."""

@@ -23,7 +23,7 @@ from pipeline.errors import ReportError
 from pipeline.settings import Settings
 from pipeline.types import Recording
 
-ANALYSIS_VERSION = 1  # raise it when the same input would give another result
+ANALYSIS_VERSION = 2  # raise it when the same input would give another result
 
 
 class ResultStore:
@@ -76,6 +76,10 @@ class ResultStore:
     def remove(self, key: str) -> None:
         """Forget a result."""
         shutil.rmtree(self.directory(key), ignore_errors=True)
+
+    def parts(self, key: str) -> Path:
+        """Where parts of a recording wait to be joined; not there yet."""
+        return self._scratch / f"parts-{key}"
 
     @contextmanager
     def writing(self, key: str) -> Iterator[Path]:

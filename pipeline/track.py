@@ -13,11 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.boxes import matched
 from pipeline.types import FloatArray, Image, IntArray
 
 _MAX_GAP_S = 1.0
-_MIN_IOU = 0.2
-_MAX_SHIFT = 0.7  # of the mean side, when boxes do not overlap enough
 _MAX_SIZE_RATIO = 1.7
 _MIN_LIKENESS = 0.4
 _MIN_LIKENESS_ELSEWHERE = 0.6
@@ -50,24 +49,13 @@ class Tracker:
             int64 [M], each track at most once.
         """
         self._open = [t for t in self._open if pts_s - t.last_s <= _MAX_GAP_S]
-        pairs = sorted(
-            (
-                (_affinity(track.box, box), t, m)
-                for t, track in enumerate(self._open)
-                for m, box in enumerate(boxes_xyxy_px)
-            ),
-            reverse=True,
-        )
-        assigned: dict[int, _OpenTrack] = {}
-        used: set[int] = set()
-        for affinity, t, m in pairs:
-            if affinity > 0 and t not in used and m not in assigned:
-                assigned[m] = self._open[t]
-                used.add(t)
+        known = list(self._open)
+        pairs = matched(np.array([track.box for track in known]), boxes_xyxy_px)
         ids = np.empty(len(boxes_xyxy_px), np.int64)
         for m, box in enumerate(boxes_xyxy_px):
-            track = assigned.get(m)
-            if track is None:
+            if m in pairs:
+                track = known[pairs[m]]
+            else:
                 track = _OpenTrack(self._next_id, box, pts_s)
                 self._next_id += 1
                 self._open.append(track)
@@ -207,18 +195,3 @@ def _same_face(candidate: FaceTrack, track: FaceTrack) -> bool:
     shift = float(np.abs(candidate.place_px - track.place_px).max())
     near = shift <= _SAME_PLACE * candidate.side_px
     return likeness >= (_MIN_LIKENESS if near else _MIN_LIKENESS_ELSEWHERE)
-
-
-def _affinity(a: FloatArray, b: FloatArray) -> float:
-    """Above 0 where two boxes can be the same face; overlap counts more than nearness."""
-    side_a, side_b = a[2:] - a[:2], b[2:] - b[:2]
-    ratio = float(side_a.mean() / max(float(side_b.mean()), 1e-6))
-    if not 1 / _MAX_SIZE_RATIO <= ratio <= _MAX_SIZE_RATIO:
-        return 0.0
-    extent = np.maximum(np.minimum(a[2:], b[2:]) - np.maximum(a[:2], b[:2]), 0)
-    overlap = float(extent.prod())
-    iou = overlap / max(float(side_a.prod() + side_b.prod()) - overlap, 1e-9)
-    if iou >= _MIN_IOU:
-        return 1.0 + iou
-    shift = float(np.abs((a[:2] + a[2:]) - (b[:2] + b[2:])).max()) / 2
-    return max(0.0, 1.0 - shift / (_MAX_SHIFT * float((side_a + side_b).mean()) / 2))

@@ -6,7 +6,8 @@ Times are seconds (float).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -95,6 +96,15 @@ class FrameBatch:
     def __len__(self) -> int:
         return len(self.images)
 
+    def take(self, index: slice | IntArray) -> FrameBatch:
+        """Some of the frames, in the given order."""
+        return replace(
+            self,
+            images=self.images[index],
+            frame_index=self.frame_index[index],
+            pts_s=self.pts_s[index],
+        )
+
 
 @dataclass(frozen=True, kw_only=True)
 class FaceDetections:
@@ -124,11 +134,35 @@ class FaceDetections:
 
     def scaled(self, factor: float) -> FaceDetections:
         """The same faces in a picture `factor` times as large."""
-        return FaceDetections(
+        return replace(
+            self,
             boxes_xyxy_px=self.boxes_xyxy_px * np.float32(factor),
             landmarks_px=self.landmarks_px * np.float32(factor),
-            detection_confidence=self.detection_confidence,
-            row=self.row,
+        )
+
+    def take(self, index: IntArray | npt.NDArray[np.bool_]) -> FaceDetections:
+        """Some of the faces, in the given order."""
+        return FaceDetections(
+            boxes_xyxy_px=self.boxes_xyxy_px[index],
+            landmarks_px=self.landmarks_px[index],
+            detection_confidence=self.detection_confidence[index],
+            row=self.row[index],
+        )
+
+    @classmethod
+    def joined(cls, parts: Sequence[FaceDetections]) -> FaceDetections:
+        """All faces of several, one after the other; none of none."""
+        return cls(
+            boxes_xyxy_px=np.concatenate(
+                [np.zeros((0, 4), np.float32), *(p.boxes_xyxy_px for p in parts)]
+            ),
+            landmarks_px=np.concatenate(
+                [np.zeros((0, 5, 2), np.float32), *(p.landmarks_px for p in parts)]
+            ),
+            detection_confidence=np.concatenate(
+                [np.zeros(0, np.float32), *(p.detection_confidence for p in parts)]
+            ),
+            row=np.concatenate([np.zeros(0, np.int64), *(p.row for p in parts)]),
         )
 
 

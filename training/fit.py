@@ -22,7 +22,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from pipeline.classify import computing_type
+from pipeline.device import computing_type
 from pipeline.errors import ModelError, SettingsError
 from pipeline.network import ExpressionNetwork
 from pipeline.types import FloatArray, Image

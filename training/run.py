@@ -12,8 +12,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from pipeline.classify import choose_device, normalise
+from pipeline.classify import normalise
 from pipeline.detect import FaceDetector
+from pipeline.device import choose_device
 from pipeline.errors import SettingsError
 from pipeline.network import ExpressionNetwork, ModelSpec, build, load_model
 from pipeline.types import Image

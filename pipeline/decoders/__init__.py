@@ -6,7 +6,9 @@ inside the decoding process (`pipeline.decoders.server`) only.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -14,7 +16,26 @@ from pipeline.errors import SettingsError
 from pipeline.types import FrameBatch, Image, VideoInfo
 
 BACKENDS = ("pyav", "decord")
-BATCH_FRAMES = 16
+_BATCH_FRAMES, _BATCH_BYTES = 16, 12_000_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class SampleSpan:
+    """A part of a recording, in multiples of the sampling interval from the first frame.
+
+    Args:
+        first: Multiple from which on frames are sampled.
+        last: First multiple that belongs to the next part; None goes to the end.
+        beyond: Multiples of the next part that are sampled as well.
+    """
+
+    first: int = 0
+    last: int | None = None
+    beyond: int = 0
+
+
+WHOLE = SampleSpan()
+_TOLERANCE_S = 1e-6  # of time stamps, which are multiples of a time base
 
 
 class VideoDecoder(Protocol):
@@ -23,12 +44,21 @@ class VideoDecoder(Protocol):
     Attributes:
         info: What the container says.
         loss: What could not be read, in plain words; complete once `sample` has ended.
+        span_frames: Frames of the recording in the sampled span; complete likewise.
     """
 
     info: VideoInfo
     loss: str
+    span_frames: int
 
-    def sample(self, rate_hz: float, short_side_px: int | None) -> Iterator[FrameBatch]:
+    def sample(
+        self,
+        rate_hz: float,
+        short_side_px: int | None,
+        *,
+        span: SampleSpan = WHOLE,
+        skip_frames: bool = False,
+    ) -> Iterator[FrameBatch]:
         """Frames by presentation time stamp, at most `rate_hz` per second, in order.
 
         The first frame is taken, then the first at or after each multiple of `1 / rate_hz`.
@@ -36,6 +66,9 @@ class VideoDecoder(Protocol):
         Args:
             rate_hz: Samples per second.
             short_side_px: Reduce frames so that the short side has this length; None keeps them.
+            span: Sample only this part; `frame_index` then counts from its beginning.
+            skip_frames: Allow not to decode frames that no other frame refers to, where a sample
+                moves by half a sampling interval at most. Its time stamp is its own all the same.
 
         Raises:
             VideoError: If not a single frame can be read.
@@ -74,24 +107,46 @@ def open_decoder(path: Path, backend: str) -> VideoDecoder:
 class SampleClock:
     """Decides by time stamp which frames are sampled.
 
-    Multiples of the interval are counted from the first frame's time stamp, so that neither a
-    variable frame rate nor a gap shifts what follows.
+    Multiples of the interval are counted from the first frame of the recording, so that neither a
+    variable frame rate nor a gap shifts what follows, nor where a part of it begins.
+
+    Args:
+        rate_hz: Samples per second.
+        span: The part to sample.
     """
 
-    def __init__(self, rate_hz: float) -> None:
-        self.rate_hz = rate_hz
-        self._first_s: float | None = None
-        self._next = 0
+    def __init__(self, rate_hz: float, span: SampleSpan = WHOLE) -> None:
+        self.rate_hz, self.span = rate_hz, span
+        self._next = span.first
+
+    @property
+    def start_s(self) -> float:
+        """Where the span begins."""
+        return self.span.first / self.rate_hz - _TOLERANCE_S
+
+    @property
+    def end_s(self) -> float:
+        """Where the next span begins."""
+        last = self.span.last
+        return math.inf if last is None else last / self.rate_hz - _TOLERANCE_S
+
+    @property
+    def stop_s(self) -> float:
+        """Where sampling stops."""
+        return self.end_s + self.span.beyond / self.rate_hz
 
     def takes(self, pts_s: float) -> bool:
-        """Whether the frame with this time stamp is a sample."""
-        if self._first_s is None:
-            self._first_s = pts_s
-        position = (pts_s - self._first_s) * self.rate_hz + 1e-6
-        if position < self._next:
+        """Whether the frame with this time, counted from the first frame's, is a sample."""
+        multiple = math.floor((pts_s + _TOLERANCE_S) * self.rate_hz)
+        if multiple < self._next:
             return False
-        self._next = int(position) + 1
+        self._next = multiple + 1
         return True
+
+
+def frames_per_batch(size: tuple[int, int]) -> int:
+    """How many frames of that width and height go into one batch."""
+    return max(1, min(_BATCH_FRAMES, _BATCH_BYTES // (size[0] * size[1] * 3)))
 
 
 def reduced_size(width: int, height: int, short_side_px: int | None) -> tuple[int, int]:

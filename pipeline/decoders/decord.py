@@ -12,7 +12,14 @@ from pathlib import Path
 import decord
 import numpy as np
 
-from pipeline.decoders import BATCH_FRAMES, SampleClock, describe_end, reduced_size
+from pipeline.decoders import (
+    WHOLE,
+    SampleClock,
+    SampleSpan,
+    describe_end,
+    frames_per_batch,
+    reduced_size,
+)
 from pipeline.errors import VideoError
 from pipeline.types import FrameBatch, Image, TimeArray, VideoInfo
 
@@ -24,7 +31,7 @@ class DecordDecoder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.loss = ""
+        self.loss, self.span_frames = "", 0
         self._reader = self._open()
         try:
             height, width, channels = self._reader[0].shape
@@ -48,14 +55,25 @@ class DecordDecoder:
             codec="",
         )
 
-    def sample(self, rate_hz: float, short_side_px: int | None) -> Iterator[FrameBatch]:
-        """See `VideoDecoder.sample`."""
-        clock = SampleClock(rate_hz)
-        chosen = np.array([i for i, pts_s in enumerate(self._pts_s) if clock.takes(pts_s)])
+    def sample(
+        self,
+        rate_hz: float,
+        short_side_px: int | None,
+        *,
+        span: SampleSpan = WHOLE,
+        skip_frames: bool = False,
+    ) -> Iterator[FrameBatch]:
+        """See `VideoDecoder.sample`; decord cannot skip frames."""
+        clock = SampleClock(rate_hz, span)
+        bounds = [clock.start_s, clock.end_s, clock.stop_s]
+        first, end, last = np.searchsorted(self._pts_s, bounds).tolist()
+        self.span_frames = end - first
+        chosen = np.array([i for i in range(first, last) if clock.takes(self._pts_s[i])], np.int64)
         width, height = reduced_size(self.info.width_px, self.info.height_px, short_side_px)
         reader = self._open(width, height)
         last_s, damaged = float(self._pts_s[-1]), 0
-        for part in np.array_split(chosen, range(BATCH_FRAMES, len(chosen), BATCH_FRAMES)):
+        step = frames_per_batch((width, height))
+        for part in np.array_split(chosen, range(step, len(chosen), step)):
             images, kept = [], []
             for index in part:
                 try:
@@ -66,11 +84,11 @@ class DecordDecoder:
             if images:
                 yield FrameBatch(
                     images=np.stack(images),
-                    frame_index=np.array(kept, np.int64),
+                    frame_index=np.array(kept, np.int64) - first,
                     pts_s=self._pts_s[kept],
                     scale=width / self.info.width_px,
                 )
-        if damaged == len(chosen):
+        if damaged == len(chosen) > 0:
             raise VideoError("not a single frame could be read", remedy=_REMEDY, path=self.path)
         self.loss = describe_end(last_s, self.info.duration_s, 0)
         if damaged:

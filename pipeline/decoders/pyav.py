@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import av
@@ -10,10 +12,18 @@ import numpy as np
 from av.video.frame import VideoFrame
 from av.video.reformatter import Interpolation
 
-from pipeline.decoders import BATCH_FRAMES, SampleClock, describe_end, reduced_size
+from pipeline.decoders import (
+    WHOLE,
+    SampleClock,
+    SampleSpan,
+    describe_end,
+    frames_per_batch,
+    reduced_size,
+)
 from pipeline.errors import VideoError
 from pipeline.types import FrameBatch, Image, VideoInfo
 
+_PROBE_S = 2.0
 _REMEDY = "Check that it plays in a video player; export it again if it does not."
 
 
@@ -22,7 +32,7 @@ class PyAVDecoder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.loss = ""
+        self.loss, self.span_frames = "", 0
         try:
             self._container = av.open(str(path))
         except (av.error.FFmpegError, OSError) as error:
@@ -36,38 +46,60 @@ class PyAVDecoder:
         self._stream = self._container.streams.video[0]
         self._stream.thread_count = 1
         self._damaged = 0
+        self._position = _Position()
+        self._start_s = 0.0
         self._start_s, self._rotation = self._first_frame()
         self.info = self._describe()
 
-    def sample(self, rate_hz: float, short_side_px: int | None) -> Iterator[FrameBatch]:
+    def sample(
+        self,
+        rate_hz: float,
+        short_side_px: int | None,
+        *,
+        span: SampleSpan = WHOLE,
+        skip_frames: bool = False,
+    ) -> Iterator[FrameBatch]:
         """See `VideoDecoder.sample`."""
-        self._rewind()
-        clock = SampleClock(rate_hz)
+        skips = skip_frames and self._skipping_is_harmless(0.5 / rate_hz)
+        self._start_at(span.first / rate_hz)
+        if skips:
+            self._stream.codec_context.skip_frame = "NONREF"
+        clock = SampleClock(rate_hz, span)
+        before: int | None = None
         upright = (self.info.width_px, self.info.height_px)
         size = reduced_size(*upright, short_side_px)
+        count = frames_per_batch(size)
         scale = size[0] / upright[0]
         images: list[Image] = []
         index: list[int] = []
         times: list[float] = []
         last_s = -1.0
-        for position, frame in enumerate(self._frames()):
+        for frame in self._frames():
             time_s = self._time(frame)
             if time_s is None or time_s <= last_s:
                 continue
             last_s = time_s
-            if not clock.takes(last_s):
+            if time_s >= clock.stop_s:
+                break
+            if not clock.takes(time_s):
                 continue
+            if before is None:
+                before = self._position.before(clock.start_s)
             images.append(self._upright(frame, size))
-            index.append(position)
+            index.append(self._position.before(time_s) - before)
             times.append(last_s)
-            if len(images) == BATCH_FRAMES:
+            if len(images) == count:
                 yield _batch(images, index, times, scale)
                 images, index, times = [], [], []
         if images:
             yield _batch(images, index, times, scale)
         if last_s < 0:
             raise VideoError("not a single frame could be read", remedy=_REMEDY, path=self.path)
-        self.loss = describe_end(last_s, self.info.duration_s, self._damaged)
+        if before is None:
+            before = self._position.before(clock.start_s)
+        self.span_frames = self._position.before(clock.end_s) - before
+        end_s = self.info.duration_s if span.last is None else None
+        self.loss = describe_end(last_s, end_s, self._damaged)
 
     def fetch(self, pts_s: Sequence[float]) -> Iterator[Image]:
         """See `VideoDecoder.fetch`."""
@@ -95,7 +127,11 @@ class PyAVDecoder:
 
     def _time(self, frame: VideoFrame) -> float | None:
         """Time of a frame, counted from the first one."""
-        return None if frame.time is None else float(frame.time) - self._start_s
+        return self._seconds(frame.pts)
+
+    def _seconds(self, pts: int | None) -> float | None:
+        base = self._stream.time_base
+        return None if pts is None or base is None else float(pts * base) - self._start_s
 
     def _frames(self) -> Iterator[VideoFrame]:
         """Frames from the current position, past what is damaged."""
@@ -105,7 +141,11 @@ class PyAVDecoder:
                 packet = next(packets, None)
                 if packet is None:
                     return
-                yield from packet.decode()
+                if packet.size:  # the last, empty one only asks for what the decoder holds
+                    self._position.read(self._seconds(packet.pts))
+                for frame in packet.decode():
+                    self._position.decoded += 1
+                    yield frame
             except av.error.EOFError:
                 return
             except av.error.FFmpegError:
@@ -119,6 +159,41 @@ class PyAVDecoder:
         self._stream = self._container.streams.video[0]
         self._stream.thread_count = 1
         self._damaged = 0
+        self._position = _Position()
+
+    def _start_at(self, time_s: float) -> None:
+        """Go to a key frame that is not later, or to the beginning."""
+        self._rewind()
+        if time_s <= 0:
+            return
+        self._seek(time_s + self._start_s)
+        first = next(self._frames(), None)
+        reached_s = None if first is None else self._time(first)
+        self._rewind()
+        if reached_s is not None and reached_s <= time_s:
+            self._seek(time_s + self._start_s)
+
+    def _skipping_is_harmless(self, tolerance_s: float) -> bool:
+        """Whether decoding reference frames alone moves a sample by no more than the tolerance.
+
+        Judged by the first seconds: how far reference frames are apart, less the time between
+        frames. A sample then is a later frame than it might be; its time stamp is its own.
+        """
+        self._rewind()
+        self._stream.codec_context.skip_frame = "NONREF"
+        times = []
+        for frame in self._frames():
+            time_s = self._time(frame)
+            if time_s is None:
+                return False
+            times.append(time_s)
+            if time_s > _PROBE_S:
+                break
+        everyone = self._position.times()
+        if len(times) < 3 or len(everyone) < 3:
+            return False
+        between = min(b - a for a, b in pairwise(everyone))
+        return max(b - a for a, b in pairwise(times)) - between <= tolerance_s + 1e-3
 
     def _seek(self, pts_s: float) -> None:
         time_base = self._stream.time_base
@@ -168,6 +243,37 @@ class PyAVDecoder:
         if self._rotation:
             image = np.rot90(image, k=self._rotation // 90)
         return np.ascontiguousarray(image, dtype=np.uint8)
+
+
+class _Position:
+    """Where in the stream a frame stands, counting frames that were not decoded, too.
+
+    Frames come out in order of presentation: all that are shown earlier have been read before.
+    """
+
+    def __init__(self) -> None:
+        self.decoded = 0
+        self._ahead: list[float] = []  # a heap: times of packets not yet passed
+        self._passed = 0
+        self._timed = True
+
+    def read(self, time_s: float | None) -> None:
+        """A packet was read; without a time stamp only what is decoded can be counted."""
+        if time_s is None:
+            self._timed = False
+        else:
+            heapq.heappush(self._ahead, time_s)
+
+    def before(self, time_s: float) -> int:
+        """How many frames since the start of reading are shown before a time that was reached."""
+        while self._ahead and self._ahead[0] < time_s - 1e-6:
+            heapq.heappop(self._ahead)
+            self._passed += 1
+        return self._passed if self._timed else self.decoded - 1
+
+    def times(self) -> list[float]:
+        """Times of the packets read, in order; empty if one has none."""
+        return sorted(self._ahead) if self._timed else []
 
 
 def _batch(images: list[Image], index: list[int], times: list[float], scale: float) -> FrameBatch:

@@ -13,18 +13,33 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from pipeline.decoders import open_decoder
+from pipeline.decoders import SampleSpan, open_decoder
 from pipeline.errors import PipelineError, VideoError
 
 
 @dataclass(frozen=True, kw_only=True)
 class SampleRequest:
-    """Answered by `VideoInfo`, then `FrameBatch`es, then the loss as text."""
+    """Answered by `VideoInfo`, then `FrameBatch`es, then `SampleEnd`."""
 
     path: Path
     backend: str
     rate_hz: float
     short_side_px: int | None
+    span: SampleSpan
+    skip_frames: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class SampleEnd:
+    """The sampled span is read.
+
+    Args:
+        loss: What could not be read, in plain words; empty if nothing.
+        span_frames: Frames of the recording in the span, sampled or not.
+    """
+
+    loss: str
+    span_frames: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +49,17 @@ class FetchRequest:
     path: Path
     backend: str
     pts_s: Sequence[float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class DescribeRequest:
+    """Answered by `VideoInfo`."""
+
+    path: Path
+    backend: str
+
+
+Request = SampleRequest | FetchRequest | DescribeRequest
 
 
 def serve(connection: Connection) -> None:
@@ -59,16 +85,24 @@ def serve(connection: Connection) -> None:
             )
 
 
-def _answer(connection: Connection, request: SampleRequest | FetchRequest) -> None:
+def _answer(connection: Connection, request: Request) -> None:
     decoder = open_decoder(request.path, request.backend)
     if isinstance(request, FetchRequest):
         for image in decoder.fetch(request.pts_s):
             connection.send(image)
         return
     connection.send(decoder.info)
-    for batch in decoder.sample(request.rate_hz, request.short_side_px):
+    if isinstance(request, DescribeRequest):
+        return
+    batches = decoder.sample(
+        request.rate_hz,
+        request.short_side_px,
+        span=request.span,
+        skip_frames=request.skip_frames,
+    )
+    for batch in batches:
         connection.send(batch)
-    connection.send(decoder.loss)
+    connection.send(SampleEnd(loss=decoder.loss, span_frames=decoder.span_frames))
 
 
 def main() -> None:

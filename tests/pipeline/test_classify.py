@@ -9,7 +9,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from pipeline.classify import ExpressionClassifier, choose_device, computing_type, normalise
+from pipeline.classify import ExpressionClassifier, normalise
+from pipeline.device import choose_device, computing_type
 from pipeline.errors import ModelError, SettingsError
 from pipeline.types import Image, Predictions
 from tests.conftest import SampleFaces

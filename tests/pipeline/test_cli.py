@@ -16,7 +16,7 @@ from click.testing import CliRunner, Result
 from PIL import Image as Pillow
 
 import pipeline
-from pipeline import run
+from pipeline import work
 from pipeline.cli import main
 from pipeline.errors import VideoError
 from pipeline.settings import Settings
@@ -49,8 +49,8 @@ def pretended(monkeypatch: pytest.MonkeyPatch, analysed: Analysed) -> list[str]:
             raise ZeroDivisionError("division by zero")
         shutil.copytree(result.directory, directory, dirs_exist_ok=True)
 
-    monkeypatch.setattr(run, "analyse_recording", analyse)
-    monkeypatch.setattr(run, "_started_engine", lambda settings: None)
+    monkeypatch.setattr(work, "analyse_recording", analyse)
+    monkeypatch.setattr(work, "_started_engine", lambda settings, owners: None)
     return seen
 
 
@@ -224,7 +224,7 @@ def test_being_stopped_says_that_it_can_go_on(
     def stop(*arguments: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(run, "analyse_recording", stop)
+    monkeypatch.setattr(work, "analyse_recording", stop)
     result = poise("analyze", recordings, "-o", "out", "--jobs", 1)
     assert result.exit_code == 1
     assert "Stopped" in result.stderr

@@ -6,14 +6,23 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 import pipeline.decode
 from pipeline.decode import DecodingProcess
-from pipeline.decoders import SampleClock, describe_end, reduced_size
+from pipeline.decoders import (
+    SampleClock,
+    SampleSpan,
+    describe_end,
+    frames_per_batch,
+    reduced_size,
+)
+from pipeline.decoders.server import SampleEnd
 from pipeline.errors import VideoError
 from pipeline.types import FrameBatch, VideoInfo
 from tests.conftest import SAMPLES
@@ -61,14 +70,15 @@ def _sample(
     backend: str = "auto",
     rate_hz: float = 5.0,
     short_side_px: int | None = None,
+    **options: Any,
 ) -> tuple[VideoInfo, list[FrameBatch], str]:
     info, items = decoding.sample(
-        path, backend=backend, rate_hz=rate_hz, short_side_px=short_side_px
+        path, backend=backend, rate_hz=rate_hz, short_side_px=short_side_px, **options
     )
-    *batches, loss = list(items)
-    assert isinstance(loss, str)
+    *batches, end = list(items)
+    assert isinstance(end, SampleEnd)
     assert all(isinstance(batch, FrameBatch) for batch in batches)
-    return info, batches, loss  # type: ignore[return-value]
+    return info, batches, end.loss  # type: ignore[return-value]
 
 
 def _times(batches: list[FrameBatch]) -> list[float]:
@@ -97,7 +107,7 @@ def test_the_clock_does_not_drift() -> None:
 
 def test_the_clock_counts_from_the_first_frame() -> None:
     clock = SampleClock(5.0)
-    assert [t for t in (7.03, 7.1, 7.2, 7.23, 7.4, 7.43) if clock.takes(t)] == [7.03, 7.23, 7.43]
+    assert [t for t in (0.0, 0.07, 0.17, 0.2, 0.37, 0.41) if clock.takes(t)] == [0.0, 0.2, 0.41]
 
 
 def test_a_rate_above_that_of_the_recording_takes_every_frame() -> None:
@@ -536,3 +546,77 @@ def test_a_recording_left_in_the_middle_does_not_answer_for_the_next(
 def test_nothing_starts_before_it_is_needed() -> None:
     with DecodingProcess() as process:
         assert process._process is None
+
+
+# Parts of recordings, and frames that are not decoded
+
+
+@pytest.fixture(scope="module")
+def with_b_frames(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Six seconds at 25 frames per second, key frames every second, B-frames between."""
+    options = {"preset": "fast", "bf": "2", "g": "25", "b_strategy": "0"}
+    path = tmp_path_factory.mktemp("b") / "b.mp4"
+    return counting_clip(path, range(0, 6000, 40), options=options)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("cuts", [(7,), (5, 13, 14, 30), (40,)])
+def test_parts_make_up_the_whole(
+    decoding: DecodingProcess, with_b_frames: Path, backend: str, cuts: tuple[int, ...]
+) -> None:
+    options: dict[str, Any] = {"backend": backend, "rate_hz": 5.0, "short_side_px": None}
+    _, whole, _ = _sample(decoding, with_b_frames, backend)
+    times, index, numbers, passed = [], [], [], 0
+    for first, last in pairwise((0, *cuts, None)):
+        span = SampleSpan(first=first or 0, last=last)
+        _, items = decoding.sample(with_b_frames, span=span, **options)
+        *batches, end = list(items)
+        times += _times(batches)
+        numbers += _numbers(batches)
+        index += [int(i) + passed for batch in batches for i in batch.frame_index]
+        passed += end.span_frames
+    assert times == _times(whole)
+    assert index == [int(i) for batch in whole for i in batch.frame_index] == numbers
+    assert passed == 150
+
+
+def test_parts_of_an_uneven_recording(decoding: DecodingProcess, uneven: Path) -> None:
+    times = []
+    for first, last in pairwise((0, 1, 5, 6, 11, None)):
+        _, batches, _ = _sample(decoding, uneven, span=SampleSpan(first=first or 0, last=last))
+        times += _times(batches)
+    assert times == _times(_sample(decoding, uneven)[1])
+
+
+def test_skipping_moves_samples_by_little_and_keeps_their_own_time(
+    decoding: DecodingProcess, with_b_frames: Path
+) -> None:
+    _, batches, _ = _sample(decoding, with_b_frames, skip_frames=True)
+    _, every, _ = _sample(decoding, with_b_frames)
+    shift = np.array(_times(batches)) - np.array(_times(every))
+    assert shift.max() > 0  # it did skip
+    assert ((shift >= 0) & (shift <= 0.1)).all()
+    index = [int(i) for batch in batches for i in batch.frame_index]
+    assert index == _numbers(batches) == [round(t * 25) for t in _times(batches)]
+
+
+def test_nothing_is_skipped_where_samples_would_move_too_far(
+    decoding: DecodingProcess, tmp_path: Path
+) -> None:
+    options = {"preset": "fast", "bf": "8", "b_strategy": "0", "b-pyramid": "none"}
+    path = counting_clip(tmp_path / "b.mp4", range(0, 4000, 40), options=options)
+    _, skipping, _ = _sample(decoding, path, skip_frames=True)
+    assert _times(skipping) == _times(_sample(decoding, path)[1])
+
+
+def test_nothing_is_skipped_where_every_frame_is_referred_to(
+    decoding: DecodingProcess, even: Path
+) -> None:
+    _, skipping, _ = _sample(decoding, even, skip_frames=True)
+    assert _times(skipping) == _times(_sample(decoding, even)[1])
+
+
+def test_large_frames_come_in_small_batches() -> None:
+    assert frames_per_batch((640, 360)) == 16
+    assert frames_per_batch((1920, 1080)) == 1
+    assert frames_per_batch((7680, 4320)) == 1

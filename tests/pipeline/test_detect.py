@@ -154,7 +154,7 @@ def test_a_face_cut_by_the_border_does_not_break(
 def test_the_smallest_face_looked_for_does_not_move_large_ones(
     sample_faces: SampleFaces, min_face_px: float
 ) -> None:
-    found = FaceDetector(min_face_px=min_face_px).detect(sample_faces.images[:1])
+    found = FaceDetector().detect(sample_faces.images[:1], min_face_px=min_face_px)
     assert _iou(found.boxes_xyxy_px[0], sample_faces.faces.boxes_xyxy_px[0]) > 0.8
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
 import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -14,8 +13,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from pipeline import run
-from pipeline.errors import ModelError, PipelineError, ReportError, SettingsError, VideoError
+from pipeline import work
+from pipeline.errors import ModelError, ReportError, SettingsError, VideoError
 from pipeline.run import Listener, Plan, RunResult, analyze
 from pipeline.settings import Settings
 from pipeline.store import ResultStore
@@ -173,7 +172,7 @@ def test_representative_frames_show_what_they_say(analysed: Analysed) -> None:
 def test_a_second_run_analyses_nothing_and_writes_the_same_tables(
     analysed: Analysed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(run, "analyse_recording", lambda *a: pytest.fail("analysed again"))
+    monkeypatch.setattr(work, "analyse_recording", lambda *a: pytest.fail("analysed again"))
     before = {name: data for name, data in contents(analysed.output).items() if "csv" in name}
     plans: list[Plan] = []
     again = analyze(
@@ -190,7 +189,7 @@ def test_a_second_run_analyses_nothing_and_writes_the_same_tables(
 def test_parquet_and_korean_need_no_new_analysis(
     analysed: Analysed, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(run, "analyse_recording", lambda *a: pytest.fail("analysed again"))
+    monkeypatch.setattr(work, "analyse_recording", lambda *a: pytest.fail("analysed again"))
     output = tmp_path / "reports"
     shutil.copytree(analysed.output / ".poise", output / ".poise")
     settings = Settings(
@@ -305,7 +304,7 @@ def test_other_sampling_rates(
     face_clip(tmp_path / "in" / "a.mp4", images, seconds=12, step_ms=1000)
     other = Settings(model=settings.model, device="cpu", jobs=1, sample_rate_hz=rate_hz)
     (outcome,) = analyze(tmp_path / "in", tmp_path / "out", other).outcomes
-    run._engine[1].decoding.close()  # type: ignore[index]
+    work._engine[1].decoding.close()  # type: ignore[index]
     assert outcome.result is not None
     assert outcome.result.statistics.sampled_frames == frames
     assert outcome.result.statistics.coverage == 1.0
@@ -315,7 +314,7 @@ def test_other_sampling_rates(
 def test_decord_reads_what_is_whole(tmp_path: Path, small: Path, settings: Settings) -> None:
     other = Settings(model=settings.model, device="cpu", jobs=1, decoder="decord")
     result = analyze(small / "kim", tmp_path / "reports", other)
-    run._engine[1].decoding.close()  # type: ignore[index]
+    work._engine[1].decoding.close()  # type: ignore[index]
     outcomes = _by_id(result)
     assert outcomes["1.mp4"].status == "done"
     assert outcomes["1.mp4"].result.statistics.coverage == 1.0
@@ -346,8 +345,8 @@ def pretended(monkeypatch: pytest.MonkeyPatch, small_run: RunResult) -> Pretende
             raise ZeroDivisionError("division by zero")
         shutil.copytree(source, directory, dirs_exist_ok=True)
 
-    monkeypatch.setattr(run, "analyse_recording", analyse)
-    monkeypatch.setattr(run, "_started_engine", lambda settings: None)
+    monkeypatch.setattr(work, "analyse_recording", analyse)
+    monkeypatch.setattr(work, "_started_engine", lambda settings, owners: None)
     return pretended
 
 
@@ -647,43 +646,6 @@ def test_a_report_that_cannot_be_written_is_an_error(
     (tmp_path / "out" / "a").write_text("in the way", encoding="utf-8")
     with pytest.raises(ReportError):
         analyze(tmp_path / "in", tmp_path / "out", settings)
-
-
-# Processes that die
-
-
-def dying(
-    recording: Recording, key: str, store: ResultStore, settings: Settings
-) -> tuple[Recording, PipelineError | None, float]:
-    """Stands for the work; dies of some recordings."""
-    if recording.path.read_bytes().startswith(b"deadly"):
-        os.kill(os.getpid(), signal.SIGKILL)
-    with store.writing(key) as directory:
-        shutil.copytree(recording.note, directory, dirs_exist_ok=True)
-    return recording, None, 0.1
-
-
-def test_a_process_that_dies_costs_the_recording_it_died_of(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, small_run: RunResult, settings: Settings
-) -> None:
-    source = _by_id(small_run)["lee.mp4"].result.directory
-    root = _recordings(tmp_path / "in", a=b"1" * 30, b=b"deadly 12", c=b"1")
-    monkeypatch.setattr(run, "_work", dying)
-    store = ResultStore(tmp_path / "out")
-    recordings = [
-        Recording(
-            path=root / f"{name}.mp4", recording_id=name, candidate_id=name, display_name=name,
-            note=str(source), sha256=name,
-        )
-        for name in "abc"
-    ]  # fmt: skip
-    keys = {r.recording_id: r.recording_id for r in recordings}
-    done = list(run._execute(recordings, keys, store, settings, 2))
-    failed = {r.recording_id: error for r, error, _ in done if error}
-    assert sorted(r.recording_id for r, _, _ in done) == ["a", "b", "c"]
-    assert list(failed) == ["b"]
-    assert "died" in failed["b"].cause
-    assert store.has("a") and store.has("c") and not store.has("b")
 
 
 # From Python

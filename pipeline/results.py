@@ -1,0 +1,99 @@
+"""Results of one recording, as they are stored, read back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from pipeline import quality
+from pipeline.analysis import FRAMES_FILE, RESULT_FILE
+from pipeline.labels import VALENCES, LabelScheme
+from pipeline.tables import as_table, frames_schema, timecode
+from pipeline.types import Episode, RepresentativeFrame, Statistics
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredResult:
+    """What `pipeline.analysis.analyse_recording` left, read back."""
+
+    labels: LabelScheme
+    loss: str
+    statistics: Statistics
+    frames_shown: int
+    episodes: list[Episode]
+    timeline_s: list[float]
+    timeline: dict[str, list[float | None]]
+    pictures: list[RepresentativeFrame]
+    directory: Path
+
+    @classmethod
+    def read(cls, directory: Path) -> StoredResult:
+        """Read a result directory, the table of frames apart (`read_frames`)."""
+        plain: dict[str, Any] = json.loads((directory / RESULT_FILE).read_text(encoding="utf-8"))
+        statistics = plain["statistics"]
+        longest = {label: Episode(**e) for label, e in statistics.pop("longest").items()}
+        return cls(
+            labels=LabelScheme.from_json(plain["labels"]),
+            loss=plain["loss"],
+            statistics=Statistics(**statistics, longest=longest),
+            frames_shown=plain["frames_shown"],
+            episodes=[Episode(**e) for e in plain["episodes"]],
+            timeline_s=plain["timeline_s"],
+            timeline=plain["timeline"],
+            pictures=[RepresentativeFrame(**p) for p in plain["pictures"]],
+            directory=directory,
+        )
+
+    def read_frames(self) -> pd.DataFrame:
+        """The table of frames, without `recording_id`."""
+        with np.load(self.directory / FRAMES_FILE, allow_pickle=False) as file:
+            return _frames_table({name: file[name] for name in file.files}, self.labels)
+
+
+def _frames_table(seen: Mapping[str, npt.NDArray[Any]], labels: LabelScheme) -> pd.DataFrame:
+    """One row per sampled frame, from the arrays that the analysis left."""
+    pts_ms = np.round(seen["pts_s"] * 1000).astype(np.int64)
+    rows = pd.DataFrame(
+        {
+            "frame_index": seen["frame_index"],
+            "pts_ms": pts_ms,
+            "timecode": [timecode(int(ms)) for ms in pts_ms],
+            "face_found": False,
+            "usable": False,
+            "other_faces": seen["other_faces"],
+        }
+    )
+    face = pd.DataFrame(
+        {
+            "track_id": seen["track_id"],
+            "detection_confidence": seen["confidence"],
+            **{
+                f"box_{corner}_px": seen["boxes"][:, k]
+                for k, corner in enumerate(("x1", "y1", "x2", "y2"))
+            },
+            **{flag: seen["flags"][:, k] for k, flag in enumerate(quality.FLAGS)},
+        },
+        index=seen["shown_frame"],
+    )
+    posterior = seen["posterior"]
+    valence = labels.valence_posterior(posterior)
+    emotions = labels.emotions
+    said = pd.DataFrame(
+        {
+            **{f"p_{name}": posterior[:, k] for k, name in enumerate(emotions)},
+            **{f"p_{name}": valence[:, k] for k, name in enumerate(VALENCES)},
+            "valence": np.array(VALENCES)[valence.argmax(axis=1)],
+            "emotion": np.array(emotions)[posterior.argmax(axis=1)],
+        },
+        index=seen["usable_frame"],
+    )
+    rows.loc[seen["shown_frame"], "face_found"] = True
+    rows.loc[seen["usable_frame"], "usable"] = True
+    return as_table(rows.join(face).join(said), frames_schema(labels)[1:])
