@@ -187,7 +187,9 @@ def _classify(classifier: Classifier, crops: CropSpool, rows: IntArray) -> Float
                 last = image
                 new.append(k)
             stands_for[k] = len(new) - 1
-        said = classifier.predict(images[new]).posterior if new else np.empty((0, classes))
+        said = np.empty((0, classes), np.float32)
+        if new:
+            said = classifier.predict(images[new], mirrored=False).posterior
         known = said if last_said is None else np.concatenate([said, last_said[None]])
         posterior[part] = known[stands_for]
         last_said = posterior[part][-1]
@@ -210,37 +212,37 @@ def _explain(
     picked: list[tuple[str, int]],
     directory: Path,
 ) -> tuple[list[RepresentativeFrame], str]:
-    """Representative frames with their overlays; without them, why, if the frames are lost."""
+    """Representative frames with their overlays, and what is said where frames are lost."""
     if not picked:
         return [], ""
     times = [float(seen.pts_s[seen.frame[usable[k]]]) for _, k in picked]
+    images = engine.decoding.fetch(path, backend=engine.settings.decoder, pts_s=times)
+    scheme = engine.spec.labels
+    said = timeline.display_posterior(scheme, posterior)
+    pictures: list[RepresentativeFrame] = []
     try:
-        images = engine.decoding.fetch(path, backend=engine.settings.decoder, pts_s=times)
-    except VideoError as error:
-        return [], f"no representative frames: {error.cause}"
-    labels = timeline.display_labels(engine.classifier.spec.labels)
-    said = timeline.display_posterior(engine.classifier.spec.labels, posterior)
-    pictures = []
-    for number, ((label, k), image) in enumerate(zip(picked, images, strict=True)):
-        face = int(usable[k])
-        image_file, overlay_file = f"frame-{number}.jpg", f"gradcam-{number}.jpg"
-        region, laid, energy = _overlay(
-            engine.classifier, image, seen.landmarks[face], seen.boxes[face], label
-        )
-        _write_jpeg(region, directory / image_file)
-        _write_jpeg(laid, directory / overlay_file)
-        emotions = engine.classifier.spec.labels.emotions
-        pictures.append(
-            RepresentativeFrame(
-                label=label,
-                emotion=emotions[int(posterior[k].argmax())],
-                pts_s=times[number],
-                posterior={n: float(said[k, column]) for column, n in enumerate(labels)},
-                image_file=image_file,
-                overlay_file=overlay_file,
-                energy=energy,
+        for number, ((label, k), image) in enumerate(zip(picked, images, strict=True)):
+            face = int(usable[k])
+            image_file, overlay_file = f"frame-{number}.jpg", f"gradcam-{number}.jpg"
+            region, laid, energy = _overlay(
+                engine.classifier, image, seen.landmarks[face], seen.boxes[face], label
             )
-        )
+            _write_jpeg(region, directory / image_file)
+            _write_jpeg(laid, directory / overlay_file)
+            columns = zip(timeline.display_labels(scheme), said[k], strict=True)
+            pictures.append(
+                RepresentativeFrame(
+                    label=label,
+                    emotion=scheme.emotions[int(posterior[k].argmax())],
+                    pts_s=times[number],
+                    posterior={name: float(p) for name, p in columns},
+                    image_file=image_file,
+                    overlay_file=overlay_file,
+                    energy=energy,
+                )
+            )
+    except VideoError as error:
+        return pictures, f"representative frames are missing: {error.cause}"
     return pictures, ""
 
 

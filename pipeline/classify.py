@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from pipeline.device import choose_device, computing_type, to_device
-from pipeline.network import ExpressionNetwork, ModelSpec, load_model
+from pipeline.network import ExpressionNetwork, ModelSpec, in_precision, load_model
 from pipeline.types import FloatArray, Image, Predictions
 
 SHIPPED_MODEL = Path(__file__).resolve().parent / "models" / "poise"
@@ -52,7 +52,7 @@ class Classifier(Protocol):
     def class_weights(self) -> FloatArray:
         """Of the last layer, float32 [C, K], for `pipeline.explain`."""
 
-    def predict(self, crops: Image) -> Predictions:
+    def predict(self, crops: Image, *, mirrored: bool = True) -> Predictions:
         """See `ExpressionClassifier.predict`."""
 
     def maps(self, crops: Image) -> FloatArray:
@@ -65,7 +65,8 @@ class ExpressionClassifier:
     Args:
         directory: The model artefact; None takes the shipped one.
         device: See `choose_device`.
-        batch_size: Faces at once; halved, for good, whenever memory runs out.
+        batch_size: Faces at once, 0 for as many as suit the device; halved, for good, whenever
+            memory runs out.
 
     Raises:
         ModelError: If the model cannot be loaded.
@@ -76,29 +77,31 @@ class ExpressionClassifier:
     spec: ModelSpec
 
     def __init__(
-        self, directory: Path | None = None, *, device: str = "auto", batch_size: int = 64
+        self, directory: Path | None = None, *, device: str = "auto", batch_size: int = 0
     ) -> None:
         self.device = choose_device(device)
-        self.batch_size = batch_size
+        self.batch_size = batch_size or (32 if self.device.type == "cpu" else 256)
         self.dtype = computing_type(self.device)
-        self.network, self.spec = load_model(directory or SHIPPED_MODEL)
-        self.network.to(self.device)
+        network, self.spec = load_model(directory or SHIPPED_MODEL)
+        self.network = in_precision(network.to(self.device), self.dtype)
 
     @property
     def class_weights(self) -> FloatArray:
         """Of the last layer, float32 [C, K]."""
         return self.network.classifier.weight.detach().float().cpu().numpy()
 
-    def predict(self, crops: Image) -> Predictions:
-        """Classify aligned crops; each is seen together with its mirror image.
+    def predict(self, crops: Image, *, mirrored: bool = True) -> Predictions:
+        """Classify aligned crops.
 
         Args:
             crops: uint8 [M, S, S, 3] RGB or [M, S, S] gray, S = `spec.input_px`.
+            mirrored: Whether each is seen together with its mirror image, which takes twice as
+                long; in a recording the frames before and after it do as well.
 
         Returns:
-            Mean logits of crop and mirror image, and posteriors at the model's temperature.
+            Logits, the mean of both if mirrored, and posteriors at the model's temperature.
         """
-        logits = self._in_batches(crops, self._logits)
+        logits = self._in_batches(crops, self._both if mirrored else self.network)
         posterior = torch.softmax(torch.from_numpy(logits) / self.spec.temperature, dim=1)
         return Predictions(logits=logits, posterior=posterior.numpy())
 
@@ -106,7 +109,7 @@ class ExpressionClassifier:
         """Last feature maps of aligned crops, float32 [M, K, h, w], for `pipeline.explain`."""
         return self._in_batches(crops, self.network.maps)
 
-    def _logits(self, inputs: Tensor) -> Tensor:
+    def _both(self, inputs: Tensor) -> Tensor:
         logits: Tensor = (self.network(inputs).float() + self.network(inputs.flip(3)).float()) / 2
         return logits
 
@@ -129,8 +132,5 @@ class ExpressionClassifier:
 
     @torch.inference_mode()
     def _compute(self, batch: Image, compute: Callable[[Tensor], Tensor]) -> FloatArray:
-        inputs = normalise(batch, self.spec, self.device)
-        halves = self.dtype is not torch.float32
-        with torch.autocast(self.device.type, self.dtype, enabled=halves):
-            result = compute(inputs)
+        result = compute(normalise(batch, self.spec, self.device).to(self.dtype))
         return np.asarray(result.float().cpu().numpy(), np.float32)

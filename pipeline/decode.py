@@ -88,24 +88,32 @@ class DecodingProcess:
         assert isinstance(info, VideoInfo)
         return info
 
-    def fetch(self, path: Path, *, backend: str, pts_s: Sequence[float]) -> list[Image]:
+    def fetch(self, path: Path, *, backend: str, pts_s: Sequence[float]) -> Iterator[Image]:
         """Full-resolution frames shown at the given times, uint8 [H, W, 3] each, in order.
 
         Unless a backend is forced, decord is asked first, whose index finds single frames fastest,
-        and PyAV where decord cannot read the file.
+        and PyAV for what decord cannot read.
 
         Raises:
             VideoError: If one cannot be read.
         """
         backends = FETCHING_BACKENDS if backend == "auto" else (backend,)
+        left = list(pts_s)
         for chosen in backends:
             try:
-                self._request(FetchRequest(path=path, backend=chosen, pts_s=pts_s))
-                return [self._receive(path) for _ in pts_s]
+                self._request(FetchRequest(path=path, backend=chosen, pts_s=tuple(left)))
+                while left:
+                    image = self._receive(path)
+                    del left[0]
+                    yield image
+                return
+            except GeneratorExit:
+                if left:  # what is still in the pipe answers nobody
+                    self.close()
+                raise
             except PipelineError:
                 if chosen == backends[-1]:
                     raise
-        return []
 
     def close(self) -> None:
         """End the process, whatever it is doing."""

@@ -25,7 +25,9 @@ MIN_FACE_PX = 20.0
 _PYRAMID_FACTOR = 0.709
 _PNET_CELL_PX, _PNET_STRIDE_PX = 12, 2
 _PNET_THRESHOLD, _RNET_THRESHOLD, _ONET_THRESHOLD = 0.6, 0.7, 0.7
-_NETWORK_BATCH, _BATCH_STEP = 256, 16
+_LEVEL_PIXELS = 150_000  # at once through the first network, so that its maps stay in the cache
+_GPU_CROPS = 256
+_RNET_CROPS, _ONET_CROPS = 32, 8  # at once, for the same reason
 
 
 class FaceDetector:
@@ -87,10 +89,19 @@ class FaceDetector:
         """First stage: P-Net over an image pyramid."""
         height, width = images.shape[1:3]
         windows, corrections, scores, rows = [], [], [], []
+        level = images
         for scale in _pyramid(min(height, width), min_face_px):
             size = (int(width * scale + 1), int(height * scale + 1))
-            level = np.stack([_resize(image, size) for image in images])
-            regression, probability = self._pnet(self._as_input(level))
+            # From the level above, which costs half as much as from the picture itself.
+            level = np.stack([_resize(image, size) for image in level])
+            at_once = max(1, _LEVEL_PIXELS // (size[0] * size[1]))
+            if self.device.type != "cpu":
+                at_once = len(level)
+            parts = [
+                self._pnet(self._as_input(level[start : start + at_once]))
+                for start in range(0, len(level), at_once)
+            ]
+            regression, probability = (torch.cat(part) for part in zip(*parts, strict=True))
             frame, y, x = (probability >= _PNET_THRESHOLD).nonzero(as_tuple=True)
             if len(frame) == 0:
                 continue
@@ -121,7 +132,7 @@ class FaceDetector:
         boxes, row = _inside(boxes, row, images.shape)
         if len(row) == 0:
             return boxes, row
-        regression, score = self._run(self._rnet, _crops(images, boxes, row, 24))
+        regression, score = self._run(self._rnet, _crops(images, boxes, row, 24), _RNET_CROPS)
         passed = np.flatnonzero(score > _RNET_THRESHOLD)
         keep = passed[suppressed(boxes[passed], score[passed], row[passed], 0.7)]
         return squared(_corrected(boxes[keep], regression[keep])), row[keep]
@@ -130,7 +141,9 @@ class FaceDetector:
         """Third stage: O-Net scores, corrects, and finds the landmarks; nothing is dropped."""
         if len(row) == 0:
             return FaceDetections.joined([])
-        regression, points, score = self._run(self._onet, _crops(images, boxes, row, 48))
+        regression, points, score = self._run(
+            self._onet, _crops(images, boxes, row, 48), _ONET_CROPS
+        )
         extent = boxes[:, 2:] - boxes[:, :2] + 1
         landmarks = np.stack(
             [
@@ -150,16 +163,18 @@ class FaceDetector:
         tensor = to_device(images, self.device).permute(0, 3, 1, 2)
         return tensor.float().sub_(127.5).mul_(1 / 128)
 
-    def _run(self, network: nn.Module, crops: Image) -> tuple[FloatArray, ...]:
-        """Outputs for all crops, in batches whose sizes repeat.
+    def _run(self, network: nn.Module, crops: Image, at_once: int) -> tuple[FloatArray, ...]:
+        """Outputs for all crops, in batches of one size.
 
         oneDNN keeps compiled code for every size it has met; few sizes keep memory flat.
         """
+        if self.device.type != "cpu":
+            at_once = _GPU_CROPS
         count = len(crops)
-        filled = np.pad(crops, ((0, -count % _BATCH_STEP), (0, 0), (0, 0), (0, 0)))
+        filled = np.pad(crops, ((0, -count % at_once), (0, 0), (0, 0), (0, 0)))
         parts = [
-            network(self._as_input(filled[start : start + _NETWORK_BATCH]))
-            for start in range(0, len(filled), _NETWORK_BATCH)
+            network(self._as_input(filled[start : start + at_once]))
+            for start in range(0, len(filled), at_once)
         ]
         return tuple(
             torch.cat(outputs)[:count].cpu().numpy() for outputs in zip(*parts, strict=True)

@@ -23,7 +23,7 @@ from pipeline.detect import MIN_FACE_PX
 from pipeline.types import FaceDetections, FloatArray, FrameBatch, Image, IntArray, TimeArray
 
 PERIOD_S, PERIOD_SAMPLES = 1.0, 5  # whichever is shorter
-_WINDOW_FRAMES, _WINDOW_BYTES = 32, 32_000_000
+_WINDOW_FRAMES, _WINDOW_BYTES = 10, 32_000_000
 _CASCADE_FRAMES = 16
 _SURE = 0.9  # confidence of a face that was carried
 _LESS = 0.97  # of the confidence in the key frames suffices

@@ -278,6 +278,15 @@ def build(spec: ModelSpec) -> ExpressionNetwork:
     return network.to(memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
 
 
+def in_precision(network: ExpressionNetwork, dtype: torch.dtype) -> ExpressionNetwork:
+    """The network with its kernels in the given type; norms, small and touchy, stay in float32."""
+    network.to(dtype)
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.float()
+    return network
+
+
 def save_model(network: ExpressionNetwork, spec: ModelSpec, directory: Path) -> ModelSpec:
     """Write a model artefact: weights as safetensors (kernels in half precision), the rest as JSON.
 
@@ -337,7 +346,7 @@ def load_model(directory: Path) -> tuple[ExpressionNetwork, ModelSpec]:
         )
     network = build(spec)
     try:
-        network.load_state_dict({name: tensor.float() for name, tensor in weights.items()})
+        network.load_state_dict(weights)  # to float32 one by one
     except RuntimeError as error:
         raise ModelError(f"the weights do not fit {spec.architecture} ({error})", path=path) from (
             error

@@ -135,9 +135,9 @@ class RemoteNetworks:
         """Of the last layer, float32 [C, K]."""
         return self._class_weights
 
-    def predict(self, crops: Image) -> Predictions:
+    def predict(self, crops: Image, *, mirrored: bool = True) -> Predictions:
         """See `ExpressionClassifier.predict`."""
-        return self._ask("predict", crops)  # type: ignore[no-any-return]
+        return self._ask("predict", crops, mirrored)  # type: ignore[no-any-return]
 
     def maps(self, crops: Image) -> FloatArray:
         """See `ExpressionClassifier.maps`."""
@@ -185,8 +185,8 @@ class _Request:
         if self.method == "describe":
             return (self.method,)
         shape = self.arguments[0].shape[1:]
-        least = self.arguments[1] if self.method == "detect" else None
-        return self.method, shape, least
+        option = self.arguments[1] if self.method in ("detect", "predict") else None
+        return self.method, shape, option
 
 
 class Owner:
@@ -236,7 +236,7 @@ class Owner:
         if method == "maps":
             return np.split(self.classifier.maps(images), ends[:-1])
         if method == "predict":
-            said = self.classifier.predict(images)
+            said = self.classifier.predict(images, mirrored=same[0].arguments[1])
             parts = zip(
                 np.split(said.logits, ends[:-1]), np.split(said.posterior, ends[:-1]), strict=True
             )

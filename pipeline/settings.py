@@ -67,7 +67,9 @@ class Settings:
         "auto", "Whether one process owns the device and serves all others: auto (a GPU's), "
         "always, never.", choices=("auto", "always", "never"),
     )  # fmt: skip
-    batch_size: int = _setting(64, "Faces classified at once.", low=1, high=4096)
+    batch_size: int = _setting(
+        0, "Faces classified at once (0: as many as suit the device).", low=0, high=4096
+    )
     jobs: int = _setting(0, "Recordings analysed at once (0: one per core).", low=0, high=1024)
     cluster: str = _setting(
         "", "Address of a Dask scheduler, tcp://HOST:8786, whose workers do the work instead."

@@ -22,6 +22,7 @@ _MIN_LIKENESS = 0.4
 _MIN_LIKENESS_ELSEWHERE = 0.6
 _SAME_PLACE = 2.0  # of the side
 _MIN_CONFIDENCE = 0.9  # patterns on cloth are found as faces, too, but less surely
+_MIN_CONFIDENCE_ONCE = 0.98  # of what is seen in a single frame
 
 
 @dataclass
@@ -172,11 +173,12 @@ def of_people(track_id: IntArray, detection_confidence: FloatArray) -> npt.NDArr
         track_id: int64 [M].
         detection_confidence: float32 [M].
     """
-    sure = [
-        track
-        for track in np.unique(track_id)
-        if np.median(detection_confidence[track_id == track]) >= _MIN_CONFIDENCE
-    ]
+    sure = []
+    for track in np.unique(track_id):
+        confidence = detection_confidence[track_id == track]
+        least = _MIN_CONFIDENCE if len(confidence) > 1 else _MIN_CONFIDENCE_ONCE
+        if np.median(confidence) >= least:
+            sure.append(track)
     return np.isin(track_id, sure)
 
 

@@ -191,8 +191,8 @@ def analysed(
 def workers_closed() -> Iterator[None]:
     """Ends the decoding process that an analysis in this process has left."""
     yield
-    from pipeline import run
+    from pipeline import work
 
-    if run._engine is not None:
-        run._engine[1].decoding.close()
-        run._engine = None
+    if work._engine is not None:
+        work._engine[1].decoding.close()
+        work._engine = None

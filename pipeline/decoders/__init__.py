@@ -16,7 +16,7 @@ from pipeline.errors import SettingsError
 from pipeline.types import FrameBatch, Image, VideoInfo
 
 BACKENDS = ("pyav", "decord")
-_BATCH_FRAMES, _BATCH_BYTES = 16, 12_000_000
+_BATCH_FRAMES, _BATCH_BYTES = 16, 6_000_000
 
 
 @dataclass(frozen=True, kw_only=True)

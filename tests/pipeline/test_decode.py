@@ -280,7 +280,7 @@ def test_times_are_counted_from_the_first_frame(
 def test_single_frames_come_in_order_and_full_size(
     decoding: DecodingProcess, even: Path, backend: str
 ) -> None:
-    images = decoding.fetch(even, backend=backend, pts_s=[0.4, 1.8, 0.0, 1.04])
+    images = list(decoding.fetch(even, backend=backend, pts_s=[0.4, 1.8, 0.0, 1.04]))
     assert [number_in(image) for image in images] == [10, 45, 0, 26]
     assert all(image.shape == (48, 64, 3) for image in images)
 
@@ -289,7 +289,7 @@ def test_single_frames_come_in_order_and_full_size(
 def test_single_frames_of_a_variable_frame_rate(
     decoding: DecodingProcess, uneven: Path, backend: str
 ) -> None:
-    images = decoding.fetch(uneven, backend=backend, pts_s=[0.8, 1.39, 1.41, 0.25])
+    images = list(decoding.fetch(uneven, backend=backend, pts_s=[0.8, 1.39, 1.41, 0.25]))
     assert [number_in(image) for image in images] == [6, 8, 9, 3]
 
 
@@ -310,12 +310,12 @@ def test_what_is_fetched_is_what_was_sampled(
     _, batches, _ = _sample(decoding, path)
     times, numbers = _times(batches), _numbers(batches)
     wanted = [1, 7, len(times) - 2]
-    images = decoding.fetch(path, backend="auto", pts_s=[times[k] for k in wanted])
+    images = list(decoding.fetch(path, backend="auto", pts_s=[times[k] for k in wanted]))
     assert [number_in(image) for image in images] == [numbers[k] for k in wanted]
 
 
 def test_no_single_frames(decoding: DecodingProcess, even: Path) -> None:
-    assert decoding.fetch(even, backend="auto", pts_s=[]) == []
+    assert list(decoding.fetch(even, backend="auto", pts_s=[])) == []
 
 
 # What cannot be read, or not whole
@@ -513,7 +513,7 @@ server.main()
 """
     monkeypatch.setattr(pipeline.decode, "_SERVE", hangs_on_decord)
     with DecodingProcess(stall_timeout_s=4.0) as process:
-        images = process.fetch(even, backend="auto", pts_s=[0.4])
+        images = list(process.fetch(even, backend="auto", pts_s=[0.4]))
     assert [number_in(image) for image in images] == [10]
 
 
@@ -617,6 +617,17 @@ def test_nothing_is_skipped_where_every_frame_is_referred_to(
 
 
 def test_large_frames_come_in_small_batches() -> None:
-    assert frames_per_batch((640, 360)) == 16
+    assert frames_per_batch((640, 360)) == 8
+    assert frames_per_batch((64, 48)) == 16
     assert frames_per_batch((1920, 1080)) == 1
     assert frames_per_batch((7680, 4320)) == 1
+
+
+def test_fetching_that_is_left_in_the_middle_leaves_nothing_behind(
+    decoding: DecodingProcess, even: Path
+) -> None:
+    images = decoding.fetch(even, backend="auto", pts_s=[0.4, 1.8, 1.04])
+    assert number_in(next(images)) == 10
+    images.close()  # type: ignore[attr-defined]
+    (image,) = decoding.fetch(even, backend="auto", pts_s=[1.8])
+    assert number_in(image) == 45

@@ -13,6 +13,7 @@ from pipeline.track import (
     choose_candidate,
     frames_with_others,
     gather_tracks,
+    of_people,
     standardised,
     thumbnails,
 )
@@ -232,3 +233,9 @@ def test_thumbnails_of_nothing() -> None:
 
 def test_a_plain_crop_gives_no_nan() -> None:
     assert np.isfinite(thumbnails(np.full((1, 48, 48, 3), 9, np.uint8))).all()
+
+
+def test_a_pattern_seen_once_is_no_person() -> None:
+    track_id = np.array([0, 0, 1, 2, 3, 3], np.int64)
+    confidence = np.array([0.95, 0.93, 0.92, 0.99, 0.8, 0.82], np.float32)
+    assert of_people(track_id, confidence).tolist() == [True, True, False, True, False, False]
