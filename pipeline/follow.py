@@ -156,7 +156,7 @@ def _carried(
         if not len(here) == len(there) == len(pairs) > 0:
             looked_at.update(range(before + 1, after))
             continue
-        for k, i in pairs.items():
+        for k, i in sorted(pairs.items()):
             a, b = here[i], there[k]
             confidence = float(faces.detection_confidence[[a, b]].min())
             for frame in range(before + 1, after):

@@ -20,6 +20,7 @@ from pipeline.network import (
     ExpressionNetwork,
     ModelSpec,
     build,
+    in_precision,
     load_model,
     read_spec,
     save_model,
@@ -95,6 +96,31 @@ def test_sizes(network: ExpressionNetwork, architecture: str) -> None:
     side = {"VGG16DenseNet": 6, "VGG16Baseline": 3}[architecture]
     assert maps.shape[2:] == (side, side)
     assert (maps >= 0).all()
+
+
+def test_its_layers_are_those_of_torchvision() -> None:
+    """Names and arithmetic, so that torchvision's weights fit and mean the same."""
+    from torchvision.models.densenet import _DenseBlock
+    from torchvision.models.vgg import vgg16
+
+    torch.manual_seed(0)
+    network = build(_spec("VGG16DenseNet"))
+    block = _DenseBlock(16, num_input_features=512, bn_size=4, growth_rate=32, drop_rate=0.0)
+    block.load_state_dict(network.head.denseblock4.state_dict())
+    maps = torch.rand(2, 512, 6, 6)
+    with torch.inference_mode():
+        torch.testing.assert_close(network.head.denseblock4(maps), block.eval()(maps))
+        features = vgg16().features[:23]
+        network.backbone.load_state_dict(features.state_dict())
+        image = torch.rand(1, 3, 48, 48)
+        torch.testing.assert_close(network.backbone(image), features(image))
+
+
+def test_in_half_precision_norms_stay_as_they_are() -> None:
+    network = in_precision(build(_spec("VGG16DenseNet")), torch.bfloat16)
+    kinds = {name: tensor.dtype for name, tensor in network.named_parameters()}
+    assert kinds["classifier.weight"] is kinds["backbone.0.weight"] is torch.bfloat16
+    assert kinds["head.norm5.weight"] is torch.float32
 
 
 def test_larger_inputs_give_finer_maps(network: ExpressionNetwork, architecture: str) -> None:

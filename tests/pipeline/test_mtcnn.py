@@ -1,0 +1,43 @@
+"""MTCNN's networks against those of facenet-pytorch, whose weights they use."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from facenet_pytorch.models import mtcnn as stock
+from torch import nn
+
+import pipeline.mtcnn
+from pipeline.errors import ModelError
+from pipeline.mtcnn import ONet, PNet, RNet, load_pretrained
+
+CPU = torch.device("cpu")
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "size"),
+    [
+        (PNet, stock.PNet, (12, 12)),
+        (PNet, stock.PNet, (37, 54)),
+        (PNet, stock.PNet, (36, 55)),
+        (RNet, stock.RNet, (24, 24)),
+        (ONet, stock.ONet, (48, 48)),
+    ],
+)
+def test_they_compute_the_same(
+    ours: type[nn.Module], theirs: type[nn.Module], size: tuple[int, int]
+) -> None:
+    torch.manual_seed(0)
+    images = torch.rand(3, 3, *size) * 2 - 1
+    with torch.inference_mode():
+        mine, expected = load_pretrained(ours(), CPU)(images), theirs()(images)
+    for a, b in zip(mine[:-1], expected[:-1], strict=True):
+        torch.testing.assert_close(a, b, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(mine[-1], expected[-1][:, 1], atol=1e-5, rtol=1e-4)
+
+
+def test_without_facenet_pytorch_it_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pipeline.mtcnn, "find_spec", lambda name: None)
+    with pytest.raises(ModelError, match="weights are missing") as caught:
+        load_pretrained(PNet(), CPU)
+    assert "pip install" in caught.value.remedy
