@@ -57,6 +57,26 @@ def write_candidate(
     report.write_candidate_report(
         candidate_report(outcomes, settings, spec), directory, language=settings.language
     )
+    _write_frames_and_episodes(outcomes, directory, settings, spec)
+
+
+def write_tables(
+    outcomes: Sequence[Outcome], directory: Path, settings: Settings, spec: ModelSpec
+) -> None:
+    """Write the tables of all candidates joined, and no report.
+
+    Args:
+        outcomes: Of all recordings.
+        directory: Where the tables go.
+        settings, spec: Of the run.
+    """
+    _write_frames_and_episodes(outcomes, directory, settings, spec)
+    _write_recordings_and_dictionary(outcomes, directory, settings, spec)
+
+
+def _write_frames_and_episodes(
+    outcomes: Sequence[Outcome], directory: Path, settings: Settings, spec: ModelSpec
+) -> None:
     frames, episodes = [], []
     for outcome in outcomes:
         if outcome.result is not None:
@@ -71,6 +91,22 @@ def write_candidate(
         _write(rows, schema, directory / name, settings)
 
 
+def _write_recordings_and_dictionary(
+    outcomes: Sequence[Outcome], directory: Path, settings: Settings, spec: ModelSpec
+) -> None:
+    schema = tables.recordings_schema(timeline.display_labels(spec.labels))
+    rows = pd.DataFrame([_recording_row(outcome, spec) for outcome in outcomes])
+    _write(rows, schema, directory / "recordings", settings)
+    dictionary, own_schema = tables.data_dictionary(
+        {
+            "frames": tables.frames_schema(spec.labels),
+            "episodes": tables.episodes_schema(),
+            "recordings": schema,
+        }
+    )
+    _write(dictionary, own_schema, directory / "data_dictionary", settings)
+
+
 def write_overview(
     outcomes: Sequence[Outcome], output: Path, settings: Settings, spec: ModelSpec
 ) -> Path:
@@ -79,18 +115,7 @@ def write_overview(
     Returns:
         The index.
     """
-    labels = timeline.display_labels(spec.labels)
-    schema = tables.recordings_schema(labels)
-    rows = pd.DataFrame([_recording_row(outcome, spec) for outcome in outcomes])
-    _write(rows, schema, output / "recordings", settings)
-    dictionary, own_schema = tables.data_dictionary(
-        {
-            "frames": tables.frames_schema(spec.labels),
-            "episodes": tables.episodes_schema(),
-            "recordings": schema,
-        }
-    )
-    _write(dictionary, own_schema, output / "data_dictionary", settings)
+    _write_recordings_and_dictionary(outcomes, output, settings, spec)
     candidates: dict[str, list[Outcome]] = {}
     for outcome in outcomes:
         candidates.setdefault(outcome.recording.candidate_id, []).append(outcome)

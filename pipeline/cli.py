@@ -220,6 +220,53 @@ def _summary(result: RunResult) -> dict[str, Any]:
 
 
 @main.command()
+@click.argument("reports", type=click.Path(path_type=Path))
+@_settings_options("language", "format", "csv_bom")
+@click.option("--debug", is_flag=True, help="Show where an error came from.")
+def report(reports: Path, debug: bool, **given: Any) -> None:
+    """Write all reports, the index and the tables in REPORTS again, from stored results.
+
+    No recording is read: this takes seconds, and works when they are gone. Settings are those of
+    the last run unless others are given.
+    """
+
+    def run() -> int:
+        from pipeline.run import render
+
+        result = render(reports, **_given(given))
+        click.echo(str(result.index))
+        return 0
+
+    exits(run, debug)
+
+
+@main.command()
+@click.argument("reports", type=click.Path(path_type=Path))
+@click.option("-o", "--output", type=click.Path(path_type=Path), required=True,
+              help="Directory of the tables.")  # fmt: skip
+@_settings_options("format", "csv_bom")
+@click.option("--debug", is_flag=True, help="Show where an error came from.")
+def export(reports: Path, output: Path, debug: bool, **given: Any) -> None:
+    """Write the tables of all candidates in REPORTS joined: frames, episodes, recordings.
+
+    For analysts; a data dictionary comes with them. No recording is read.
+    """
+
+    def run() -> int:
+        from pipeline.run import export as export_tables
+
+        export_tables(reports, output, **_given(given))
+        click.echo(str(output))
+        return 0
+
+    exits(run, debug)
+
+
+def _given(options: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if value is not None}
+
+
+@main.command()
 @click.argument("images", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--csv", "csv_file", type=click.Path(path_type=Path, dir_okay=False), required=True,
               help="Table to write.")  # fmt: skip
@@ -236,7 +283,7 @@ def classify(
     """
 
     def run() -> int:
-        settings = read_settings(None, given)
+        settings = _settings_from(None, given)
         from pipeline.stills import classify_pictures
 
         counts = classify_pictures(images, csv_file, cropped=cropped, settings=settings)
@@ -259,7 +306,7 @@ def doctor(**given: Any) -> None:
     """Say what this machine offers, and what is wrong with it."""
 
     def run() -> int:
-        settings = read_settings(None, given)
+        settings = _settings_from(None, given)
         from pipeline.doctor import examine
 
         findings = examine(settings)

@@ -90,7 +90,7 @@ class OwnerProcess:
         parent = str(Path(__file__).resolve().parent.parent)
         search_path = os.pathsep.join(filter(None, [parent, os.environ.get("PYTHONPATH")]))
         self._process = subprocess.Popen(
-            [sys.executable, "-c", _SERVE],
+            [sys.executable, "-P", "-c", _SERVE],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             env={**os.environ, "PYTHONPATH": search_path},

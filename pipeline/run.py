@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence, Set
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
-from pipeline.assemble import Outcome, write_candidate, write_overview
+from pipeline.assemble import Outcome, write_candidate, write_overview, write_tables
 from pipeline.classify import SHIPPED_MODEL
 from pipeline.device import choose_device
 from pipeline.discover import discover
@@ -18,7 +19,7 @@ from pipeline.results import StoredResult
 from pipeline.settings import Settings
 from pipeline.store import ResultStore
 from pipeline.types import Recording
-from pipeline.work import Task
+from pipeline.work import Done, Task
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +61,7 @@ class Plan:
         recordings: All that were found.
         reused: Of them, those whose result is there.
         bytes_to_read: Size of those to be analysed.
-        jobs: Processes at most; 0 in a dry run.
+        jobs: Processes at most; 0 where none is needed.
         device: Where the networks run.
     """
 
@@ -142,13 +143,11 @@ def analyze(
     batch = _Batch(found, keys, store, target, settings, spec, listener)
     batch.collect_reused(known)
     first_failure = None
-    with Pool(settings, store) as pool:
-        listener.planned(replace(plan, jobs=pool.jobs))
-        for done in pool.execute([Task(recording=r, key=keys[r.recording_id]) for r in pending]):
-            batch.collect(done.task.recording, done.error, done.seconds)
-            if done.error and strict:
-                first_failure = done.error
-                break
+    for done in _execute(pending, keys, store, settings, plan, listener):
+        batch.collect(done.task.recording, done.error, done.seconds)
+        if done.error and strict:
+            first_failure = done.error
+            break
     index = batch.write_overview()
     if first_failure:
         raise first_failure
@@ -159,6 +158,94 @@ def analyze(
         settings=settings,
         seconds=time.monotonic() - started,
     )
+
+
+def recall(output: Path | str, changed: Mapping[str, Any]) -> tuple[RunResult, ModelSpec]:
+    """What the last run into a directory found, from what is stored; no recording is read.
+
+    Args:
+        output: Directory of the reports.
+        changed: Settings of the run that are to be others now, by name.
+
+    Raises:
+        ReportError: If there is nothing to go by.
+        SettingsError: If a setting is out of bounds.
+    """
+    target = Path(output)
+    store = ResultStore(target, read_only=True)
+    run = store.read_run()
+    outcomes = []
+    for plain in run["recordings"]:
+        key, status, message = (plain.pop(name) for name in ("key", "status", "message"))
+        recording = Recording(**{**plain, "path": Path(plain["path"])})
+        result = StoredResult.read(store.directory(key)) if store.has(key) else None
+        outcomes.append(
+            Outcome(recording=recording, status=status, message=message, reused=True, result=result)
+        )
+    settings = Settings(**{**run["settings"], **changed})
+    result_of_run = RunResult(
+        outcomes=outcomes, output=target, index=None, settings=settings, seconds=0.0
+    )
+    return result_of_run, ModelSpec.from_json(run["model"])
+
+
+def render(output: Path | str, **changed: Any) -> RunResult:
+    """Write reports, index and tables of the last run again; no recording is read.
+
+    Args:
+        output: Directory of the reports.
+        changed: Settings that are to be others now: language, format, csv_bom.
+
+    Raises:
+        ReportError: If there is nothing to go by, or nothing can be written.
+    """
+    started = time.monotonic()
+    result, spec = recall(output, changed)
+    candidates: dict[str, list[Outcome]] = {}
+    for outcome in result.outcomes:
+        candidates.setdefault(outcome.recording.candidate_id, []).append(outcome)
+    for own in candidates.values():
+        write_candidate(own, result.output, result.settings, spec)
+    index = write_overview(result.outcomes, result.output, result.settings, spec)
+    return replace(result, index=index, seconds=time.monotonic() - started)
+
+
+def export(output: Path | str, directory: Path | str, **changed: Any) -> RunResult:
+    """Write the tables of all candidates joined: frames, episodes, recordings, data dictionary.
+
+    Args:
+        output: Directory of the reports.
+        directory: Where the tables go.
+        changed: Settings that are to be others now: format, csv_bom.
+
+    Raises:
+        ReportError: If there is nothing to go by, or nothing can be written.
+    """
+    result, spec = recall(output, changed)
+    write_tables(result.outcomes, Path(directory), result.settings, spec)
+    return result
+
+
+def _execute(
+    pending: Sequence[Recording],
+    keys: dict[str, str],
+    store: ResultStore,
+    settings: Settings,
+    plan: Plan,
+    listener: Listener,
+) -> Iterator[Done]:
+    """Do what is pending, if anything is: neither processes nor a cluster are bothered else."""
+    if not pending:
+        listener.planned(plan)
+        return
+    with Pool(settings, store) as pool:
+        listener.planned(replace(plan, jobs=pool.jobs))
+        yield from pool.execute(
+            [
+                Task(recording=replace(r, path=r.path.absolute()), key=keys[r.recording_id])
+                for r in pending
+            ]
+        )
 
 
 class _Batch:
@@ -208,7 +295,24 @@ class _Batch:
         ]
 
     def write_overview(self) -> Path:
-        return write_overview(self.outcomes(), self._output, self._settings, self._spec)
+        outcomes = self.outcomes()
+        self._store.write_run(
+            {
+                "settings": asdict(self._settings),
+                "model": self._spec.to_json(),
+                "recordings": [
+                    {
+                        **asdict(outcome.recording),
+                        "path": str(outcome.recording.path),
+                        "key": self._keys[outcome.recording.recording_id],
+                        "status": outcome.status,
+                        "message": outcome.message,
+                    }
+                    for outcome in outcomes
+                ],
+            }
+        )
+        return write_overview(outcomes, self._output, self._settings, self._spec)
 
     def _outcome(
         self, recording: Recording, *, reused: bool = False, seconds: float = 0.0

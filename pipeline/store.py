@@ -23,6 +23,7 @@ from pipeline.errors import ReportError
 from pipeline.settings import Settings
 from pipeline.types import Recording
 
+_RUN_FILE = "run.json"
 ANALYSIS_VERSION = 2  # raise it when the same input would give another result
 
 
@@ -39,7 +40,7 @@ class ResultStore:
 
     def __init__(self, output: Path, *, read_only: bool = False) -> None:
         self._read_only = read_only
-        self._root = output / ".poise"
+        self._root = output.absolute() / ".poise"  # absolute, as workers have folders of their own
         self._results = self._root / "results"
         self._scratch = self._root / "unfinished"
         if read_only:
@@ -93,6 +94,27 @@ class ResultStore:
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
 
+    def write_run(self, run: dict[str, Any]) -> None:
+        """Remember what the last run was about, so that its reports can be written again."""
+        _write_json(run, self._root / _RUN_FILE)
+
+    def read_run(self) -> dict[str, Any]:
+        """What `write_run` remembered.
+
+        Raises:
+            ReportError: If there is nothing, or it cannot be read.
+        """
+        path = self._root / _RUN_FILE
+        try:
+            run: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise ReportError(
+                f"holds no reports that can be written again ({error})",
+                remedy="Give the directory that poise analyze wrote to, or run it again.",
+                path=self._root.parent,
+            ) from error
+        return run
+
     def with_hashes(self, recordings: Sequence[Recording]) -> list[Recording]:
         """The recordings with their SHA-256; unchanged files (size, time) are not read again.
 
@@ -114,10 +136,14 @@ class ResultStore:
                 digest = ""
             result.append(replace(recording, sha256=digest))
         if not self._read_only:
-            temporary = path.with_suffix(".tmp")
-            temporary.write_text(json.dumps({**known, **current}), encoding="utf-8")
-            os.replace(temporary, path)
+            _write_json({**known, **current}, path)
         return result
+
+
+def _write_json(plain: dict[str, Any], path: Path) -> None:
+    temporary = path.with_suffix(".tmp")
+    temporary.write_text(json.dumps(plain, ensure_ascii=False), encoding="utf-8")
+    os.replace(temporary, path)
 
 
 def sha256(path: Path) -> str:

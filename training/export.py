@@ -164,7 +164,7 @@ def _provenance(
 
 def _beginning(recipe: Mapping[str, Any]) -> str:
     """What the weights started from, and who taught beside the votes."""
-    pretrained, teachers = recipe["pretrained"], recipe["teachers"]
+    pretrained, teachers = recipe["pretrained"], recipe.get("teachers", [])
     words = ""
     if pretrained != NOTHING:
         vgg = pretrained == IMAGENET or pretrained.endswith(".safetensors")
@@ -179,6 +179,6 @@ def _without_places(recipe: Mapping[str, Any]) -> dict[str, Any]:
     data = [{**source, "path": Path(source["path"]).name} for source in recipe["data"]]
     places = {
         "pretrained": Path(recipe["pretrained"]).name,
-        "teachers": [Path(teacher).name for teacher in recipe["teachers"]],
+        "teachers": [Path(teacher).name for teacher in recipe.get("teachers", [])],
     }
     return {**recipe, "data": data, **places}

@@ -631,3 +631,15 @@ def test_fetching_that_is_left_in_the_middle_leaves_nothing_behind(
     images.close()  # type: ignore[attr-defined]
     (image,) = decoding.fetch(even, backend="auto", pts_s=[1.8])
     assert number_in(image) == 45
+
+
+def test_a_folder_named_as_the_package_is_not_taken_for_it(
+    even: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = tmp_path / "pipeline" / "decoders"
+    other.mkdir(parents=True)
+    for folder in (other.parent, other):
+        (folder / "__init__.py").write_text("raise SystemExit")
+    monkeypatch.chdir(tmp_path)
+    with DecodingProcess(stall_timeout_s=30) as process:
+        assert process.describe(even, backend="auto").width_px == 64

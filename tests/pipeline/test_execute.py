@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -11,6 +12,7 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -200,6 +202,47 @@ def test_a_pool_with_spare_processes_cuts(
     assert done.error is None
     assert looked == [1, 2, 1]  # one cut, two looks, one join
     assert_same_frames(_frames(store, "a"), whole)
+
+
+@pytest.mark.parametrize("batch_size", [1, 7, 200])
+def test_the_batch_size_does_not_matter(
+    long_clip: Path, whole: pd.DataFrame, settings: Settings, tmp_path: Path, batch_size: int
+) -> None:
+    store = ResultStore(tmp_path)
+    worker = Worker(replace(settings, batch_size=batch_size), store)
+    assert worker.analyse(_task(long_clip)).error is None
+    assert_same_frames(_frames(store, "a"), whole)
+
+
+class Noting(Worker):
+    """A worker that notes when each recording began and ended."""
+
+    def analyse(self, task: Task) -> Done:
+        began = time.time()
+        done = super().analyse(task)
+        note = {"process": os.getpid(), "began": began, "ended": time.time()}
+        (self.store.directory(task.key) / "note.json").write_text(json.dumps(note))
+        return done
+
+
+def test_a_worker_goes_on_at_once_with_the_next_recording(
+    settings: Settings, tmp_path: Path
+) -> None:
+    source = SAMPLES / "표본 B.mp4"
+    store = ResultStore(tmp_path)
+    pool = Pool(settings, store)
+    pool._worker = Noting(settings, store)
+    keys = [f"recording {k}" for k in range(6)]
+    assert all(done.error is None for done in pool.execute([_task(source, key) for key in keys]))
+    notes = [json.loads((store.directory(key) / "note.json").read_text()) for key in keys]
+    notes.sort(key=lambda note: (note["process"], note["began"]))
+    gaps = [
+        later["began"] - earlier["ended"]
+        for earlier, later in pairwise(notes)
+        if later["process"] == earlier["process"]
+    ]
+    assert len(gaps) == 4
+    assert np.median(gaps) < 0.1
 
 
 # A device with an owner
