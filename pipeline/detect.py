@@ -21,7 +21,7 @@ from pipeline.device import to_device
 from pipeline.mtcnn import ONet, PNet, RNet, load_pretrained
 from pipeline.types import FaceDetections, FloatArray, Image, IntArray
 
-MIN_FACE_PX = 20.0
+MIN_FACE_PX = 24.0  # smaller ones are often found as well
 _PYRAMID_FACTOR = 0.709
 _PNET_CELL_PX, _PNET_STRIDE_PX = 12, 2
 _PNET_THRESHOLD, _RNET_THRESHOLD, _ONET_THRESHOLD = 0.6, 0.7, 0.7

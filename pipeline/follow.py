@@ -2,8 +2,9 @@
 
 In an interview faces move little from one sampled frame to the next. The first frame of every
 period is a key frame; between two key frames that show the same faces their boxes are
-interpolated, and MTCNN's last network corrects them twice, as it does in the cascade. Where it is
-not sure of a face, or the key frames differ, the full cascade looks at the frame itself.
+interpolated, and MTCNN's last network corrects them twice, as it does in the cascade. Where the key
+frames differ, the cascade looks at the frame in the middle, which becomes a key frame, and so on.
+Where the last network is not sure of a face, the cascade looks at that frame itself.
 
 Which frames are keys depends on their time stamps alone, so that a recording that is analysed in
 parts gives the same faces as one analysed at once.
@@ -11,7 +12,7 @@ parts gives the same faces as one analysed at once.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from typing import Protocol
@@ -22,7 +23,7 @@ from pipeline.boxes import matched
 from pipeline.detect import MIN_FACE_PX
 from pipeline.types import FaceDetections, FloatArray, FrameBatch, Image, IntArray, TimeArray
 
-PERIOD_S, PERIOD_SAMPLES = 1.0, 5  # whichever is shorter
+PERIOD_S, PERIOD_SAMPLES = 2.0, 10  # whichever is shorter
 _WINDOW_FRAMES, _WINDOW_BYTES = 10, 32_000_000
 _CASCADE_FRAMES = 16
 _SURE = 0.9  # confidence of a face that was carried
@@ -116,60 +117,85 @@ class _Window:
         self, frames: Sequence[tuple[FrameBatch, int]], keys: Sequence[int]
     ) -> tuple[FrameBatch, FaceDetections]:
         joined = _stacked(frames)
-        known = self._first_faces
-        cascade = self._cascade(joined.images, keys if known is None else keys[1:])
-        at_keys = cascade if known is None else FaceDetections.joined([known, cascade])
-        boxes, row, needed, looked_at = _carried(at_keys, keys, joined.pts_s)
-        first = self.detector.refine(joined.images, boxes, row)
-        between = self.detector.refine(joined.images, first.boxes_xyxy_px, row)
-        again = sorted(looked_at | _unsure(between, needed))
-        between = between.take(~np.isin(row, again))
-        faces = FaceDetections.joined([at_keys, between, self._cascade(joined.images, again)])
+        known: dict[int, FaceDetections] = {}
+        if self._first_faces is not None:
+            known[0] = self._first_faces
+        known |= self._cascade(joined.images, [key for key in keys if key not in known])
+        gaps, carried = list(pairwise(keys)), _Carried()
+        narrowed = False
+        while gaps:
+            middles = []
+            for before, after in gaps:
+                pairs = matched(known[before].boxes_xyxy_px, known[after].boxes_xyxy_px)
+                counts = {len(known[before]), len(known[after]), len(pairs)}
+                if after - before < 2 or (counts == {0} and narrowed):
+                    continue
+                if len(counts) == 1 and counts != {0}:
+                    carried.add(before, after, known, pairs, joined.pts_s)
+                else:
+                    middles.append((before, (before + after) // 2, after))
+            known |= self._cascade(joined.images, [middle for _, middle, _ in middles])
+            gaps = [gap for before, middle, after in middles
+                    for gap in ((before, middle), (middle, after))]  # fmt: skip
+            narrowed = True
+        between, unsure = self._corrected(joined.images, carried)
+        known |= self._cascade(joined.images, unsure)
+        faces = FaceDetections.joined([*known.values(), between])
         return joined, faces.take(np.argsort(faces.row, kind="stable"))
 
-    def _cascade(self, images: Image, rows: Sequence[int]) -> FaceDetections:
-        """The full cascade on the given frames; `row` counts in all of them."""
-        found = []
-        for start in range(0, len(rows), _CASCADE_FRAMES):
-            part = np.array(rows[start : start + _CASCADE_FRAMES])
+    def _corrected(self, images: Image, carried: _Carried) -> tuple[FaceDetections, list[int]]:
+        """Carried faces as the last network sees them, and the frames in which it is unsure."""
+        boxes, row, needed = carried.arrays()
+        first = self.detector.refine(images, boxes, row)
+        between = self.detector.refine(images, first.boxes_xyxy_px, row)
+        unsure = sorted(_unsure(between, needed))
+        return between.take(~np.isin(row, unsure)), unsure
+
+    def _cascade(self, images: Image, frames: Sequence[int]) -> dict[int, FaceDetections]:
+        """The full cascade on the given frames; `row` of the faces counts in all of them."""
+        found: dict[int, FaceDetections] = {}
+        for start in range(0, len(frames), _CASCADE_FRAMES):
+            part = np.array(frames[start : start + _CASCADE_FRAMES])
             faces = self.detector.detect(images[part], min_face_px=self.min_face_px)
-            found.append(replace(faces, row=part[faces.row]))
-        return FaceDetections.joined(found)
+            faces = replace(faces, row=part[faces.row])
+            found |= {int(frame): faces.take(faces.row == frame) for frame in part}
+        return found
 
 
-def _carried(
-    faces: FaceDetections, keys: Sequence[int], pts_s: TimeArray
-) -> tuple[FloatArray, IntArray, FloatArray, set[int]]:
-    """Boxes between key frames, by interpolation.
+class _Carried:
+    """Boxes between key frames, by interpolation."""
 
-    Returns:
-        Boxes float32 [M, 4], their frames int64 [M], the confidence that each must reach float32
-        [M], and the frames that have to be looked at themselves.
-    """
-    boxes: list[FloatArray] = []
-    row: list[int] = []
-    needed: list[float] = []
-    looked_at: set[int] = set()
-    for before, after in pairwise(keys):
-        here, there = np.flatnonzero(faces.row == before), np.flatnonzero(faces.row == after)
-        pairs = matched(faces.boxes_xyxy_px[here], faces.boxes_xyxy_px[there])
-        if not len(here) == len(there) == len(pairs) > 0:
-            looked_at.update(range(before + 1, after))
-            continue
+    def __init__(self) -> None:
+        self._boxes: list[FloatArray] = []
+        self._row: list[int] = []
+        self._needed: list[float] = []
+
+    def add(
+        self,
+        before: int,
+        after: int,
+        faces: Mapping[int, FaceDetections],
+        pairs: Mapping[int, int],
+        pts_s: TimeArray,
+    ) -> None:
+        """Carry the faces of one key frame to the next one; `pairs` as from `matched`."""
+        here, there = faces[before], faces[after]
         for k, i in sorted(pairs.items()):
-            a, b = here[i], there[k]
-            confidence = float(faces.detection_confidence[[a, b]].min())
+            first, last = here.boxes_xyxy_px[i], there.boxes_xyxy_px[k]
+            confidence = min(here.detection_confidence[i], there.detection_confidence[k])
             for frame in range(before + 1, after):
                 share = (pts_s[frame] - pts_s[before]) / (pts_s[after] - pts_s[before])
-                boxes.append((1 - share) * faces.boxes_xyxy_px[a] + share * faces.boxes_xyxy_px[b])
-                row.append(frame)
-                needed.append(min(_SURE, _LESS * confidence))
-    return (
-        np.array(boxes, np.float32).reshape(-1, 4),
-        np.array(row, np.int64),
-        np.array(needed, np.float32),
-        looked_at,
-    )
+                self._boxes.append((1 - share) * first + share * last)
+                self._row.append(frame)
+                self._needed.append(min(_SURE, _LESS * float(confidence)))
+
+    def arrays(self) -> tuple[FloatArray, IntArray, FloatArray]:
+        """Boxes float32 [M, 4], their frames int64 [M], and the confidence each must reach [M]."""
+        return (
+            np.array(self._boxes, np.float32).reshape(-1, 4),
+            np.array(self._row, np.int64),
+            np.array(self._needed, np.float32),
+        )
 
 
 def _unsure(faces: FaceDetections, needed: FloatArray) -> set[int]:

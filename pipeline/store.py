@@ -142,7 +142,7 @@ class ResultStore:
 
 def _write_json(plain: dict[str, Any], path: Path) -> None:
     temporary = path.with_suffix(".tmp")
-    temporary.write_text(json.dumps(plain, ensure_ascii=False), encoding="utf-8")
+    temporary.write_text(json.dumps(plain), encoding="utf-8")  # ASCII: names may be no UTF-8
     os.replace(temporary, path)
 
 
