@@ -13,7 +13,10 @@ import pandas as pd
 import torch
 
 from pipeline import __version__, report, tables, timeline
+from pipeline.captions import webvtt
+from pipeline.discover import safe_name
 from pipeline.errors import PipelineError
+from pipeline.locales import load_texts
 from pipeline.network import ModelSpec
 from pipeline.results import StoredResult
 from pipeline.settings import Settings
@@ -72,6 +75,28 @@ def write_tables(
     """
     _write_frames_and_episodes(outcomes, directory, settings, spec)
     _write_recordings_and_dictionary(outcomes, directory, settings, spec)
+
+
+def write_captions(outcomes: Sequence[Outcome], directory: Path, language: str) -> None:
+    """Write the episodes of each recording as WebVTT, named after the recording.
+
+    Args:
+        outcomes: Of all recordings.
+        directory: Where the files go.
+        language: That expressions are named in.
+    """
+    texts = load_texts(language)
+    taken: set[str] = set()
+    for outcome in outcomes:
+        if outcome.result is None:
+            continue
+        base = name = safe_name(outcome.recording.recording_id)
+        number = 2
+        while name.casefold() in taken:
+            name = f"{base} ({number})"
+            number += 1
+        taken.add(name.casefold())
+        tables.write_text(webvtt(outcome.result.episodes, texts), directory / f"{name}.vtt")
 
 
 def _write_frames_and_episodes(

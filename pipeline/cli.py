@@ -244,12 +244,13 @@ def report(reports: Path, debug: bool, **given: Any) -> None:
 @click.argument("reports", type=click.Path(path_type=Path))
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True,
               help="Directory of the tables.")  # fmt: skip
-@_settings_options("format", "csv_bom")
+@_settings_options("format", "csv_bom", "language")
 @click.option("--debug", is_flag=True, help="Show where an error came from.")
 def export(reports: Path, output: Path, debug: bool, **given: Any) -> None:
     """Write the tables of all candidates in REPORTS joined: frames, episodes, recordings.
 
-    For analysts; a data dictionary comes with them. No recording is read.
+    For analysts; a data dictionary comes with them, and the episodes of each recording as WebVTT
+    captions for video players. No recording is read.
     """
 
     def run() -> int:

@@ -8,7 +8,13 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from pipeline.assemble import Outcome, write_candidate, write_overview, write_tables
+from pipeline.assemble import (
+    Outcome,
+    write_candidate,
+    write_captions,
+    write_overview,
+    write_tables,
+)
 from pipeline.classify import SHIPPED_MODEL
 from pipeline.device import choose_device
 from pipeline.discover import discover
@@ -211,18 +217,19 @@ def render(output: Path | str, **changed: Any) -> RunResult:
 
 
 def export(output: Path | str, directory: Path | str, **changed: Any) -> RunResult:
-    """Write the tables of all candidates joined: frames, episodes, recordings, data dictionary.
+    """Write the tables of all candidates joined, and the episodes of each recording as captions.
 
     Args:
         output: Directory of the reports.
-        directory: Where the tables go.
-        changed: Settings that are to be others now: format, csv_bom.
+        directory: Where `frames`, `episodes`, `recordings`, `data_dictionary` and `captions` go.
+        changed: Settings that are to be others now: format, csv_bom, language (of the captions).
 
     Raises:
         ReportError: If there is nothing to go by, or nothing can be written.
     """
     result, spec = recall(output, changed)
     write_tables(result.outcomes, Path(directory), result.settings, spec)
+    write_captions(result.outcomes, Path(directory) / "captions", result.settings.language)
     return result
 
 

@@ -201,7 +201,16 @@ def write_csv(rows: pd.DataFrame, schema: list[Column], target: Path, *, bom: bo
     )
 
 
-def _write(target: Path, write: Callable[[Path], None]) -> None:
+def write_text(text: str, target: Path) -> None:
+    """Write a text as UTF-8, at once or not at all.
+
+    Raises:
+        ReportError: If it cannot be written.
+    """
+    _write(target, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+
+
+def _write(target: Path, write: Callable[[Path], object]) -> None:
     temporary = target.with_name(target.name + ".tmp")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)

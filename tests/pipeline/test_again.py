@@ -9,9 +9,13 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
+from pipeline.captions import webvtt
 from pipeline.cli import main
 from pipeline.errors import ReportError
+from pipeline.locales import Texts
 from pipeline.run import export, render
+from pipeline.tables import timecode
+from pipeline.types import Episode
 from tests.conftest import Analysed
 
 
@@ -61,7 +65,7 @@ def test_tables_of_all_candidates_joined(analysed: Analysed, reports: Path, tmp_
     result = CliRunner().invoke(main, ["export", str(reports), "-o", str(target), "--csv-bom"])
     assert result.exit_code == 0, result.output
     assert {path.name for path in target.iterdir()} == {
-        "frames.csv", "episodes.csv", "recordings.csv", "data_dictionary.csv",
+        "frames.csv", "episodes.csv", "recordings.csv", "data_dictionary.csv", "captions",
     }  # fmt: skip
     frames, recordings = (pd.read_csv(target / f"{name}.csv") for name in ("frames", "recordings"))
     assert (target / "frames.csv").read_bytes().startswith(b"\xef\xbb\xbf")
@@ -87,3 +91,27 @@ def test_a_directory_without_results(tmp_path: Path) -> None:
         render(tmp_path)
     assert "poise analyze" in caught.value.remedy
     assert list(tmp_path.iterdir()) == []
+
+
+def test_captions(analysed: Analysed, reports: Path, tmp_path: Path) -> None:
+    export(reports, tmp_path / "tables", language="ko")
+    captions = sorted((tmp_path / "tables" / "captions").iterdir())
+    assert len(captions) == len(analysed.result.outcomes)
+    for path, outcome in zip(captions, analysed.result.outcomes, strict=True):
+        assert outcome.result is not None
+        header, *cues = path.read_text(encoding="utf-8").split("\n\n")
+        assert header == "WEBVTT"
+        assert len(cues) == len(outcome.result.episodes) > 0
+        number, times, text = cues[0].strip().split("\n")
+        start, end = times.split(" --> ")
+        assert (number, start) == ("1", timecode(round(outcome.result.episodes[0].start_s * 1000)))
+        assert start < end
+        assert not text.isascii()
+
+
+def test_captions_are_text_and_nothing_else() -> None:
+    odd = Texts(language="en", entries={"label.positive": "<b>&--></b>"})
+    episode = Episode(label="positive", start_s=0.0, end_s=3601.5, peak_s=1.0, mean_posterior=0.9)
+    text = webvtt([episode], odd)
+    assert "00:00:00.000 --> 01:00:01.500" in text
+    assert text.endswith("&lt;b&gt;&amp;--&gt;&lt;/b&gt;\n")
