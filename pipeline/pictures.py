@@ -21,6 +21,7 @@ from pipeline.types import FloatArray, Image
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".pgm", ".gif"})
 _CANVAS_PX, _MARGIN_PX = 128, 16
 _MAX_SIDE_PX = 1280
+_MIN_FACE_PX = 16.0  # photographs are few, and may be small
 _MIN_CONFIDENCE = 0.6
 _MIN_SHARE = 0.35
 
@@ -80,7 +81,7 @@ def landmarks_in_crops(crops: Sequence[Image], detector: FaceDetector) -> list[F
     landmarks = {int(k): second.landmarks_px[k] for k in np.flatnonzero(found)}
     missed = np.flatnonzero(~found)
     if len(missed):
-        faces = detector.detect(canvases[missed])
+        faces = detector.detect(canvases[missed], min_face_px=_MIN_FACE_PX)
         for k in range(len(faces) - 1, -1, -1):
             landmarks[int(missed[faces.row[k]])] = faces.landmarks_px[k]
     return [
@@ -99,7 +100,7 @@ def landmarks_in_picture(picture: Image, detector: FaceDetector) -> FloatArray |
     reduced = _resized(picture, scale)
     for border in (0, max(reduced.shape[:2]) // 4):
         seen = cv2.copyMakeBorder(reduced, border, border, border, border, cv2.BORDER_REPLICATE)
-        faces = detector.detect(np.asarray(seen, np.uint8)[None])
+        faces = detector.detect(np.asarray(seen, np.uint8)[None], min_face_px=_MIN_FACE_PX)
         if len(faces):
             extent = faces.boxes_xyxy_px[:, 2:] - faces.boxes_xyxy_px[:, :2]
             largest = int(np.argmax(extent.prod(axis=1)))
