@@ -27,7 +27,7 @@ from pipeline.errors import PipelineError, VideoError
 from pipeline.types import FrameBatch, Image, VideoInfo
 
 SAMPLING_BACKEND = "pyav"
-FETCHING_BACKENDS = ("decord", "pyav")
+_DECORD_BYTES = 64_000_000
 _SERVE = "from pipeline.decoders.server import main; main()"
 
 
@@ -91,13 +91,14 @@ class DecodingProcess:
     def fetch(self, path: Path, *, backend: str, pts_s: Sequence[float]) -> Iterator[Image]:
         """Full-resolution frames shown at the given times, uint8 [H, W, 3] each, in order.
 
-        Unless a backend is forced, decord is asked first, whose index finds single frames fastest,
-        and PyAV for what decord cannot read.
+        Unless a backend is forced, decord is asked for small files, in which its index finds single
+        frames quickly, and PyAV for large ones, as decord's memory grows with the file; each for
+        what the other cannot read.
 
         Raises:
             VideoError: If one cannot be read.
         """
-        backends = FETCHING_BACKENDS if backend == "auto" else (backend,)
+        backends = _fetching_backends(path) if backend == "auto" else (backend,)
         left = list(pts_s)
         for chosen in backends:
             try:
@@ -198,3 +199,11 @@ class DecodingProcess:
         if isinstance(item, Exception):
             raise item
         return item
+
+
+def _fetching_backends(path: Path) -> tuple[str, ...]:
+    try:
+        small = path.stat().st_size <= _DECORD_BYTES
+    except OSError:  # it has gone; the decoder says so
+        small = True
+    return ("decord", "pyav") if small else ("pyav", "decord")

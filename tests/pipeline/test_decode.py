@@ -643,3 +643,17 @@ def test_a_folder_named_as_the_package_is_not_taken_for_it(
     monkeypatch.chdir(tmp_path)
     with DecodingProcess(stall_timeout_s=30) as process:
         assert process.describe(even, backend="auto").width_px == 64
+
+
+def test_frames_are_fetched_from_large_files_without_decord(
+    decoding: DecodingProcess, even: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    request = decoding._request
+    monkeypatch.setattr(
+        decoding, "_request", lambda what: (asked.append(what.backend), request(what))
+    )
+    assert number_in(next(decoding.fetch(even, backend="auto", pts_s=[0.4]))) == 10
+    monkeypatch.setattr(pipeline.decode, "_DECORD_BYTES", 10)
+    assert number_in(next(decoding.fetch(even, backend="auto", pts_s=[0.4]))) == 10
+    assert asked == ["decord", "pyav"]
