@@ -22,7 +22,7 @@ pytestmark = pytest.mark.slow
 _MEASURED = """
 import json, sys
 from pathlib import Path
-from pipeline import run
+from pipeline import run, work
 from pipeline.settings import Settings
 
 def peak(pid):
@@ -37,9 +37,9 @@ print(json.dumps({
     "frames": outcome.result.statistics.sampled_frames,
     "usable": outcome.result.statistics.usable_frames,
     "analysis_mb": peak("self"),
-    "decoding_mb": peak(run._engine[1].decoding._process.pid),
+    "decoding_mb": peak(work._engine[1].decoding._process.pid),
 }))
-run._engine[1].decoding.close()
+work._engine[1].decoding.close()
 """
 
 
