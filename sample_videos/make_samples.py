@@ -20,7 +20,7 @@ import numpy as np
 
 from portrait import Image, Look, Pose, Puppet
 
-VALENCE = {"positive": 1.0, "neutral": 0.0, "negative": -1.0, "absent": 0.0}
+VALENCE = {"positive": 1.0, "neutral": 0.0, "negative": -1.4, "absent": 0.0}
 SLIDE_S = 0.8  # time a person takes to come into the picture or to leave it
 BLINK_EVERY_S, BLINK_S = 3.3, 0.28
 TICKS_PER_S = 600  # the clock of the time stamps: divides into 24, 25, 30 and 60 frames
