@@ -65,7 +65,8 @@ RIGHT_FROWN = ((-4.6, 6.0), (-2.9, 5.9), (-1.5, 3.9), (-0.7, 1.8))
 class Look:
     """What the face shows.
 
-    valence: 1 smiles with open lips, 0 is neutral, -1 frowns, below it more so; blink: 0 open, 1 shut.
+    valence: 1 smiles with open lips, 0 is neutral, -1 frowns, and less more so.
+    blink: 0 open, 1 shut.
     """
 
     valence: float = 0.0
