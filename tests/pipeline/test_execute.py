@@ -320,8 +320,6 @@ def test_a_cluster_gives_the_same_tables_though_a_worker_is_killed(
         target.parent.mkdir(exist_ok=True)
         shutil.copyfile(INTERVIEW, target)
         target.open("ab").write(bytes([k]))  # other bytes, the same video
-    killed = threading.Timer(0, lambda: None)
-
     def kill_one() -> None:
         while not list((tmp_path / "cluster" / ".poise" / "unfinished").glob("*/*")):
             time.sleep(0.05)
