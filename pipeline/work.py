@@ -5,6 +5,7 @@ Nothing here imports pandas, Jinja or matplotlib: a worker is to be small, and q
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import threading
@@ -186,4 +187,5 @@ def _started_engine(settings: Settings, owners: tuple[Address, ...]) -> Engine:
             _engine[1].decoding.close()
         owner = owners[os.getpid() % len(owners)] if owners else None
         _engine = (made_for, Engine.start(settings, owner))
+        gc.freeze()  # joblib collects garbage after a first task: 0.2 s among torch's objects
     return _engine[1]

@@ -241,7 +241,7 @@ def test_a_worker_goes_on_at_once_with_the_next_recording(
         for earlier, later in pairwise(notes)
         if later["process"] == earlier["process"]
     ]
-    assert len(gaps) == 4
+    assert len(gaps) >= 4
     assert np.median(gaps) < 0.1
 
 
@@ -320,6 +320,7 @@ def test_a_cluster_gives_the_same_tables_though_a_worker_is_killed(
         target.parent.mkdir(exist_ok=True)
         shutil.copyfile(INTERVIEW, target)
         target.open("ab").write(bytes([k]))  # other bytes, the same video
+
     def kill_one() -> None:
         while not list((tmp_path / "cluster" / ".poise" / "unfinished").glob("*/*")):
             time.sleep(0.05)
