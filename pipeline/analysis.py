@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -31,7 +31,6 @@ def analyse_recording(
     path: Path,
     engine: Engine,
     directory: Path,
-    progress: Callable[[float], None] = lambda seconds: None,
 ) -> None:
     """Analyse one recording and leave `frames.npz`, `result.json` and pictures.
 
@@ -39,7 +38,6 @@ def analyse_recording(
         path: The recording.
         engine: Networks, decoding process and settings.
         directory: Exists and is empty.
-        progress: Called with the time stamp reached.
 
     Raises:
         VideoError: If the recording cannot be read at all.
@@ -47,9 +45,7 @@ def analyse_recording(
     engine.stopwatch.seconds.clear()
     with CropSpool(directory, engine.spec.input_px) as crops:
         short_side_px = engine.settings.detection_px
-        info, seen = look(
-            path, engine, crops, short_side_px=short_side_px, glancing=True, progress=progress
-        )
+        info, seen = look(path, engine, crops, short_side_px=short_side_px, glancing=True)
         _conclude(path, engine, info, seen, crops, directory)
 
 
@@ -67,9 +63,17 @@ def look_at_part(
 
 
 def analyse_parts(path: Path, engine: Engine, parts: Sequence[Path], directory: Path) -> None:
-    """As `analyse_recording`, from what `look_at_part` left of all parts in order."""
+    """As `analyse_recording`, from what `look_at_part` left of all parts in order.
+
+    Raises:
+        VideoError: If a part is damaged: what is missing of it cannot be counted from the others.
+    """
     engine.stopwatch.seconds.clear()
-    seen = Sightings.joined([Sightings.load(part / SIGHTINGS_FILE) for part in parts])
+    looked_at = [Sightings.load(part / SIGHTINGS_FILE) for part in parts]
+    for sightings in looked_at:
+        if sightings.loss:
+            raise VideoError(sightings.loss, remedy="Analyse the recording whole.", path=path)
+    seen = Sightings.joined(looked_at)
     with CropSpool(directory, engine.spec.input_px) as crops:
         for part in parts:
             crops.append_file(part / CROPS_FILE)

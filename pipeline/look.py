@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -102,7 +102,6 @@ class Sightings:
         return replace(
             parts[0],
             **arrays,
-            loss="; ".join(dict.fromkeys(p.loss for p in parts if p.loss)),
             span_frames=int(frames[-1]),
         )
 
@@ -162,7 +161,6 @@ def look(
     short_side_px: int,
     span: SampleSpan = WHOLE,
     glancing: bool = False,
-    progress: Callable[[float], None] = lambda seconds: None,
 ) -> tuple[VideoInfo, Sightings]:
     """Look at a recording, or at a part of it, with frames of the given size.
 
@@ -173,7 +171,6 @@ def look(
         short_side_px: Of the frames.
         span: The part.
         glancing: Whether to stop after the first seconds where these call for a closer look.
-        progress: Called with the time stamp reached.
 
     Raises:
         VideoError: If it cannot be read at all.
@@ -206,7 +203,6 @@ def look(
             with watch("align"):
                 parts.append(_described(batch, found, engine.spec, size, seen, spool))
             seen += len(batch)
-            progress(float(batch.pts_s[-1]))
             if glancing and batch.pts_s[-1] >= glance_s:
                 glancing = False
                 early = _sightings(parts, info, short_side_px, reading.end, glance_s)

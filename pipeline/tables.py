@@ -55,7 +55,7 @@ def frames_schema(scheme: LabelScheme) -> list[Column]:
     return [
         _ID,
         Column(name="frame_index", dtype="Int64",
-               meaning="Position of the frame among the decoded frames, from 0."),
+               meaning="Position of the frame among all frames of the recording, from 0."),
         Column(name="pts_ms", dtype="Int64", unit="millisecond",
                meaning="Presentation time stamp of the frame."),
         Column(name="timecode", dtype="string", unit="HH:MM:SS.mmm",

@@ -78,7 +78,7 @@ class FrameBatch:
 
     Args:
         images: uint8 [N, H, W, 3] RGB, possibly reduced.
-        frame_index: Index of each frame among the decoded frames of the recording, int64 [N].
+        frame_index: Index of each frame among all of the recording, or of the span, int64 [N].
         pts_s: Presentation time stamps in seconds from the first frame, float64 [N].
         scale: Reduced pixels per full-resolution pixel, at most 1.
     """

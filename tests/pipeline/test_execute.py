@@ -30,7 +30,7 @@ from pipeline.store import ResultStore
 from pipeline.types import Recording
 from pipeline.work import Done, Task, Worker, spans_of
 from tests.conftest import SAMPLES
-from tests.pipeline.clips import TICKS, frames_at, write_clip
+from tests.pipeline.clips import TICKS, damaged, frames_at, write_clip
 
 INTERVIEW = SAMPLES / "Sample A" / "interview 1.mp4"
 
@@ -177,6 +177,25 @@ def test_a_part_that_fails_does_not_cost_the_recording(
     worker.look(parts, 0)  # and the other part is never looked at
     assert worker.join(parts).error is None
     assert_same_frames(_frames(store, "a"), whole)
+
+
+def test_a_damaged_recording_is_not_joined_from_parts(
+    long_clip: Path, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(work, "LEAST_PART_S", 9.0)
+    path = damaged(long_clip, tmp_path / "damaged.mp4", start=0.4, share=0.05)
+    task = _task(path)
+    at_once, joined = ResultStore(tmp_path / "whole"), ResultStore(tmp_path / "parts")
+    assert Worker(settings, at_once).analyse(task).error is None
+    worker = Worker(settings, joined)
+    parts = worker.cut(task, 3)
+    assert parts is not None
+    for number in range(3):
+        worker.look(parts, number)
+    assert worker.join(parts).error is None
+    expected, result = (StoredResult.read(s.directory("a")) for s in (at_once, joined))
+    assert result.loss == expected.loss != ""
+    assert_same_frames(result.read_frames(), expected.read_frames())
 
 
 def test_a_pool_with_spare_processes_cuts(
