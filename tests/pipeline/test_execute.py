@@ -21,8 +21,10 @@ import pandas as pd
 import pytest
 
 from pipeline import work
+from pipeline.analysis import SIGHTINGS_FILE
 from pipeline.errors import SettingsError
 from pipeline.execute import Pool
+from pipeline.look import Sightings
 from pipeline.results import StoredResult
 from pipeline.run import analyze
 from pipeline.settings import Settings
@@ -30,7 +32,7 @@ from pipeline.store import ResultStore
 from pipeline.types import Recording
 from pipeline.work import Done, Task, Worker, spans_of
 from tests.conftest import SAMPLES
-from tests.pipeline.clips import TICKS, damaged, frames_at, write_clip
+from tests.pipeline.clips import TICKS, frames_at, write_clip
 
 INTERVIEW = SAMPLES / "Sample A" / "interview 1.mp4"
 
@@ -179,23 +181,26 @@ def test_a_part_that_fails_does_not_cost_the_recording(
     assert_same_frames(_frames(store, "a"), whole)
 
 
-def test_a_damaged_recording_is_not_joined_from_parts(
-    long_clip: Path, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(work, "LEAST_PART_S", 9.0)
-    path = damaged(long_clip, tmp_path / "damaged.mp4", start=0.4, share=0.05)
-    task = _task(path)
-    at_once, joined = ResultStore(tmp_path / "whole"), ResultStore(tmp_path / "parts")
-    assert Worker(settings, at_once).analyse(task).error is None
-    worker = Worker(settings, joined)
-    parts = worker.cut(task, 3)
+def test_a_recording_with_a_damaged_part_is_analysed_whole(
+    long_clip: Path, whole: pd.DataFrame, settings: Settings, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(work, "LEAST_PART_S", 15.0)
+    store = ResultStore(tmp_path)
+    worker = Worker(settings, store)
+    parts = worker.cut(_task(long_clip), 2)
     assert parts is not None
-    for number in range(3):
+    for number in range(2):
         worker.look(parts, number)
+    file = store.parts("a") / "1" / SIGHTINGS_FILE
+    replace(Sightings.load(file), loss="1 damaged packet was skipped", span_frames=0).save(file)
+    asked: list[str] = []
+    analyse = Worker.analyse
+    monkeypatch.setattr(Worker, "analyse", lambda self, task: (asked.append("whole"),
+                                                               analyse(self, task))[1])  # fmt: skip
     assert worker.join(parts).error is None
-    expected, result = (StoredResult.read(s.directory("a")) for s in (at_once, joined))
-    assert result.loss == expected.loss != ""
-    assert_same_frames(result.read_frames(), expected.read_frames())
+    assert asked == ["whole"]
+    assert_same_frames(_frames(store, "a"), whole)
 
 
 def test_a_pool_with_spare_processes_cuts(
