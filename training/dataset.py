@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from pipeline.errors import SettingsError
 from pipeline.types import FloatArray
 from training.aihub import read_aihub
@@ -69,7 +71,10 @@ def gather(recipe: Recipe) -> Gathered:
     Raises:
         SettingsError: If a data set cannot be read or none of its faces is of use.
     """
-    datasets = [read_source(source) for source in recipe.data]
+    datasets = [
+        _validation_kept(read_source(source), source.kept_for_validation, recipe.data_seed)
+        for source in recipe.data
+    ]
     if len(datasets) > 1:
         datasets = [_titled(d, s.title) for d, s in zip(datasets, recipe.data, strict=True)]
     whole = Dataset(
@@ -101,6 +106,16 @@ def majority_class(face: LabelledFace, classes: Mapping[str, str]) -> str | None
         classes: `Scheme.sources`.
     """
     return None if face.majority is None else classes.get(face.majority)
+
+
+def _validation_kept(dataset: Dataset, share: float, seed: int) -> Dataset:
+    """The data set with all but a share of its validation faces, drawn by name, in train."""
+    own = sorted(face.source for face in dataset.faces if face.split == "validation")
+    moved = set(np.random.default_rng(seed).permutation(own)[round(share * len(own)) :])
+    faces = [
+        replace(face, split="train") if face.source in moved else face for face in dataset.faces
+    ]
+    return replace(dataset, faces=faces)
 
 
 def _titled(dataset: Dataset, title: str) -> Dataset:

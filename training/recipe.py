@@ -45,6 +45,8 @@ class DataSource:
         table: File name of the CSV, for the kind csv.
         split: `own` keeps the data set's splits and draws what has none; `draw` draws all by
             person; `train`, `validation` or `test` puts all faces there.
+        kept_for_validation: Share of the data set's own validation faces that stay validation;
+            the others are trained on.
         name: For people; by default the data set's own or that of the folder.
         base: Folder that a relative path starts from.
     """
@@ -55,12 +57,18 @@ class DataSource:
     person_pattern: str = ""
     table: str = "labels.csv"
     split: str = OWN
+    kept_for_validation: float = 1.0
     name: str = ""
     base: Path = field(default=Path(), compare=False)
 
     def __post_init__(self) -> None:
         _one_of("kind", self.kind, tuple(KINDS))
         _one_of("split", self.split, (OWN, DRAW, *SPLITS))
+        if not 0 < self.kept_for_validation <= 1:
+            raise SettingsError(
+                f"kept_for_validation is {self.kept_for_validation}",
+                remedy="Use a value above 0, up to 1.",
+            )
 
     @property
     def location(self) -> Path:

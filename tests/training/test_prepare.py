@@ -175,6 +175,17 @@ def test_two_data_sets_keep_their_persons_apart(tmp_path: Path) -> None:
     assert {face.person for face in faces if face.split == "train"} == {"A: train0", "B: train0"}
 
 
+def test_most_validation_faces_may_be_trained_on(tmp_path: Path) -> None:
+    make(tmp_path, per_split=(2, 4, 2))
+    recipe = load_recipe(tmp_path / "dense.toml")
+    nobody = replace(recipe.data[0], person_pattern="")
+    own = gather(replace(recipe, data=(nobody,))).splits
+    moved = gather(replace(recipe, data=(replace(nobody, kept_for_validation=0.25),))).splits
+    assert (own.count("train"), own.count("validation")) == (8, 16)
+    assert (moved.count("train"), moved.count("validation")) == (20, 4)
+    assert [s == "test" for s in own] == [s == "test" for s in moved]
+
+
 def test_saved_and_loaded(tmp_path: Path) -> None:
     faces = tiny_faces((2, 1))
     faces.save(tmp_path / "faces.npz")

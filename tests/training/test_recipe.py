@@ -38,15 +38,15 @@ def test_baseline_differs_from_densenet_in_its_architecture_alone() -> None:
 
 
 def test_teachers_learned_from_the_same_faces() -> None:
-    poise, densenet = (load_recipe(name).to_json() for name in ("poise", "densenet"))
-    assert data_key(poise) == data_key(densenet)
+    longer, densenet = (load_recipe(name).to_json() for name in ("longer", "densenet"))
+    assert data_key(longer) == data_key(densenet)
 
 
 def test_places_of_a_recipe(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("POISE_MODELS", "/models")
     recipe = load_recipe("poise")
-    assert recipe.pretrained_file == Path("/models/densenet")
-    assert recipe.teacher_directories == (Path("/models/densenet"),)
+    assert recipe.pretrained_file == Path("/models/longer")
+    assert recipe.teacher_directories == (Path("/models/longer"),)
     monkeypatch.delenv("POISE_MODELS")
     with pytest.raises(SettingsError, match="POISE_MODELS is not set"):
         _ = recipe.teacher_directories
