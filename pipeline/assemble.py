@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import datetime
+import hashlib
+import os
 import platform
 from collections.abc import Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pandas as pd
 import torch
@@ -48,19 +52,35 @@ class Outcome:
 
 def write_candidate(
     outcomes: Sequence[Outcome], output: Path, settings: Settings, spec: ModelSpec
-) -> None:
+) -> list[Path]:
     """Write the report and the tables of one candidate.
 
     Args:
         outcomes: Of all recordings of the candidate.
         output: Directory of the reports.
         settings, spec: Of the run.
+
+    Returns:
+        The report in each language.
     """
+    if settings.anonymous:
+        _remove_named(output / outcomes[0].recording.candidate_id)
+    outcomes = _as_named(outcomes, settings)
     directory = output / outcomes[0].recording.candidate_id
-    report.write_candidate_report(
-        candidate_report(outcomes, settings, spec), directory, language=settings.language
+    pages = report.write_candidate_report(
+        candidate_report(outcomes, settings, spec, directory), directory, page_style(settings)
     )
     _write_frames_and_episodes(outcomes, directory, settings, spec)
+    return pages
+
+
+def _remove_named(directory: Path) -> None:
+    """Remove what an earlier run wrote under the candidate's name."""
+    for pattern in ("report*.html", "report*.pdf", "progress*.html", "frames.*", "episodes.*"):
+        for path in directory.glob(pattern):
+            path.unlink()
+    with suppress(OSError):  # absent, or somebody has put something else there
+        directory.rmdir()
 
 
 def write_tables(
@@ -73,21 +93,22 @@ def write_tables(
         directory: Where the tables go.
         settings, spec: Of the run.
     """
+    outcomes = _as_named(outcomes, settings)
     _write_frames_and_episodes(outcomes, directory, settings, spec)
     _write_recordings_and_dictionary(outcomes, directory, settings, spec)
 
 
-def write_captions(outcomes: Sequence[Outcome], directory: Path, language: str) -> None:
+def write_captions(outcomes: Sequence[Outcome], directory: Path, settings: Settings) -> None:
     """Write the episodes of each recording as WebVTT, named after the recording.
 
     Args:
         outcomes: Of all recordings.
         directory: Where the files go.
-        language: That expressions are named in.
+        settings: Of the run; the first of its languages names the expressions.
     """
-    texts = load_texts(language)
+    texts = load_texts(page_style(settings).pages[0][0])
     taken: set[str] = set()
-    for outcome in outcomes:
+    for outcome in _as_named(outcomes, settings):
         if outcome.result is None:
             continue
         base = name = safe_name(outcome.recording.recording_id)
@@ -140,22 +161,44 @@ def write_overview(
     Returns:
         The index.
     """
+    outcomes = _as_named(outcomes, settings)
     _write_recordings_and_dictionary(outcomes, output, settings, spec)
     candidates: dict[str, list[Outcome]] = {}
     for outcome in outcomes:
         candidates.setdefault(outcome.recording.candidate_id, []).append(outcome)
     return report.write_index(
         [candidate_report(own, settings, spec) for own in candidates.values()],
-        output / report.INDEX_FILE,
-        language=settings.language,
+        output,
+        page_style(settings),
         provenance=provenance(settings, spec),
     )
 
 
+def page_style(settings: Settings) -> report.Style:
+    """Looks and languages of all pages."""
+    return report.Style(
+        language=settings.language,
+        name=settings.centre_name,
+        logo=settings.centre_logo,
+        colour=settings.centre_colour,
+        note=settings.centre_note,
+        templates=settings.templates,
+    )
+
+
 def candidate_report(
-    outcomes: Sequence[Outcome], settings: Settings, spec: ModelSpec
+    outcomes: Sequence[Outcome],
+    settings: Settings,
+    spec: ModelSpec,
+    directory: Path | None = None,
 ) -> CandidateReport:
-    """All that the report of one candidate shows."""
+    """All that the report of one candidate shows.
+
+    Args:
+        outcomes: Of all recordings of the candidate.
+        settings, spec: Of the run.
+        directory: Where the report goes; without it, what only a report shows is left out.
+    """
     ordered = sorted(outcomes, key=lambda o: (o.recording.session_date, o.recording.recording_id))
     results = [o.result for o in ordered if o.result is not None]
     first = ordered[0].recording
@@ -165,7 +208,7 @@ def candidate_report(
     return CandidateReport(
         candidate_id=first.candidate_id,
         display_name=first.display_name,
-        recordings=[_recording_report(outcome) for outcome in ordered],
+        recordings=[_recording_report(outcome, settings, directory) for outcome in ordered],
         overall=timeline.combine(
             [r.statistics for r in results], [r.frames_shown for r in results]
         ),
@@ -186,7 +229,41 @@ def provenance(settings: Settings, spec: ModelSpec) -> dict[str, str]:
     }
 
 
-def _recording_report(outcome: Outcome) -> RecordingReport:
+def _as_named(outcomes: Sequence[Outcome], settings: Settings) -> list[Outcome]:
+    """The outcomes under the names that pages and tables are to show."""
+    if not settings.anonymous:
+        return list(outcomes)
+    return [replace(o, recording=_anonymous(o.recording)) for o in outcomes]
+
+
+def _anonymous(recording: Recording) -> Recording:
+    """The recording without names: codes made from them, the same in every run."""
+    candidate = f"candidate-{_code(recording.candidate_id)}"
+    return replace(
+        recording,
+        candidate_id=candidate,
+        display_name=candidate,
+        recording_id=f"{candidate}/recording-{_code(recording.recording_id)}",
+        note="",
+    )
+
+
+def _code(name: str) -> str:
+    return hashlib.sha256(f"poise {name}".encode("utf-8", "surrogatepass")).hexdigest()[:8]
+
+
+def _video_address(recording: Recording, directory: Path) -> str:
+    """Address of a recording relative to its report; empty where there is none."""
+    try:
+        relative = os.path.relpath(recording.path.resolve(), directory.resolve())
+    except ValueError:  # on another drive
+        return ""
+    return quote(Path(relative).as_posix(), errors="surrogatepass")
+
+
+def _recording_report(
+    outcome: Outcome, settings: Settings, directory: Path | None
+) -> RecordingReport:
     recording, result = outcome.recording, outcome.result
     return RecordingReport(
         recording_id=recording.recording_id,
@@ -200,6 +277,10 @@ def _recording_report(outcome: Outcome) -> RecordingReport:
         timeline=result.timeline if result else {},
         frames=result.pictures if result else [],
         directory=result.directory if result else None,
+        series=result.read_series(settings.smoothing_s) if result and directory else None,
+        video=""
+        if settings.anonymous or directory is None
+        else _video_address(recording, directory),
     )
 
 

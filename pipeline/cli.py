@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from pipeline.assemble import Outcome
     from pipeline.run import Plan, RunResult
 
+_LOOKS = ("language", "anonymous", "centre_name", "centre_logo", "centre_colour", "centre_note",
+          "templates")  # fmt: skip
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
@@ -40,6 +42,7 @@ def _settings_options(*names: str) -> Callable[[_Command], _Command]:
             if names and entry.name not in names:
                 continue
             option, bounds = "--" + entry.name.replace("_", "-"), entry.metadata
+            names_of_it = ("--lang", option) if entry.name == "language" else (option,)
             kind: Any = type(entry.default)
             if kind is bool:
                 command = click.option(f"{option}/--no-{option[2:]}", entry.name, default=None,
@@ -51,7 +54,7 @@ def _settings_options(*names: str) -> Callable[[_Command], _Command]:
                 span = click.IntRange if kind is int else click.FloatRange
                 kind = span(bounds["low"], bounds["high"])
             shown = "" if entry.default == "" else f"  [default: {entry.default}]"
-            command = click.option(option, entry.name, type=kind, default=None,
+            command = click.option(*names_of_it, entry.name, type=kind, default=None,
                                    help=bounds["help"] + shown)(command)  # fmt: skip
         return command
 
@@ -221,9 +224,10 @@ def _summary(result: RunResult) -> dict[str, Any]:
 
 @main.command()
 @click.argument("reports", type=click.Path(path_type=Path))
-@_settings_options("language", "format", "csv_bom")
+@_settings_options(*_LOOKS, "format", "csv_bom")
+@click.option("--pdf", is_flag=True, help="Print each report to PDF as well, with Chromium.")
 @click.option("--debug", is_flag=True, help="Show where an error came from.")
-def report(reports: Path, debug: bool, **given: Any) -> None:
+def report(reports: Path, pdf: bool, debug: bool, **given: Any) -> None:
     """Write all reports, the index and the tables in REPORTS again, from stored results.
 
     No recording is read: this takes seconds, and works when they are gone. Settings are those of
@@ -233,7 +237,7 @@ def report(reports: Path, debug: bool, **given: Any) -> None:
     def run() -> int:
         from pipeline.run import render
 
-        result = render(reports, **_given(given))
+        result = render(reports, pdf=pdf, **_given(given))
         click.echo(str(result.index))
         return 0
 
@@ -244,7 +248,7 @@ def report(reports: Path, debug: bool, **given: Any) -> None:
 @click.argument("reports", type=click.Path(path_type=Path))
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True,
               help="Directory of the tables.")  # fmt: skip
-@_settings_options("format", "csv_bom", "language")
+@_settings_options("format", "csv_bom", "language", "anonymous")
 @click.option("--debug", is_flag=True, help="Show where an error came from.")
 def export(reports: Path, output: Path, debug: bool, **given: Any) -> None:
     """Write the tables of all candidates in REPORTS joined: frames, episodes, recordings.

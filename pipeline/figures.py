@@ -1,4 +1,4 @@
-"""The timeline of a recording, drawn as SVG that stands inside a page.
+"""Drawings of a page: the timeline of a recording, and progress over several, as SVG.
 
 One row per apparent expression: its smoothed posterior as a line, its episodes as bars below
 it. Place, name and line style tell the rows apart, colour only repeats it. matplotlib draws and
@@ -17,6 +17,7 @@ from html import escape
 from typing import Literal
 
 import matplotlib as mpl
+from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
@@ -111,6 +112,102 @@ def timeline_svg(
     return _with_accessible_name(svg, ident, title, description, width)
 
 
+def progress_svg(
+    shares: Sequence[Mapping[str, float]],
+    *,
+    labels: Mapping[str, str],
+    width: Width = "wide",
+    ident: str = "progress",
+    title: str = "",
+    description: str = "",
+) -> str:
+    """Draw a small chart for each apparent expression, all on one scale.
+
+    Args:
+        shares: Of each recording, in order of time; empty where no usable face was seen.
+        labels: The reader's name of each expression, in the order of the charts, plain text.
+        width, ident, title, description: See `timeline_svg`.
+
+    Returns:
+        An `<svg>` element, or an empty string where there is nothing to draw.
+    """
+    if not labels:
+        return ""
+    layout = _LAYOUTS[width]
+    columns = len(labels) if width == "wide" else 1
+    rows = -(-len(labels) // columns)
+    panel, gap = 120.0, 28.0
+    height = rows * (_NAME_ABOVE + panel + _FOOT)
+    across = (layout.width - layout.left - layout.right - gap * (columns - 1)) / columns
+    figure = Figure(figsize=(layout.width / _PX_PER_INCH, height / _PX_PER_INCH), dpi=_PX_PER_INCH)
+    FigureCanvasSVG(figure)
+    for number, label in enumerate(labels):
+        row, column = divmod(number, columns)
+        left = layout.left + column * (across + gap)
+        bottom = height - row * (_NAME_ABOVE + panel + _FOOT) - _NAME_ABOVE - panel
+        box = (left / layout.width, bottom / height, across / layout.width, panel / height)
+        axes = figure.add_axes(box)
+        colour = _COLOURS.get(label, _APART_COLOUR)
+        dots = [(k, own[label]) for k, own in enumerate(shares, start=1) if label in own]
+        xs, ys = [x for x, _ in dots], [y for _, y in dots]
+        axes.hlines([0.0, 0.5, 1.0], 0.5, len(shares) + 0.5, colors=_LINE, linewidths=0.8)
+        axes.plot(xs, ys, color=colour, marker="o", markersize=4.5, linewidth=1.2, clip_on=False)
+        axes.set_xlim(0.5, len(shares) + 0.5)
+        axes.set_ylim(0, 1)
+        axes.set_yticks([0.0, 0.5, 1.0], ["0%", "50%", "100%"] if column == 0 else [""] * 3)
+        axes.set_xticks([1, len(shares)], ["1", str(len(shares))])
+        _bare(axes, layout)
+        _name_above(axes, number, colour, layout)
+    svg = _render(figure, ident)
+    for number, name in enumerate(labels.values()):
+        svg = svg.replace(_name_token(number), escape(name, quote=False))
+    return _with_accessible_name(svg, ident, title, description, width)
+
+
+def strip_svg(recording: RecordingReport, end_s: float | None = None) -> Markup:
+    """The episodes of a recording as one line of colours, small enough for a table.
+
+    Args:
+        recording: Its `episodes` are drawn.
+        end_s: Where the line ends; by default where the recording does.
+    """
+    length_s = recording.statistics.duration_s if recording.statistics else 0.0
+    scale = 1000 / max(end_s or length_s, 1e-9)
+    drawn: dict[str, str] = {}
+    for episode in recording.episodes:
+        left, right = round(episode.start_s * scale), round(episode.end_s * scale)
+        style = episode.label if episode.label in VALENCES else "apart"
+        drawn[style] = drawn.get(style, "") + f"M{left} 0h{max(right - left, 2)}v10H{left}z"
+    paths = "".join(f'<path class="s-{style}" d="{path}"/>' for style, path in drawn.items())
+    width = f'<path class="s-none" d="M0 0h{round(length_s * scale)}v10H0z"/>'
+    return Markup(
+        f'<svg class="strip" viewBox="0 0 1000 10" preserveAspectRatio="none" '
+        f'aria-hidden="true">{width}{paths}</svg>'
+    )
+
+
+def _bare(axes: Axes, layout: _Layout) -> None:
+    """No frame, small quiet numbers."""
+    axes.patch.set_visible(False)
+    for side in ("top", "left", "right", "bottom"):
+        axes.spines[side].set_visible(False)
+    axes.tick_params(length=0, pad=4, labelsize=layout.font * 0.8, labelcolor=_INK)
+
+
+def _name_above(axes: Axes, number: int, colour: str, layout: _Layout) -> None:
+    axes.annotate(
+        _name_token(number),
+        (0, 1),
+        xytext=(0, 7),
+        xycoords="axes fraction",
+        textcoords="offset points",
+        fontsize=layout.font,
+        fontweight="bold",
+        color=colour,
+        annotation_clip=False,
+    )
+
+
 def _draw_row(
     axes: Axes, recording: RecordingReport, label: str, number: int, layout: _Layout
 ) -> None:
@@ -121,9 +218,7 @@ def _draw_row(
     x_px = (layout.width - layout.left - layout.right) / (end_s - start_s)
     floor = -_BAR_BELOW / layout.row
     axes.set_ylim(floor, 1.0)
-    axes.patch.set_visible(False)
-    for side in ("top", "left", "right", "bottom"):
-        axes.spines[side].set_visible(False)
+    _bare(axes, layout)
     axes.hlines([0.0, 0.5, 1.0], start_s, end_s, colors=_LINE, linewidths=[1.0, 0.6, 0.6])
     for gap_start, gap_end in _gaps(recording.timeline_s, recording.timeline[label]):
         axes.fill_between([gap_start, gap_end], 0, 1, color=_GAP, alpha=0.4, lw=0, clip_on=False)
@@ -149,18 +244,7 @@ def _draw_row(
         clip_on=False,
     )
     axes.set_yticks([0.0, 0.5, 1.0], ["0%", "50%", "100%"])
-    axes.tick_params(axis="y", length=0, pad=4, labelsize=layout.font * 0.8, labelcolor=_INK)
-    axes.annotate(
-        _name_token(number),
-        (0, 1),
-        xytext=(0, 7),
-        xycoords="axes fraction",
-        textcoords="offset points",
-        fontsize=layout.font,
-        fontweight="bold",
-        color=colour,
-        annotation_clip=False,
-    )
+    _name_above(axes, number, colour, layout)
 
 
 def _time_axis(axes: Axes, start_s: float, end_s: float, layout: _Layout, *, named: bool) -> None:

@@ -12,11 +12,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from pipeline import quality
+from pipeline import quality, timeline
 from pipeline.analysis import FRAMES_FILE, RESULT_FILE
 from pipeline.labels import VALENCES, LabelScheme
 from pipeline.tables import as_table, frames_schema, timecode
-from pipeline.types import Episode, RepresentativeFrame, Statistics
+from pipeline.types import Episode, RepresentativeFrame, Series, Statistics
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,8 +53,30 @@ class StoredResult:
 
     def read_frames(self) -> pd.DataFrame:
         """The table of frames, without `recording_id`."""
+        return _frames_table(self._read_arrays(), self.labels)
+
+    def read_series(self, bandwidth_s: float) -> Series | None:
+        """Posteriors at every usable frame; None where there is none.
+
+        Args:
+            bandwidth_s: Of the smoothing, see `pipeline.timeline.smooth`.
+        """
+        seen = self._read_arrays()
+        if not len(seen["usable_frame"]):
+            return None
+        pts_s = seen["pts_s"][seen["usable_frame"]]
+        emotion = timeline.smooth(pts_s, seen["posterior"], bandwidth_s)
+        return Series(
+            pts_s=pts_s,
+            labels=timeline.display_labels(self.labels),
+            smoothed=timeline.display_posterior(self.labels, emotion),
+            emotions=self.labels.emotions,
+            emotion=emotion,
+        )
+
+    def _read_arrays(self) -> dict[str, npt.NDArray[Any]]:
         with np.load(self.directory / FRAMES_FILE, allow_pickle=False) as file:
-            return _frames_table({name: file[name] for name in file.files}, self.labels)
+            return {name: file[name] for name in file.files}
 
 
 def _frames_table(seen: Mapping[str, npt.NDArray[Any]], labels: LabelScheme) -> pd.DataFrame:

@@ -21,6 +21,7 @@ from pipeline.discover import discover
 from pipeline.errors import PipelineError, SettingsError
 from pipeline.execute import Pool
 from pipeline.network import ModelSpec, read_spec
+from pipeline.pdf import print_pages
 from pipeline.results import StoredResult
 from pipeline.settings import Settings
 from pipeline.store import ResultStore
@@ -195,23 +196,30 @@ def recall(output: Path | str, changed: Mapping[str, Any]) -> tuple[RunResult, M
     return result_of_run, ModelSpec.from_json(run["model"])
 
 
-def render(output: Path | str, **changed: Any) -> RunResult:
+def render(output: Path | str, *, pdf: bool = False, **changed: Any) -> RunResult:
     """Write reports, index and tables of the last run again; no recording is read.
 
     Args:
         output: Directory of the reports.
-        changed: Settings that are to be others now: language, format, csv_bom.
+        pdf: Print each report to PDF as well.
+        changed: Settings that are to be others now: those of pages and tables.
 
     Raises:
-        ReportError: If there is nothing to go by, or nothing can be written.
+        ReportError: If there is nothing to go by, nothing can be written, or no browser is there
+            to print.
     """
     started = time.monotonic()
     result, spec = recall(output, changed)
     candidates: dict[str, list[Outcome]] = {}
     for outcome in result.outcomes:
         candidates.setdefault(outcome.recording.candidate_id, []).append(outcome)
-    for own in candidates.values():
-        write_candidate(own, result.output, result.settings, spec)
+    pages = [
+        page
+        for own in candidates.values()
+        for page in write_candidate(own, result.output, result.settings, spec)
+    ]
+    if pdf:
+        print_pages(pages)
     index = write_overview(result.outcomes, result.output, result.settings, spec)
     return replace(result, index=index, seconds=time.monotonic() - started)
 
@@ -222,14 +230,15 @@ def export(output: Path | str, directory: Path | str, **changed: Any) -> RunResu
     Args:
         output: Directory of the reports.
         directory: Where `frames`, `episodes`, `recordings`, `data_dictionary` and `captions` go.
-        changed: Settings that are to be others now: format, csv_bom, language (of the captions).
+        changed: Settings that are to be others now: format, csv_bom, anonymous, language (of the
+            captions).
 
     Raises:
         ReportError: If there is nothing to go by, or nothing can be written.
     """
     result, spec = recall(output, changed)
     write_tables(result.outcomes, Path(directory), result.settings, spec)
-    write_captions(result.outcomes, Path(directory) / "captions", result.settings.language)
+    write_captions(result.outcomes, Path(directory) / "captions", result.settings)
     return result
 
 

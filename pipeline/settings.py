@@ -5,6 +5,7 @@ The command-line options (`pipeline.cli`) and the reader of `poise.toml` are mad
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -77,7 +78,17 @@ class Settings:
     stall_timeout_s: float = _setting(
         120.0, "Seconds without a frame after which a decoder is stopped.", low=0.1, high=86400
     )
-    language: str = _setting("en", "Language of the reports.", choices=("en", "ko"))
+    language: str = _setting(
+        "en", "Language of the reports; both writes each page twice.", choices=("en", "ko", "both")
+    )
+    anonymous: bool = _setting(False, "Leave names out of all pages and tables.")
+    centre_name: str = _setting("", "Name of the centre, above each page.")
+    centre_logo: str = _setting("", "Picture file with the centre's logo.")
+    centre_colour: str = _setting("", "Colour of the line above each page, as #rrggbb.")
+    centre_note: str = _setting("", "What the centre tells its candidates, in every report.")
+    templates: str = _setting(
+        "", "Directory whose files replace those of the same name in Poise's templates."
+    )
     format: str = _setting("csv", "Format of the tables.", choices=("csv", "parquet"))
     csv_bom: bool = _setting(False, "Begin CSV files with a byte order mark, for Excel.")
 
@@ -87,6 +98,16 @@ class Settings:
         if self.device.split(":")[0] not in ("auto", "cpu", "cuda", "mps"):
             raise SettingsError(
                 f"device is {self.device!r}", remedy="Use auto, cpu, cuda, cuda:N or mps."
+            )
+        if self.centre_colour and not re.fullmatch(r"#[0-9a-fA-F]{6}", self.centre_colour):
+            raise SettingsError(
+                f"centre_colour is {self.centre_colour!r}", remedy="Write it as #rrggbb."
+            )
+        if self.templates and not Path(self.templates).is_dir():
+            raise SettingsError(
+                "there is no such directory of templates",
+                remedy="Correct the setting templates.",
+                path=self.templates,
             )
 
     def analysis(self) -> dict[str, Any]:

@@ -261,6 +261,29 @@ class Statistics:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Series:
+    """Posteriors at every usable frame of a recording, smoothed in time.
+
+    Args:
+        pts_s: Ascending, float64 [K].
+        labels: `positive`, `neutral`, `negative` and the emotions without valence, L in all.
+        smoothed: float32 [K, L], rows sum to 1.
+        emotions: Names of the emotions, C in all.
+        emotion: float32 [K, C], rows sum to 1.
+    """
+
+    pts_s: TimeArray
+    labels: tuple[str, ...]
+    smoothed: FloatArray
+    emotions: tuple[str, ...]
+    emotion: FloatArray
+
+    def __post_init__(self) -> None:
+        _expect("smoothed", self.smoothed, (len(self.pts_s), len(self.labels)))
+        _expect("emotion", self.emotion, (len(self.pts_s), len(self.emotions)))
+
+
+@dataclass(frozen=True, kw_only=True)
 class RecordingReport:
     """All that a report says of one recording.
 
@@ -275,6 +298,8 @@ class RecordingReport:
             at most some hundred points.
         frames: Representative frames in order of time.
         directory: Where the pictures of `frames` lie.
+        series: What the timeline is reduced from; None without usable frames.
+        video: Address of the recording, relative to the report; empty where there is none.
     """
 
     recording_id: str
@@ -288,6 +313,8 @@ class RecordingReport:
     timeline: dict[str, list[float | None]]
     frames: list[RepresentativeFrame]
     directory: Path | None
+    series: Series | None = None
+    video: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,7 +16,7 @@ import pytest
 
 from pipeline.errors import ReportError, SettingsError
 from pipeline.locales import LANGUAGES, load_texts
-from pipeline.report import write_candidate_report, write_index
+from pipeline.report import Style, write_candidate_report, write_index
 from pipeline.types import CandidateReport
 from tests.pipeline.factories import (
     PROVENANCE,
@@ -89,7 +89,7 @@ def full(tmp_path: Path) -> CandidateReport:
 
 
 def page_of(report: CandidateReport, directory: Path, language: str = "en") -> Page:
-    return Page(write_candidate_report(report, directory, language=language))
+    return Page(write_candidate_report(report, directory, Style(language=language))[0])
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -198,7 +198,7 @@ def test_words_from_outside_are_escaped(tmp_path: Path) -> None:
     report = replace(
         make_candidate([recording, failed], display_name=attack), provenance={attack: attack}
     )
-    index = write_index([report], tmp_path / "index.html", language="en", notices=[attack])
+    index = write_index([report], tmp_path, Style(language="en"), notices=[attack])
     for page in (page_of(report, tmp_path), Page(index)):
         assert not page.all("script")
         assert attack in page.text
@@ -230,23 +230,23 @@ def test_many_recordings(tmp_path: Path) -> None:
 def test_missing_picture_names_the_file(full: CandidateReport, tmp_path: Path) -> None:
     (tmp_path / "pictures" / full.recordings[0].frames[0].overlay_file).unlink()
     with pytest.raises(ReportError, match=r"map\.jpg.*Analyze the recording again"):
-        write_candidate_report(full, tmp_path / "kim", language="en")
+        write_candidate_report(full, tmp_path / "kim", Style())
     assert not (tmp_path / "kim").exists()
 
 
 def test_unwritable_place(tmp_path: Path) -> None:
     (tmp_path / "kim").write_text("a file where the directory should be")
     with pytest.raises(ReportError, match="cannot be written"):
-        write_candidate_report(make_candidate([]), tmp_path / "kim", language="en")
+        write_candidate_report(make_candidate([]), tmp_path / "kim", Style())
     (tmp_path / "index.html").mkdir()
     with pytest.raises(ReportError, match="Check that the directory"):
-        write_index([], tmp_path / "index.html", language="en")
+        write_index([], tmp_path, Style(language="en"))
     assert not list(tmp_path.glob(".*.tmp"))
 
 
 def test_unknown_language(tmp_path: Path) -> None:
     with pytest.raises(SettingsError):
-        write_candidate_report(make_candidate([]), tmp_path, language="fr")
+        write_candidate_report(make_candidate([]), tmp_path, Style(language="fr"))
 
 
 def test_index_puts_problems_first_then_names_in_order(
@@ -255,8 +255,7 @@ def test_index_puts_problems_first_then_names_in_order(
     names = ["하늘", "Zoë", "가람", "ahn", "Bae"]
     others = [make_candidate([make_failed(f"{n}.mp4")], candidate_id=n, display_name=n)
               for n in names]  # fmt: skip
-    path = write_index(
-        [*others, full], tmp_path / "index.html", language="en", provenance=PROVENANCE
+    path = write_index([*others, full], tmp_path, Style(language="en"), provenance=PROVENANCE
     )
     page = Page(path)
     assert page.text.index("6 recordings could not be read") < page.text.index(
@@ -274,7 +273,7 @@ def test_index_puts_problems_first_then_names_in_order(
 @pytest.mark.parametrize("name", ["김민지 #1", "100% ready?", 'a&b "c"', "x/y", "é"])
 def test_links_survive_any_name(tmp_path: Path, name: str) -> None:
     report = make_candidate([make_faceless()], candidate_id=name)
-    page = Page(write_index([report], tmp_path / "index.html", language="ko"))
+    page = Page(write_index([report], tmp_path, Style(language="ko")))
     links = {a["href"] for a in page.all("a") if not a["href"].startswith("#")}
     assert len(links) == 1
     link = links.pop()
@@ -284,13 +283,13 @@ def test_links_survive_any_name(tmp_path: Path, name: str) -> None:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_index_without_candidates(tmp_path: Path, language: str) -> None:
-    page = Page(write_index([], tmp_path / "index.html", language=language))
+    page = Page(write_index([], tmp_path, Style(language=language)))
     assert load_texts(language)("index.none") in page.text
 
 
 def test_index_of_a_good_night(tmp_path: Path) -> None:
     report = make_candidate([make_recording(tmp_path / "p")])
-    page = Page(write_index([report], tmp_path / "index.html", language="en"))
+    page = Page(write_index([report], tmp_path, Style(language="en")))
     assert "All recordings were read in full." in page.text
 
 
@@ -304,7 +303,7 @@ def test_nothing_sticks_out_in_a_browser(
     """Lay both pages out in frames of a given width, and let a copy report what is too wide."""
     probe = "<script>parent.postMessage(document.documentElement.scrollWidth, '*')</script>"
     report = write_candidate_report(full, tmp_path / "kim", language=language)
-    index = write_index([full], tmp_path / "index.html", language=language)
+    index = write_index([full], tmp_path, Style(language=language))
     frames = []
     for number, path in enumerate((report, index)):
         copy = tmp_path / f"copy-{number}.html"

@@ -1,0 +1,379 @@
+// The report: a timeline to move through, in step with the recording.
+"use strict";
+
+(() => {
+  const data = JSON.parse(document.getElementById("data").textContent);
+  const words = data.texts;
+  const NONE = 255; // a posterior that is not there
+  const ROW_PX = 58;
+  const LEAST_SPAN_S = 2;
+  const STEPS_S = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600];
+
+  const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
+  const percent = (value) => words.percent.replace("{number}", Math.round(100 * value));
+  const colour = (style) => getComputedStyle(document.documentElement).getPropertyValue(style).trim();
+
+  function clock(time) {
+    const whole = Math.max(0, Math.floor(time + 1e-6));
+    const [hours, minutes, seconds] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
+    const two = (number) => String(number).padStart(2, "0");
+    return hours ? `${hours}:${two(minutes)}:${two(seconds)}` : `${two(minutes)}:${two(seconds)}`;
+  }
+
+  function decoded(text, Kind) {
+    return new Kind(Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0)).buffer);
+  }
+
+  // Columns of posteriors 0..1, null where no usable face was seen.
+  function columns(text, count, length) {
+    const bytes = decoded(text, Uint8Array);
+    return Array.from({ length: count }, (_, column) =>
+      Array.from(bytes.subarray(column * length, (column + 1) * length), (byte) =>
+        byte === NONE ? null : byte / 250,
+      ),
+    );
+  }
+
+  class Viewer {
+    constructor(section, recording) {
+      this.section = section;
+      this.end = recording.duration;
+      this.times = Array.from(decoded(recording.times, Uint32Array), (ms) => ms / 1000);
+      const rowsOf = (group) =>
+        columns(group.values, group.rows.length, this.times.length).map((values, k) => ({
+          ...group.rows[k], values, episodes: recording.episodes[group.rows[k].label] ?? [],
+        }));
+      this.classes = rowsOf(recording.classes);
+      this.emotions = rowsOf(recording.emotions);
+      this.rows = this.classes;
+      this.view = [0, this.end];
+      this.time = 0;
+      this.frame = section.querySelector(".plot");
+      this.readout = section.querySelector(".readout");
+      this.video = section.querySelector("video");
+      this.playButton = section.querySelector("[data-do=play]");
+      this.draw();
+      this.listen();
+      this.prepareVideo();
+      this.show(0);
+    }
+
+    draw() {
+      this.plot?.destroy();
+      const count = this.rows.length;
+      const ink = colour("--chart-ink");
+      const font = `12px ${getComputedStyle(document.body).fontFamily}`;
+      const lift = (values, k) => values.map((v) => (v === null ? null : count - 1 - k + 0.14 + 0.6 * v));
+      const series = this.rows.map((row, k) => ({
+        stroke: colour(`--c-${row.style}`),
+        fill: `color-mix(in srgb, ${colour(`--c-${row.style}`)} 22%, transparent)`,
+        fillTo: count - 1 - k + 0.14,
+        width: 1.5,
+        points: { show: false },
+      }));
+      this.plot = new uPlot(
+        {
+          width: this.frame.clientWidth,
+          height: ROW_PX * count + 30,
+          padding: [4, 16, 0, 16],
+          legend: { show: false },
+          cursor: {
+            y: false,
+            points: { show: false },
+            drag: { x: false, y: false, setScale: false },
+            bind: { dblclick: () => null },
+          },
+          scales: {
+            x: { time: false, range: () => this.view },
+            y: { range: [0, count] },
+          },
+          axes: [
+            {
+              stroke: ink, font, size: 28, space: 64, incrs: STEPS_S,
+              grid: { stroke: colour("--chart-line"), width: 1 },
+              ticks: { stroke: colour("--chart-line"), width: 1, size: 5 },
+              values: (_, splits) => splits.map(clock),
+            },
+            { show: false },
+          ],
+          series: [{}, ...series],
+          hooks: {
+            drawClear: [(plot) => this.drawGaps(plot)],
+            draw: [(plot) => this.drawRows(plot, font)],
+            setCursor: [(plot) => this.hover(plot)],
+          },
+        },
+        [this.times, ...this.rows.map((row, k) => lift(row.values, k))],
+        this.frame,
+      );
+      this.playhead = document.createElement("div");
+      this.playhead.className = "playhead";
+      this.plot.over.append(this.playhead);
+      this.gestures(this.plot.over);
+      this.place();
+    }
+
+    drawGaps(plot) {
+      const { ctx, bbox } = plot;
+      ctx.save();
+      ctx.fillStyle = `color-mix(in srgb, ${colour("--chart-gap")} 40%, transparent)`;
+      const values = this.rows[0].values;
+      const band = (from, to) => {
+        const left = clamp(plot.valToPos(from, "x", true), bbox.left, bbox.left + bbox.width);
+        const right = clamp(plot.valToPos(to, "x", true), bbox.left, bbox.left + bbox.width);
+        if (right > left) ctx.fillRect(left, bbox.top, right - left, bbox.height);
+      };
+      if (this.times[0] > 1) band(0, this.times[0]);
+      values.forEach((value, k) => {
+        if (value === null) band(this.times[k - 1], this.times[k + 1]);
+      });
+      const last = this.times[this.times.length - 1];
+      if (this.end - last > 1) band(last, this.end);
+      ctx.restore();
+    }
+
+    drawRows(plot, font) {
+      const { ctx, bbox } = plot;
+      const ratio = devicePixelRatio;
+      ctx.save();
+      ctx.beginPath();
+      ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
+      ctx.clip();
+      this.rows.forEach((row, k) => {
+        const base = plot.valToPos(this.rows.length - 1 - k + 0.14, "y", true);
+        const top = plot.valToPos(this.rows.length - k, "y", true);
+        ctx.fillStyle = colour(`--c-${row.style}`);
+        for (const [start, end] of row.episodes) {
+          const left = plot.valToPos(start, "x", true);
+          ctx.fillRect(left, base + 2 * ratio, Math.max(plot.valToPos(end, "x", true) - left, ratio), 4 * ratio);
+        }
+        ctx.font = font.replace("12px", `600 ${12 * ratio}px`);
+        ctx.textAlign = "left";
+        ctx.textBaseline = "top";
+        ctx.fillText(row.name, bbox.left + 2 * ratio, top + 2 * ratio);
+      });
+      ctx.restore();
+    }
+
+    // Where a pointer rests, the figures of that moment are read out; else those of the playhead.
+    hover(plot) {
+      const { left } = plot.cursor;
+      this.say(left < 0 ? this.time : plot.posToVal(left, "x"));
+    }
+
+    at(time) {
+      let k = 0;
+      let high = this.times.length - 1;
+      while (k < high) {
+        const middle = (k + high) >> 1;
+        if (this.times[middle] < time) k = middle + 1;
+        else high = middle;
+      }
+      if (k > 0 && time - this.times[k - 1] < this.times[k] - time) k -= 1;
+      return Math.abs(this.times[k] - time) <= 1 && this.rows[0].values[k] !== null ? k : -1;
+    }
+
+    sentence(time) {
+      const k = this.at(time);
+      const said = k < 0 ? words.no_face : this.classes.map((row) => `${row.short} ${percent(row.values[k])}`).join(", ");
+      return `${clock(time)}, ${said}`;
+    }
+
+    say(time) {
+      const text = this.sentence(time);
+      if (this.readout.textContent !== text) this.readout.textContent = text;
+    }
+
+    // Moves the playhead, and the recording unless it is the recording that moved.
+    show(time, { seek = true } = {}) {
+      this.time = clamp(time, 0, this.end);
+      if (seek && this.video.readyState > 0) this.video.currentTime = this.time;
+      else if (seek) this.waiting = this.time;
+      const [low, high] = this.view;
+      if (this.time < low || this.time > high) {
+        this.look(this.time - 0.1 * (high - low), this.time + 0.9 * (high - low));
+      }
+      this.frame.setAttribute("aria-valuenow", this.time.toFixed(1));
+      this.frame.setAttribute("aria-valuetext", this.sentence(this.time));
+      this.say(this.time);
+      this.place();
+    }
+
+    place() {
+      const x = this.plot.valToPos(this.time, "x");
+      this.playhead.hidden = x < -1 || x > this.plot.over.clientWidth + 1;
+      this.playhead.style.transform = `translateX(${x}px)`;
+    }
+
+    look(low, high) {
+      const span = clamp(high - low, Math.min(LEAST_SPAN_S, this.end), this.end);
+      const start = clamp(low, 0, this.end - span);
+      this.view = [start, start + span];
+      this.plot.setScale("x", { min: this.view[0], max: this.view[1] });
+      this.place();
+    }
+
+    zoom(factor, centre = clamp(this.time, ...this.view)) {
+      const [low, high] = this.view;
+      this.look(centre - (centre - low) * factor, centre + (high - centre) * factor);
+    }
+
+    pan(seconds) {
+      this.look(this.view[0] + seconds, this.view[1] + seconds);
+    }
+
+    gestures(over) {
+      const down = new Map();
+      let moved = 0;
+      const perPixel = () => (this.view[1] - this.view[0]) / over.clientWidth;
+      const timeAt = (event) => this.view[0] + (event.clientX - over.getBoundingClientRect().left) * perPixel();
+      over.addEventListener("pointerdown", (event) => {
+        if (event.button) return;
+        over.setPointerCapture(event.pointerId);
+        down.set(event.pointerId, event);
+        if (down.size === 1) moved = 0;
+      });
+      over.addEventListener("pointermove", (event) => {
+        const before = down.get(event.pointerId);
+        if (!before) return;
+        const other = [...down.values()].find((one) => one.pointerId !== event.pointerId);
+        moved += Math.abs(event.clientX - before.clientX) + Math.abs(event.clientY - before.clientY);
+        down.set(event.pointerId, event);
+        if (other) {
+          const apart = Math.abs(event.clientX - other.clientX);
+          const was = Math.abs(before.clientX - other.clientX);
+          if (apart > 8 && was > 8) this.zoom(was / apart, (timeAt(event) + timeAt(other)) / 2);
+        } else if (moved > 5) {
+          this.pan((before.clientX - event.clientX) * perPixel());
+        }
+      });
+      over.addEventListener("pointerup", (event) => {
+        if (down.delete(event.pointerId) && moved <= 5) this.show(timeAt(event));
+      });
+      over.addEventListener("pointercancel", (event) => down.delete(event.pointerId));
+      over.addEventListener("wheel", (event) => {
+        const sideways = event.shiftKey ? event.deltaY || event.deltaX : event.deltaX;
+        if (event.ctrlKey || event.metaKey) this.zoom(Math.exp(event.deltaY / 300), timeAt(event));
+        else if (event.shiftKey || Math.abs(event.deltaX) > Math.abs(event.deltaY)) this.pan(sideways * perPixel());
+        else return; // the page scrolls
+        event.preventDefault();
+      }, { passive: false });
+    }
+
+    listen() {
+      const span = () => this.view[1] - this.view[0];
+      const deeds = {
+        play: () => (this.video.paused ? this.video.play() : this.video.pause()),
+        closer: () => this.zoom(0.5),
+        farther: () => this.zoom(2),
+        whole: () => this.look(0, this.end),
+        earlier: () => this.pan(-0.5 * span()),
+        later: () => this.pan(0.5 * span()),
+      };
+      for (const button of this.section.querySelectorAll("[data-do]")) {
+        button.addEventListener("click", deeds[button.dataset.do]);
+      }
+      const keys = {
+        ArrowLeft: () => this.show(this.time - 1),
+        ArrowRight: () => this.show(this.time + 1),
+        PageDown: () => this.show(this.time - 10),
+        PageUp: () => this.show(this.time + 10),
+        Home: () => this.show(0),
+        End: () => this.show(this.end),
+        "+": deeds.closer,
+        "=": deeds.closer,
+        "-": deeds.farther,
+        0: deeds.whole,
+        " ": deeds.play,
+      };
+      this.frame.addEventListener("keydown", (event) => {
+        const plain = !(event.ctrlKey || event.metaKey || event.altKey);
+        if (!plain || !(event.key in keys)) return;
+        event.preventDefault();
+        if (event.shiftKey && event.key.startsWith("Arrow")) deeds[event.key === "ArrowLeft" ? "earlier" : "later"]();
+        else if (event.key !== " " || !this.video.hidden) keys[event.key]();
+      });
+      this.section.querySelector("[data-show=emotions]").addEventListener("change", (event) => {
+        this.rows = event.target.checked ? [...this.classes, ...this.emotions] : this.classes;
+        this.draw();
+      });
+      new ResizeObserver(() => {
+        if (this.frame.clientWidth && this.frame.clientWidth !== this.plot.width) {
+          this.plot.setSize({ width: this.frame.clientWidth, height: this.plot.height });
+          this.place();
+        }
+      }).observe(this.frame);
+      matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.draw());
+    }
+
+    prepareVideo() {
+      const { video } = this;
+      const pick = this.section.querySelector(".pick");
+      const present = (there) => {
+        video.hidden = !there;
+        this.playButton.hidden = !there;
+        pick.hidden = there;
+      };
+      const follow = () => {
+        this.show(video.currentTime, { seek: false });
+        if (!video.paused) requestAnimationFrame(follow);
+      };
+      video.addEventListener("loadedmetadata", () => {
+        present(true);
+        if (this.waiting) video.currentTime = this.waiting;
+        this.waiting = undefined;
+      });
+      video.addEventListener("error", () => present(false));
+      video.addEventListener("play", () => {
+        this.playButton.textContent = words.pause;
+        follow();
+      });
+      video.addEventListener("pause", () => (this.playButton.textContent = words.play));
+      video.addEventListener("seeked", () => this.show(video.currentTime, { seek: false }));
+      pick.querySelector("input").addEventListener("change", (event) => {
+        const [file] = event.target.files;
+        if (!file) return;
+        URL.revokeObjectURL(video.src);
+        this.waiting = this.time;
+        video.src = URL.createObjectURL(file);
+      });
+      present(false);
+      if (video.dataset.src) video.src = video.dataset.src;
+    }
+  }
+
+  const viewers = new Map();
+  for (const recording of data.recordings) {
+    const section = document.getElementById(`viewer-${recording.number}`);
+    viewers.set(recording.number, new Viewer(section, recording));
+  }
+
+  // #t=83.5 leads to a moment of the first recording, #t=83.5&r=2 to one of the second.
+  function follow(hash) {
+    const wanted = new URLSearchParams(hash.slice(1));
+    if (!wanted.has("t")) return false;
+    const time = Number(wanted.get("t"));
+    const viewer = viewers.get(Number(wanted.get("r"))) ?? viewers.values().next().value;
+    if (!viewer || !Number.isFinite(time)) return false;
+    viewer.show(time);
+    const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
+    viewer.section.scrollIntoView({ behavior: still ? "auto" : "smooth", block: "start" });
+    viewer.frame.focus({ preventScroll: true });
+    return true;
+  }
+
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest("a[href^='#t=']");
+    if (!link || !follow(link.hash)) return;
+    event.preventDefault();
+    history.replaceState(null, "", link.hash);
+  });
+  addEventListener("hashchange", () => follow(location.hash));
+  follow(location.hash);
+
+  for (const slider of document.querySelectorAll("input.fade")) {
+    const fade = () => slider.closest(".moment").style.setProperty("--fade", slider.value / 100);
+    slider.addEventListener("input", fade);
+    fade();
+  }
+})();
