@@ -7,6 +7,7 @@
   const NONE = 255; // a posterior that is not there
   const ROW_PX = 58;
   const LEAST_SPAN_S = 2;
+  const FINE_POINTS = 4000; // drawn at once; where more are in view, means of several stand for them
   const STEPS_S = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600];
 
   const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
@@ -34,6 +35,16 @@
     );
   }
 
+  // Means of so many neighbours each; a group that touches a gap is part of the gap.
+  function coarser(values, size) {
+    const means = [];
+    for (let k = 0; k < values.length; k += size) {
+      const part = values.slice(k, k + size);
+      means.push(part.includes(null) ? null : part.reduce((sum, v) => sum + v, 0) / part.length);
+    }
+    return means;
+  }
+
   class Viewer {
     constructor(section, recording) {
       this.section = section;
@@ -48,6 +59,7 @@
       this.rows = this.classes;
       this.view = [0, this.end];
       this.time = 0;
+      this.gaps = this.findGaps();
       this.frame = section.querySelector(".plot");
       this.readout = section.querySelector(".readout");
       this.video = section.querySelector("video");
@@ -58,15 +70,29 @@
       this.show(0);
     }
 
+    // Stretches without a usable face, as pairs of times.
+    findGaps() {
+      const gaps = [];
+      this.classes[0].values.forEach((value, k) => {
+        if (value === null) gaps.push([this.times[k - 1], this.times[k + 1]]);
+      });
+      const last = this.times[this.times.length - 1];
+      if (this.times[0] > 1) gaps.push([0, this.times[0]]);
+      if (this.end - last > 1) gaps.push([last, this.end]);
+      return gaps;
+    }
+
     draw() {
       this.plot?.destroy();
       const count = this.rows.length;
       const ink = colour("--chart-ink");
+      const shade = `color-mix(in srgb, ${colour("--chart-gap")} 40%, transparent)`;
+      const inks = this.rows.map((row) => colour(`--c-${row.style}`));
       const font = `12px ${getComputedStyle(document.body).fontFamily}`;
       const lift = (values, k) => values.map((v) => (v === null ? null : count - 1 - k + 0.14 + 0.6 * v));
       const series = this.rows.map((row, k) => ({
-        stroke: colour(`--c-${row.style}`),
-        fill: `color-mix(in srgb, ${colour(`--c-${row.style}`)} 22%, transparent)`,
+        stroke: inks[k],
+        fill: `color-mix(in srgb, ${inks[k]} 22%, transparent)`,
         fillTo: count - 1 - k + 0.14,
         width: 1.5,
         points: { show: false },
@@ -98,41 +124,37 @@
           ],
           series: [{}, ...series],
           hooks: {
-            drawClear: [(plot) => this.drawGaps(plot)],
-            draw: [(plot) => this.drawRows(plot, font)],
+            drawClear: [(plot) => this.drawGaps(plot, shade)],
+            draw: [(plot) => this.drawRows(plot, font, inks)],
             setCursor: [(plot) => this.hover(plot)],
           },
         },
-        [this.times, ...this.rows.map((row, k) => lift(row.values, k))],
+        null,
         this.frame,
       );
+      const fine = [this.times, ...this.rows.map((row, k) => lift(row.values, k))];
+      const size = Math.ceil(this.times.length / FINE_POINTS);
+      this.levels = { fine, coarse: size > 1 ? fine.map((values) => coarser(values, size)) : fine };
+      this.drawn = undefined;
       this.playhead = document.createElement("div");
       this.playhead.className = "playhead";
       this.plot.over.append(this.playhead);
       this.gestures(this.plot.over);
-      this.place();
+      this.redraw();
     }
 
-    drawGaps(plot) {
+    drawGaps(plot, shade) {
       const { ctx, bbox } = plot;
+      const within = (time) => clamp(plot.valToPos(time, "x", true), bbox.left, bbox.left + bbox.width);
       ctx.save();
-      ctx.fillStyle = `color-mix(in srgb, ${colour("--chart-gap")} 40%, transparent)`;
-      const values = this.rows[0].values;
-      const band = (from, to) => {
-        const left = clamp(plot.valToPos(from, "x", true), bbox.left, bbox.left + bbox.width);
-        const right = clamp(plot.valToPos(to, "x", true), bbox.left, bbox.left + bbox.width);
-        if (right > left) ctx.fillRect(left, bbox.top, right - left, bbox.height);
-      };
-      if (this.times[0] > 1) band(0, this.times[0]);
-      values.forEach((value, k) => {
-        if (value === null) band(this.times[k - 1], this.times[k + 1]);
-      });
-      const last = this.times[this.times.length - 1];
-      if (this.end - last > 1) band(last, this.end);
+      ctx.fillStyle = shade;
+      for (const [start, end] of this.gaps) {
+        ctx.fillRect(within(start), bbox.top, within(end) - within(start), bbox.height);
+      }
       ctx.restore();
     }
 
-    drawRows(plot, font) {
+    drawRows(plot, font, inks) {
       const { ctx, bbox } = plot;
       const ratio = devicePixelRatio;
       ctx.save();
@@ -142,7 +164,7 @@
       this.rows.forEach((row, k) => {
         const base = plot.valToPos(this.rows.length - 1 - k + 0.14, "y", true);
         const top = plot.valToPos(this.rows.length - k, "y", true);
-        ctx.fillStyle = colour(`--c-${row.style}`);
+        ctx.fillStyle = inks[k];
         for (const [start, end] of row.episodes) {
           const left = plot.valToPos(start, "x", true);
           ctx.fillRect(left, base + 2 * ratio, Math.max(plot.valToPos(end, "x", true) - left, ratio), 4 * ratio);
@@ -200,8 +222,10 @@
     }
 
     place() {
-      const x = this.plot.valToPos(this.time, "x");
-      this.playhead.hidden = x < -1 || x > this.plot.over.clientWidth + 1;
+      const [low, high] = this.view;
+      const width = this.plot.over.clientWidth;
+      const x = ((this.time - low) / (high - low)) * width;
+      this.playhead.hidden = x < -1 || x > width + 1;
       this.playhead.style.transform = `translateX(${x}px)`;
     }
 
@@ -209,6 +233,15 @@
       const span = clamp(high - low, Math.min(LEAST_SPAN_S, this.end), this.end);
       const start = clamp(low, 0, this.end - span);
       this.view = [start, start + span];
+      this.pending ??= requestAnimationFrame(() => this.redraw());
+    }
+
+    redraw() {
+      this.pending = undefined;
+      const inView = ((this.view[1] - this.view[0]) / this.end) * this.times.length;
+      const level = inView > FINE_POINTS ? "coarse" : "fine";
+      if (level !== this.drawn) this.plot.setData(this.levels[level], false);
+      this.drawn = level;
       this.plot.setScale("x", { min: this.view[0], max: this.view[1] });
       this.place();
     }

@@ -8,6 +8,7 @@ import random
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 from PIL import Image, ImageDraw
 
 from pipeline.types import (
@@ -15,6 +16,7 @@ from pipeline.types import (
     Episode,
     RecordingReport,
     RepresentativeFrame,
+    Series,
     Statistics,
 )
 
@@ -68,6 +70,31 @@ def make_timeline(
         for label in LABELS:
             values[label].append(weights[label] / total if seen else None)
     return times, values
+
+
+def make_series(times: list[float], values: dict[str, list[float | None]]) -> Series | None:
+    """The same posteriors at every point that has one, and emotions that fit them."""
+    seen = [k for k in range(len(times)) if values["neutral"][k] is not None]
+    if not seen:
+        return None
+    smoothed = np.array([[values[label][k] for label in LABELS] for k in seen], np.float32)
+    members = {"positive": ["happiness"], "neutral": ["neutral"], "surprise": ["surprise"]}
+    members["negative"] = ["sadness", "anger", "disgust", "fear", "contempt"]
+    emotions = [name for label in LABELS for name in members[label]]
+    emotion = np.concatenate(
+        [
+            np.repeat(smoothed[:, [k]], len(members[label]), axis=1) / len(members[label])
+            for k, label in enumerate(LABELS)
+        ],
+        axis=1,
+    )
+    return Series(
+        pts_s=np.array([times[k] for k in seen]),
+        labels=LABELS,
+        smoothed=smoothed,
+        emotions=tuple(emotions),
+        emotion=emotion,
+    )
 
 
 def make_episodes(times: list[float], values: dict[str, list[float | None]]) -> list[Episode]:
@@ -187,6 +214,8 @@ def make_recording(
     message: str = "",
     other_people: int = 0,
     flags: dict[str, float] | None = None,
+    moments: int = 4,
+    video: str = "",
 ) -> RecordingReport:
     """A recording that was read, in full or in part."""
     times, values = make_timeline(duration_s, points=points, seed=seed)
@@ -201,8 +230,10 @@ def make_recording(
         episodes=episodes,
         timeline_s=times,
         timeline=values,
-        frames=make_frames(episodes, directory, stem=f"r{seed}"),
+        frames=make_frames(episodes, directory, stem=f"r{seed}", most=moments),
         directory=directory,
+        series=make_series(times, values),
+        video=video,
     )
 
 
