@@ -22,6 +22,7 @@ from pipeline.discover import safe_name
 from pipeline.errors import PipelineError
 from pipeline.locales import load_texts
 from pipeline.network import ModelSpec
+from pipeline.pages import Style
 from pipeline.results import StoredResult
 from pipeline.settings import Settings
 from pipeline.types import CandidateReport, Recording, RecordingReport
@@ -174,9 +175,9 @@ def write_overview(
     )
 
 
-def page_style(settings: Settings) -> report.Style:
+def page_style(settings: Settings) -> Style:
     """Looks and languages of all pages."""
-    return report.Style(
+    return Style(
         language=settings.language,
         name=settings.centre_name,
         logo=settings.centre_logo,

@@ -1,38 +1,24 @@
-"""The pages a person reads: a report and its progress page for each candidate, and an index.
-
-The only module that knows Jinja. A page is one file that asks nobody for anything: style,
-script, drawings and pictures are inside it, and a content security policy forbids all else; the
-recording alone is played from where it lies. Whatever comes from a recording or a person passes
-through autoescaping.
-"""
+"""The pages a person reads: a report and its progress page for each candidate, and an index."""
 
 from __future__ import annotations
 
-import base64
-import contextlib
-import hashlib
-import json
-import os
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from importlib import resources
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from jinja2 import ChoiceLoader, Environment, FileSystemLoader, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
-from pipeline.errors import ReportError
 from pipeline.feedback import feedback_on
 from pipeline.figures import Width, progress_svg, strip_svg, timeline_svg
 from pipeline.labels import VALENCES
-from pipeline.locales import LANGUAGES, Texts, load_texts
+from pipeline.locales import Texts
 from pipeline.packing import page_data, style_of
+from pipeline.pages import Style, as_json, data_uri, remove_pages, render, write_pages
 from pipeline.types import CandidateReport, Episode, RecordingReport, Statistics
-from pipeline.wording import capitalised, energy_sentence, remark_sentence
+from pipeline.wording import energy_sentence, remark_sentence
 
 REPORT, PROGRESS, INDEX = "report", "progress", "index"
 REPORT_FILE, INDEX_FILE = f"{REPORT}.html", f"{INDEX}.html"
@@ -41,41 +27,6 @@ _LEAST_FLAG_SHARE = 0.02
 _MOST_FLAGS = 5
 _STRAY_ENERGY = 0.75
 _INPUT = "input "
-_MEDIA_TYPES = {".png": "image/png", ".webp": "image/webp", ".svg": "image/svg+xml"}
-_SCRIPTS = {
-    REPORT: ("vendor/uPlot.iife.min.js", "page.js", "report.js"),
-    PROGRESS: ("page.js",),
-    INDEX: ("page.js", "index.js"),
-}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Style:
-    """How a centre's pages look and what language they speak.
-
-    Args:
-        language: "en", "ko", or "both" for each page in both.
-        name: Of the centre; empty for none.
-        logo: A picture file.
-        colour: Of the line above the page, as `#rrggbb`; empty for the usual one.
-        note: What the centre tells its candidates; paragraphs lie between empty lines.
-        templates: Directory whose files take the place of those of the same name in `templates/`.
-    """
-
-    language: str = "en"
-    name: str = ""
-    logo: str = ""
-    colour: str = ""
-    note: str = ""
-    templates: str = ""
-
-    @property
-    def pages(self) -> list[tuple[str, str]]:
-        """Each language with what stands before `.html` in the names of its pages."""
-        if self.language != "both":
-            return [(self.language, "")]
-        first, *others = LANGUAGES
-        return [(first, ""), *((language, f".{language}") for language in others)]
 
 
 def write_candidate_report(report: CandidateReport, directory: Path, style: Style) -> list[Path]:
@@ -96,19 +47,20 @@ def write_candidate_report(report: CandidateReport, directory: Path, style: Styl
     read = [recording for recording in report.recordings if recording.statistics is not None]
     focus = next((r for r in reversed(read) if r.statistics and r.statistics.usable_frames), None)
     earlier = read[: read.index(focus)] if focus else []
-    pages = _write_pages(
+    pages = write_pages(
         REPORT,
         directory,
         style,
+        _helpers,
         report=report,
         focus=focus,
         feedback=feedback_on(focus, earlier) if focus else None,
         progress=len(read) > 1,
     )
     if len(read) > 1:
-        _write_pages(PROGRESS, directory, style, report=report, read=read)
+        write_pages(PROGRESS, directory, style, _helpers, report=report, read=read)
     else:
-        _remove(PROGRESS, directory, kept=())
+        remove_pages(PROGRESS, directory)
     return pages
 
 
@@ -140,10 +92,11 @@ def write_index(
         ReportError: If the file cannot be written.
     """
     ordered = sorted(reports, key=_name_order)
-    _write_pages(
+    write_pages(
         INDEX,
         directory,
         style,
+        _helpers,
         reports=ordered,
         problems=_problems(ordered),
         kinds=list(dict.fromkeys(_state(r) for report in ordered for r in report.recordings)),
@@ -153,6 +106,22 @@ def write_index(
         notices=notices,
     )
     return directory / INDEX_FILE
+
+
+def rehearse(style: Style) -> None:
+    """Render a page of nothing, so that a wrong template or logo is found before a night's work.
+
+    Raises:
+        ReportError: If one cannot be used.
+    """
+    nobody = CandidateReport(
+        candidate_id="", display_name="", recordings=[], overall=None, provenance={}
+    )
+    for language, suffix in style.pages:
+        render(
+            REPORT, language, style, _helpers, suffix=suffix, report=nobody, focus=None,
+            feedback=None, progress=False,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -174,118 +143,31 @@ class _ClassRow:
     longest: Episode | None
 
 
-def _write_pages(page: str, directory: Path, style: Style, **content: Any) -> list[Path]:
-    """Write a page in each language, and remove it in those no longer wanted."""
-    pages = style.pages
-    written = []
-    for language, suffix in pages:
-        others = [(lang, f"{page}{end}.html") for lang, end in pages if lang != language]
-        template = _environment(language, style).get_template(f"{page}.html")
-        html = template.render(suffix=suffix, other_languages=others, **content)
-        written.append(_write(directory / f"{page}{suffix}.html", html))
-    _remove(page, directory, kept=[suffix for _, suffix in pages])
-    return written
-
-
-def _remove(page: str, directory: Path, kept: Sequence[str]) -> None:
-    """Remove a page in all languages but those kept, which an earlier run may have left."""
-    for suffix in {"", *(f".{language}" for language in LANGUAGES)} - set(kept):
-        with contextlib.suppress(OSError):
-            (directory / f"{page}{suffix}.html").unlink(missing_ok=True)
-
-
-@lru_cache(maxsize=8)
-def _environment(language: str, style: Style) -> Environment:
-    texts = load_texts(language)
-    own = [FileSystemLoader(style.templates)] if style.templates else []
-    environment = Environment(
-        loader=ChoiceLoader([*own, FunctionLoader(_template_source)]),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-
-    def source(name: str) -> str:
-        loader = environment.loader
-        assert loader is not None
-        return loader.get_source(environment, name)[0]
-
-    def script(page: str) -> Markup:
-        return Markup("\n".join(source(name) for name in _SCRIPTS[page]))
-
-    environment.filters.update(
-        percent=texts.percent,
-        clock=texts.clock,
-        lasting=texts.length,
-        day=texts.date,
-        decimal=texts.decimal,
-        integer=texts.integer,
-        sentence=capitalised,
-    )
-    environment.globals.update(
-        t=texts,
-        centre=style,
-        logo=_logo(style),
-        sheet=lambda *names: Markup("\n".join(source(name) for name in names)),
-        script=script,
-        policy=lambda page: _policy(script(page)),
-        data=lambda report: _json(page_data(report, texts)),
-        class_rows=_class_rows,
-        style_of=style_of,
-        limits=_limits,
-        timeline=lambda recording, number: _timelines(recording, number, texts),
-        strip=strip_svg,
-        progress_chart=lambda read: _progress(read, texts),
-        has_gaps=_has_gaps,
-        picture=_picture,
-        energy=lambda frame: energy_sentence(frame, texts),
-        remark=lambda remark, statistics: remark_sentence(remark, statistics, texts),
-        strays=lambda frame: frame.energy.get("other", 0.0) > _STRAY_ENERGY,
-        report_url=lambda report, suffix="": (
+def _helpers(texts: Texts) -> Mapping[str, Any]:
+    """What templates may call, in the reader's language."""
+    return {
+        "data": lambda report: as_json(page_data(report, texts)),
+        "class_rows": _class_rows,
+        "style_of": style_of,
+        "limits": _limits,
+        "timeline": lambda recording, number: _timelines(recording, number, texts),
+        "strip": strip_svg,
+        "progress_chart": lambda read: _progress(read, texts),
+        "has_gaps": _has_gaps,
+        "picture": _picture,
+        "energy": lambda frame: energy_sentence(frame, texts),
+        "remark": lambda remark, statistics: remark_sentence(remark, statistics, texts),
+        "strays": lambda frame: frame.energy.get("other", 0.0) > _STRAY_ENERGY,
+        "report_url": lambda report, suffix="": (
             f"{quote(report.candidate_id, safe='')}/{REPORT}{suffix}.html"
         ),
-        state=_state,
-        session_dates=_session_dates,
-        file_name=lambda recording: recording.recording_id.rpartition("/")[2],
-        fact_name=lambda name: _fact_name(name, texts),
-        LOW_COVERAGE=LOW_COVERAGE,
-        VALENCES=VALENCES,
-    )
-    return environment
-
-
-def _template_source(name: str) -> str | None:
-    try:
-        return resources.files("pipeline.templates").joinpath(name).read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return None
-
-
-def _policy(script: str) -> str:
-    """Content security policy: this script and no other, and nothing from anywhere."""
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
-    return (
-        f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; "
-        f"script-src 'sha256-{digest}'; media-src 'self' file: blob:; "
-        f"base-uri 'none'; form-action 'none'"
-    )
-
-
-def _json(value: object) -> Markup:
-    """JSON that may stand inside a script element, whatever it says."""
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    return Markup(text.replace("<", "\\u003c").replace("&", "\\u0026"))
-
-
-def _logo(style: Style) -> str:
-    """The centre's logo as a data URI, or nothing.
-
-    Raises:
-        ReportError: If it cannot be read.
-    """
-    return _data_uri(Path(style.logo), "Correct centre_logo.") if style.logo else ""
+        "state": _state,
+        "session_dates": _session_dates,
+        "file_name": lambda recording: recording.recording_id.rpartition("/")[2],
+        "fact_name": lambda name: _fact_name(name, texts),
+        "LOW_COVERAGE": LOW_COVERAGE,
+        "VALENCES": VALENCES,
+    }
 
 
 def _state(recording: RecordingReport) -> str:
@@ -371,20 +253,7 @@ def _picture(recording: RecordingReport, file_name: str) -> str:
     Raises:
         ReportError: If it cannot be read.
     """
-    return _data_uri((recording.directory or Path()) / file_name, "Analyze the recording again.")
-
-
-def _data_uri(path: Path, remedy: str) -> str:
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise ReportError(
-            f"a picture of the report cannot be read ({error.strerror or error}).",
-            remedy=remedy,
-            path=path,
-        ) from error
-    media_type = _MEDIA_TYPES.get(path.suffix.lower(), "image/jpeg")
-    return f"data:{media_type};base64,{base64.b64encode(content).decode('ascii')}"
+    return data_uri((recording.directory or Path()) / file_name, "Analyze the recording again.")
 
 
 def _fact_name(name: str, texts: Texts) -> str:
@@ -415,25 +284,3 @@ def _problems(reports: Sequence[CandidateReport]) -> dict[str, list[_Problem]]:
             if state != "done":
                 problems.setdefault(state, []).append(problem)
     return problems
-
-
-def _write(path: Path, text: str) -> Path:
-    """Write a whole file beside its place, then put it there.
-
-    Raises:
-        ReportError: If the disk or the rights do not allow it.
-    """
-    draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft.write_text(text, encoding="utf-8", newline="\n")
-        draft.replace(path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            draft.unlink(missing_ok=True)
-        raise ReportError(
-            f"cannot be written ({error.strerror or error}).",
-            remedy="Check that the directory may be written to and the disk has room.",
-            path=path,
-        ) from error
-    return path

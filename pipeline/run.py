@@ -10,6 +10,7 @@ from typing import Any
 
 from pipeline.assemble import (
     Outcome,
+    page_style,
     write_candidate,
     write_captions,
     write_overview,
@@ -22,6 +23,7 @@ from pipeline.errors import PipelineError, SettingsError
 from pipeline.execute import Pool
 from pipeline.network import ModelSpec, read_spec
 from pipeline.pdf import print_pages
+from pipeline.report import rehearse
 from pipeline.results import StoredResult
 from pipeline.settings import Settings
 from pipeline.store import ResultStore
@@ -121,6 +123,7 @@ def analyze(
     settings, listener = settings or Settings(), listener or Listener()
     root, target = Path(recordings), Path(output)
     _check_paths(root, target)
+    rehearse(page_style(settings))
     spec = read_spec(Path(settings.model) if settings.model else SHIPPED_MODEL)
     device = choose_device(settings.device)
     found = discover(root)

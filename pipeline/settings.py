@@ -103,6 +103,10 @@ class Settings:
             raise SettingsError(
                 f"centre_colour is {self.centre_colour!r}", remedy="Write it as #rrggbb."
             )
+        if self.centre_logo and not Path(self.centre_logo).is_file():
+            raise SettingsError(
+                "there is no such picture", remedy="Correct centre_logo.", path=self.centre_logo
+            )
         if self.templates and not Path(self.templates).is_dir():
             raise SettingsError(
                 "there is no such directory of templates",

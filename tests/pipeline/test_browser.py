@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 
 from pipeline.locales import LANGUAGES
+from pipeline.pages import Style
 from pipeline.pdf import find_browser, print_pages
-from pipeline.report import Style, write_candidate_report, write_index
+from pipeline.report import write_candidate_report, write_index
 from pipeline.types import CandidateReport, RecordingReport
 from tests.pipeline.factories import (
     PROVENANCE,

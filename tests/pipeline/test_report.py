@@ -16,7 +16,8 @@ import pytest
 
 from pipeline.errors import ReportError, SettingsError
 from pipeline.locales import LANGUAGES, load_texts
-from pipeline.report import Style, write_candidate_report, write_index
+from pipeline.pages import Style
+from pipeline.report import write_candidate_report, write_index
 from pipeline.types import CandidateReport
 from tests.pipeline.factories import (
     PROVENANCE,
