@@ -6,10 +6,11 @@ import datetime
 import hashlib
 import os
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote
 
@@ -95,8 +96,12 @@ def write_tables(
         settings, spec: Of the run.
     """
     outcomes = _as_named(outcomes, settings)
-    _write_frames_and_episodes(outcomes, directory, settings, spec)
-    _write_recordings_and_dictionary(outcomes, directory, settings, spec)
+    frames = _write_frames_and_episodes(outcomes, directory, settings, spec)
+    tidy, schema = tables.posteriors(frames, spec.labels), tables.posteriors_schema()
+    _write(tidy, schema, directory / "posteriors", settings)
+    _write_recordings_and_dictionary(
+        outcomes, directory, settings, spec, more={"posteriors": schema}
+    )
 
 
 def write_captions(outcomes: Sequence[Outcome], directory: Path, settings: Settings) -> None:
@@ -123,23 +128,31 @@ def write_captions(outcomes: Sequence[Outcome], directory: Path, settings: Setti
 
 def _write_frames_and_episodes(
     outcomes: Sequence[Outcome], directory: Path, settings: Settings, spec: ModelSpec
-) -> None:
-    frames, episodes = [], []
-    for outcome in outcomes:
-        if outcome.result is not None:
-            rows = outcome.result.read_frames()
-            frames.append(rows.assign(recording_id=outcome.recording.recording_id))
-            episodes.append(_episode_rows(outcome))
-    for name, parts, schema in (
-        ("frames", frames, tables.frames_schema(spec.labels)),
-        ("episodes", episodes, tables.episodes_schema()),
-    ):
-        rows = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
-        _write(rows, schema, directory / name, settings)
+) -> pd.DataFrame:
+    """Write both tables; the rows of the first."""
+    read = [outcome for outcome in outcomes if outcome.result is not None]
+    frames = _joined([_frame_rows(outcome) for outcome in read])
+    episodes = _joined([_episode_rows(outcome) for outcome in read])
+    _write(frames, tables.frames_schema(spec.labels), directory / "frames", settings)
+    _write(episodes, tables.episodes_schema(), directory / "episodes", settings)
+    return frames
+
+
+def _joined(parts: list[pd.DataFrame]) -> pd.DataFrame:
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+
+
+def _frame_rows(outcome: Outcome) -> pd.DataFrame:
+    assert outcome.result is not None
+    return outcome.result.read_frames().assign(recording_id=outcome.recording.recording_id)
 
 
 def _write_recordings_and_dictionary(
-    outcomes: Sequence[Outcome], directory: Path, settings: Settings, spec: ModelSpec
+    outcomes: Sequence[Outcome],
+    directory: Path,
+    settings: Settings,
+    spec: ModelSpec,
+    more: Mapping[str, list[tables.Column]] = MappingProxyType({}),
 ) -> None:
     schema = tables.recordings_schema(timeline.display_labels(spec.labels))
     rows = pd.DataFrame([_recording_row(outcome, spec) for outcome in outcomes])
@@ -149,6 +162,7 @@ def _write_recordings_and_dictionary(
             "frames": tables.frames_schema(spec.labels),
             "episodes": tables.episodes_schema(),
             "recordings": schema,
+            **more,
         }
     )
     _write(dictionary, own_schema, directory / "data_dictionary", settings)

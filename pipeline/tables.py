@@ -87,6 +87,40 @@ def posterior_columns(scheme: LabelScheme) -> list[Column]:
     ]  # fmt: skip
 
 
+def posteriors_schema() -> list[Column]:
+    """Columns of `posteriors.csv`: one row per usable frame and class, for tidy tools."""
+    return [
+        _ID,
+        Column(name="pts_ms", dtype="Int64", unit="millisecond",
+               meaning="Presentation time stamp of the frame."),
+        Column(name="kind", dtype="string", meaning="valence or emotion."),
+        Column(name="class", dtype="string", meaning="A valence class, or an emotion class."),
+        Column(name="posterior", dtype="Float64", unit="probability",
+               meaning="Of the class in this frame, not smoothed."),
+    ]  # fmt: skip
+
+
+def posteriors(frames: pd.DataFrame, scheme: LabelScheme) -> pd.DataFrame:
+    """The posteriors of `frames.csv` in rows instead of columns.
+
+    Args:
+        frames: Rows of `frames_schema`.
+        scheme: Of the model.
+    """
+    kinds = {f"p_{name}": ("valence", name) for name in VALENCES}
+    emotions = [name for name in scheme.emotions if name not in VALENCES]
+    kinds |= {f"p_{name}": ("emotion", name) for name in emotions}
+    if frames.empty:
+        return pd.DataFrame()
+    usable = frames[frames["usable"]]
+    rows = usable.melt(
+        id_vars=["recording_id", "pts_ms"], value_vars=list(kinds), value_name="posterior"
+    )
+    rows["kind"] = rows["variable"].map({column: kind for column, (kind, _) in kinds.items()})
+    rows["class"] = rows["variable"].map({column: name for column, (_, name) in kinds.items()})
+    return rows.sort_values(["recording_id", "pts_ms"], kind="stable", ignore_index=True)
+
+
 def episodes_schema() -> list[Column]:
     """Columns of `episodes.csv`: one row per episode."""
     return [

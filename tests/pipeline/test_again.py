@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from urllib.parse import quote
 
 import pandas as pd
 import pytest
@@ -13,6 +14,8 @@ from pipeline.captions import webvtt
 from pipeline.cli import main
 from pipeline.errors import ReportError
 from pipeline.locales import Texts
+from pipeline.pages import Style
+from pipeline.report import rehearse
 from pipeline.run import export, render
 from pipeline.tables import timecode
 from pipeline.types import Episode
@@ -65,7 +68,8 @@ def test_tables_of_all_candidates_joined(analysed: Analysed, reports: Path, tmp_
     result = CliRunner().invoke(main, ["export", str(reports), "-o", str(target), "--csv-bom"])
     assert result.exit_code == 0, result.output
     assert {path.name for path in target.iterdir()} == {
-        "frames.csv", "episodes.csv", "recordings.csv", "data_dictionary.csv", "captions",
+        "frames.csv", "posteriors.csv", "episodes.csv", "recordings.csv", "data_dictionary.csv",
+        "captions",
     }  # fmt: skip
     frames, recordings = (pd.read_csv(target / f"{name}.csv") for name in ("frames", "recordings"))
     assert (target / "frames.csv").read_bytes().startswith(b"\xef\xbb\xbf")
@@ -115,3 +119,91 @@ def test_captions_are_text_and_nothing_else() -> None:
     text = webvtt([episode], odd)
     assert "00:00:00.000 --> 01:00:01.500" in text
     assert text.endswith("&lt;b&gt;&amp;--&gt;&lt;/b&gt;\n")
+
+
+def test_rows_instead_of_columns(reports: Path, tmp_path: Path) -> None:
+    export(reports, tmp_path / "tables")
+    tidy = pd.read_csv(tmp_path / "tables" / "posteriors.csv")
+    frames = pd.read_csv(tmp_path / "tables" / "frames.csv")
+    usable = frames[frames["usable"]]
+    assert tidy.columns.tolist() == ["recording_id", "pts_ms", "kind", "class", "posterior"]
+    wide = tidy[tidy["kind"] == "valence"].pivot_table(
+        index=["recording_id", "pts_ms"], columns="class", values="posterior"
+    )
+    assert len(wide) == len(usable) > 0
+    assert wide.sum(axis=1).to_numpy() == pytest.approx(1, abs=0.001)
+    first = usable.set_index(["recording_id", "pts_ms"])
+    assert (wide["positive"] == first["p_positive"].reindex(wide.index)).all()
+    described = pd.read_csv(tmp_path / "tables" / "data_dictionary.csv")
+    assert set(described["table"]) == {"frames", "episodes", "recordings", "posteriors"}
+
+
+def test_both_languages_and_back_to_one(reports: Path) -> None:
+    render(reports, language="both")
+    for name, language in (("report.html", "en"), ("report.ko.html", "ko")):
+        page = (reports / "Sample A" / name).read_text(encoding="utf-8")
+        assert f'<html lang="{language}">' in page
+    assert 'href="index.ko.html"' in (reports / "index.html").read_text(encoding="utf-8")
+    korean = (reports / "index.ko.html").read_text(encoding="utf-8")
+    assert "/report.ko.html" in korean and 'hreflang="en"' in korean
+    render(reports, language="ko")
+    assert not list(reports.rglob("*.ko.html"))
+
+
+def test_a_centre_has_its_own_look(reports: Path, tmp_path: Path) -> None:
+    logo = tmp_path / "logo.svg"
+    logo.write_text("<svg xmlns='http://www.w3.org/2000/svg'/>")
+    own = tmp_path / "own"
+    own.mkdir()
+    (own / "style.css").write_text("body { color: rebeccapurple; }")
+    render(
+        reports,
+        centre_name="명동 <Centre>",
+        centre_logo=str(logo),
+        centre_colour="#7a1f5c",
+        centre_note="First.\n\nSecond & last.",
+        templates=str(own),
+    )
+    page = (reports / "Sample A" / "report.html").read_text(encoding="utf-8")
+    assert "명동 &lt;Centre&gt;" in page and "data:image/svg+xml;base64," in page
+    assert "--brand: #7a1f5c" in page and "<p>Second &amp; last.</p>" in page
+    assert "rebeccapurple" in page and ".masthead" not in page
+
+
+@pytest.mark.parametrize("text", ["{% block", "{{ nothing_of_that_name }}"])
+def test_a_wrong_template_is_found_before_the_work(tmp_path: Path, text: str) -> None:
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "report.html").write_text(text)
+    with pytest.raises(ReportError, match=r"template.*Correct it"):
+        rehearse(Style(templates=str(tmp_path / "own")))
+
+
+def test_names_can_be_left_out(reports: Path, tmp_path: Path) -> None:
+    render(reports)
+    assert (reports / "Sample A" / "report.html").is_file()
+    render(reports, anonymous=True)
+    export(reports, tmp_path / "tables", anonymous=True)
+    assert not (reports / "Sample A").exists()
+    assert len(list(reports.glob("candidate-*/report.html"))) == 2
+    written = [p for top in (reports, tmp_path / "tables") for p in top.rglob("*") if p.is_file()]
+    for path in written:
+        if ".poise" not in path.parts:
+            for name in ("Sample A", "interview 1", "표본"):
+                assert name not in path.name
+                assert name.encode() not in path.read_bytes(), path
+                assert quote(name).encode() not in path.read_bytes(), path
+
+
+def test_paper_needs_a_browser(reports: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.delenv("POISE_BROWSER", raising=False)
+    with pytest.raises(ReportError, match="Install Chromium"):
+        render(reports, pdf=True)
+    assert (reports / "Sample A" / "report.html").is_file()
+
+
+def test_a_browser_that_fails_is_named(reports: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POISE_BROWSER", "false")
+    with pytest.raises(ReportError, match=r"did not print.*print it there"):
+        render(reports, pdf=True)
+    assert not list(reports.rglob("*.pdf"))
