@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 REPORTS ?= reports
 
-.PHONY: demo test lint train-smoke samples help clean
+.PHONY: demo test browser lint train-smoke samples help clean
 
 help: ## Say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -14,8 +14,14 @@ demo: $(VENV)/.installed ## Analyse the sample recordings and say where the repo
 	$(BIN)/poise analyze sample_videos -o $(REPORTS)
 	@echo "Open the reports: $(abspath $(REPORTS))/index.html"
 
-test: lint ## Lint, type-check, and run the tests
+test: lint browser ## Lint, type-check, and run the tests
 	$(BIN)/python -m pytest
+
+# Tests of the pages need Chromium. They are skipped, and say so, where it cannot be had.
+browser:
+	@command -v chromium >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
+	  apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium fonts-noto-cjk \
+	  >/dev/null; } || echo "No Chromium: the tests of the pages will be skipped."
 
 lint: $(VENV)/.installed ## Lint and type-check
 	$(BIN)/ruff check .

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import shutil
+import textwrap
 from pathlib import Path
 from urllib.parse import quote
 
@@ -207,3 +209,15 @@ def test_a_browser_that_fails_is_named(reports: Path, monkeypatch: pytest.Monkey
     with pytest.raises(ReportError, match=r"did not print.*print it there"):
         render(reports, pdf=True)
     assert not list(reports.rglob("*.pdf"))
+
+
+def test_the_figure_of_the_readme(
+    reports: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    export(reports, tmp_path / "TABLES")
+    text = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"(?:^    .*\n|^\n)*^    plt\.savefig.*\n", text, re.MULTILINE)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MPLBACKEND", "agg")
+    exec(compile(textwrap.dedent(code), "README.md", "exec"), {})
+    assert (tmp_path / "cohort.png").stat().st_size > 5000
