@@ -12,7 +12,6 @@ import base64
 import contextlib
 import hashlib
 import json
-import os
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -28,6 +27,7 @@ from markupsafe import Markup
 from pipeline.errors import ReportError
 from pipeline.feedback import feedback_on
 from pipeline.figures import Width, progress_svg, strip_svg, timeline_svg
+from pipeline.files import write_whole
 from pipeline.labels import VALENCES
 from pipeline.locales import LANGUAGES, Texts, load_texts
 from pipeline.packing import page_data, style_of
@@ -418,22 +418,10 @@ def _problems(reports: Sequence[CandidateReport]) -> dict[str, list[_Problem]]:
 
 
 def _write(path: Path, text: str) -> Path:
-    """Write a whole file beside its place, then put it there.
+    """Write a whole page.
 
     Raises:
         ReportError: If the disk or the rights do not allow it.
     """
-    draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft.write_text(text, encoding="utf-8", newline="\n")
-        draft.replace(path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            draft.unlink(missing_ok=True)
-        raise ReportError(
-            f"cannot be written ({error.strerror or error}).",
-            remedy="Check that the directory may be written to and the disk has room.",
-            path=path,
-        ) from error
+    write_whole(path, lambda draft: draft.write_text(text, encoding="utf-8", newline="\n"))
     return path

@@ -7,6 +7,7 @@ import math
 import random
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 from PIL import Image, ImageDraw
 
@@ -270,3 +271,8 @@ def make_candidate(
         overall=overall,
         provenance=PROVENANCE,
     )
+
+
+IDLE_ENGINE = SimpleNamespace(  # of a worker whose analysis only pretends
+    stopwatch=SimpleNamespace(seconds={}), decoding=SimpleNamespace(warnings=[])
+)

@@ -255,8 +255,7 @@ def test_index_puts_problems_first_then_names_in_order(
     names = ["하늘", "Zoë", "가람", "ahn", "Bae"]
     others = [make_candidate([make_failed(f"{n}.mp4")], candidate_id=n, display_name=n)
               for n in names]  # fmt: skip
-    path = write_index([*others, full], tmp_path, Style(language="en"), provenance=PROVENANCE
-    )
+    path = write_index([*others, full], tmp_path, Style(language="en"), provenance=PROVENANCE)
     page = Page(path)
     assert page.text.index("6 recordings could not be read") < page.text.index(
         "Candidates in the order"
