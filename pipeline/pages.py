@@ -11,10 +11,9 @@ import base64
 import contextlib
 import hashlib
 import json
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -30,6 +29,7 @@ from jinja2 import (
 from markupsafe import Markup
 
 from pipeline.errors import ReportError
+from pipeline.files import write_whole
 from pipeline.locales import LANGUAGES, Texts, load_texts
 
 Helpers = Callable[[Texts], Mapping[str, Any]]
@@ -93,9 +93,15 @@ def write_pages(
     written = []
     for language, suffix in style.pages:
         html = render(page, language, style, helpers, suffix=suffix, **content)
-        written.append(_write(directory / f"{page}{suffix}.html", html))
+        target = directory / f"{page}{suffix}.html"
+        write_whole(target, partial(_put, content=html.encode()))
+        written.append(target)
     remove_pages(page, directory, kept=[suffix for _, suffix in style.pages])
     return written
+
+
+def _put(draft: Path, content: bytes) -> None:
+    draft.write_bytes(content)
 
 
 def render(page: str, language: str, style: Style, helpers: Helpers, **content: Any) -> str:
@@ -200,25 +206,3 @@ def _policy(script: str) -> str:
         f"script-src 'sha256-{digest}'; media-src 'self' file: blob:; "
         f"base-uri 'none'; form-action 'none'"
     )
-
-
-def _write(path: Path, text: str) -> Path:
-    """Write a whole file beside its place, then put it there.
-
-    Raises:
-        ReportError: If the disk or the rights do not allow it.
-    """
-    draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft.write_text(text, encoding="utf-8", newline="\n")
-        draft.replace(path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            draft.unlink(missing_ok=True)
-        raise ReportError(
-            f"cannot be written ({error.strerror or error}).",
-            remedy="Check that the directory may be written to and the disk has room.",
-            path=path,
-        ) from error
-    return path

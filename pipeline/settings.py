@@ -15,6 +15,7 @@ from typing import Any
 from pipeline.errors import SettingsError
 
 SETTINGS_FILE = "poise.toml"
+_MAX_FILE_BYTES = 1_000_000
 
 
 def _setting(
@@ -77,6 +78,13 @@ class Settings:
     )
     stall_timeout_s: float = _setting(
         120.0, "Seconds without a frame after which a decoder is stopped.", low=0.1, high=86400
+    )
+    retention_days: int = _setting(
+        0, "Days after which results, reports and tables of a recording are purged, at the start "
+        "of a run (0: never).", low=0, high=36500,
+    )  # fmt: skip
+    private: bool = _setting(
+        True, "Write files that only you can read; otherwise your umask decides."
     )
     language: str = _setting(
         "en", "Language of the reports; both writes each page twice.", choices=("en", "ko", "both")
@@ -145,8 +153,10 @@ def read_settings(path: Path | None, given: Mapping[str, Any]) -> Settings:
     values: dict[str, Any] = {}
     if path is not None:
         try:
+            if path.stat().st_size > _MAX_FILE_BYTES:
+                raise ValueError(f"it is larger than {_MAX_FILE_BYTES // 1_000_000} MB")
             values = tomllib.loads(path.read_text(encoding="utf-8-sig"))
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise SettingsError(
                 f"cannot be read ({error})",
                 remedy="It must be TOML, a setting per line.",

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
-from pipeline.errors import ReportError
+from pipeline.files import write_whole
 from pipeline.labels import VALENCES, LabelScheme
 from pipeline.quality import FLAGS
 
@@ -24,6 +23,7 @@ class Column:
         unit: Of the values, or empty.
         meaning: One sentence.
         decimals: Digits after the point of a float in CSV.
+        foreign: Whether the text comes from outside: a spreadsheet must not take it for a formula.
     """
 
     name: str
@@ -31,11 +31,17 @@ class Column:
     meaning: str
     unit: str = ""
     decimals: int = 4
+    foreign: bool = False
 
 
-_ID = Column(
-    name="recording_id", dtype="string", meaning="Path of the recording below the input directory."
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+_AS_TEXT = (
+    " In CSV an apostrophe stands before a text that begins with = + - @, a tab or a line break."
 )
+_ID = Column(
+    name="recording_id", dtype="string", foreign=True,
+    meaning="Path of the recording below the input directory.",
+)  # fmt: skip
 _FLAG_MEANINGS = {
     "too_small": "The face is too small for its expression to be read.",
     "blurred": "The face is blurred.",
@@ -149,12 +155,14 @@ def recordings_schema(labels: Iterable[str]) -> list[Column]:
         "display_name": "Name of the candidate.",
         "session_date": "As given in candidates.csv.",
         "note": "As given in candidates.csv.",
-        "status": "done, partial (read as far as possible) or failed.",
+        "status": "done, partial (read as far as possible), failed, pending (not analysed yet), "
+        "not_consented (not to be analysed) or expired (purged for its age).",
         "error": "What was lost or why it failed, in plain words.",
     }
     return [
         _ID,
-        *(Column(name=name, dtype="string", meaning=meaning) for name, meaning in text.items()),
+        *(Column(name=name, dtype="string", meaning=meaning, foreign=name != "status")
+          for name, meaning in text.items()),
         Column(name="duration_s", dtype="Float64", unit="second", decimals=3,
                meaning="Time covered by the sampled frames."),
         Column(name="sampled_frames", dtype="Int64", meaning="Frames looked at."),
@@ -215,7 +223,7 @@ def write_table(
     target = path.with_name(f"{path.name}.{format}")
     if format == "parquet":
         table = as_table(rows, schema)
-        _write(target, lambda temporary: table.to_parquet(temporary, index=False))
+        write_whole(target, lambda temporary: table.to_parquet(temporary, index=False))
     else:
         write_csv(rows, schema, target, bom=csv_bom)
     return target
@@ -226,8 +234,13 @@ def write_csv(rows: pd.DataFrame, schema: list[Column], target: Path, *, bom: bo
     rounded = as_table(rows, schema).round(
         {c.name: c.decimals for c in schema if c.dtype == "Float64"}
     )
+    for column in schema:
+        if column.foreign:
+            text = rounded[column.name]
+            rounded[column.name] = text.where(~text.str.startswith(_FORMULA).fillna(False),
+                                              "'" + text)  # fmt: skip
     encoding = "utf-8-sig" if bom else "utf-8"
-    _write(
+    write_whole(
         target,
         lambda temporary: rounded.to_csv(
             temporary, index=False, lineterminator="\r\n", encoding=encoding
@@ -241,26 +254,14 @@ def write_text(text: str, target: Path) -> None:
     Raises:
         ReportError: If it cannot be written.
     """
-    _write(target, lambda temporary: temporary.write_text(text, encoding="utf-8"))
-
-
-def _write(target: Path, write: Callable[[Path], object]) -> None:
-    temporary = target.with_name(target.name + ".tmp")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        write(temporary)
-        os.replace(temporary, target)
-    except OSError as error:
-        raise ReportError(
-            f"cannot be written ({error})", remedy="Check free space and permissions.", path=target
-        ) from error
+    write_whole(target, lambda temporary: temporary.write_text(text, encoding="utf-8"))
 
 
 def data_dictionary(tables: dict[str, list[Column]]) -> tuple[pd.DataFrame, list[Column]]:
     """Rows and schema of the table that describes all tables."""
     rows = [
         {"table": name, "column": c.name, "type": c.dtype.lower(), "unit": c.unit,
-         "meaning": c.meaning}
+         "meaning": c.meaning + (_AS_TEXT if c.foreign else "")}
         for name, schema in tables.items()
         for c in schema
     ]  # fmt: skip

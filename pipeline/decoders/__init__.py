@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from pipeline.errors import SettingsError
+from pipeline.errors import SettingsError, VideoError
 from pipeline.types import FrameBatch, Image, VideoInfo
 
 BACKENDS = ("pyav", "decord")
+MAX_PIXELS = 2**26  # of a frame; 8K has half as many
 _BATCH_FRAMES, _BATCH_BYTES = 16, 6_000_000
 
 
@@ -27,15 +28,17 @@ class SampleSpan:
         first: Multiple from which on frames are sampled.
         last: First multiple that belongs to the next part; None goes to the end.
         beyond: Multiples of the next part that are sampled as well.
+        resume: Multiples before this one were sampled already, by a decoder that was stopped.
     """
 
     first: int = 0
     last: int | None = None
     beyond: int = 0
+    resume: int = 0
 
 
 WHOLE = SampleSpan()
-_TOLERANCE_S = 1e-6  # of time stamps, which are multiples of a time base
+TOLERANCE_S = 1e-6  # of time stamps, which are multiples of a time base
 
 
 class VideoDecoder(Protocol):
@@ -90,13 +93,14 @@ def open_decoder(path: Path, backend: str) -> VideoDecoder:
         SettingsError: If the backend is not installed.
     """
     try:
-        if backend == "decord":
+        from pipeline.decoders.pyav import PyAVDecoder
+
+        decoder = PyAVDecoder(path)
+        if backend == "decord":  # which takes whatever FFmpeg takes, of any size
             from pipeline.decoders.decord import DecordDecoder
 
             return DecordDecoder(path)
-        from pipeline.decoders.pyav import PyAVDecoder
-
-        return PyAVDecoder(path)
+        return decoder
     except ImportError as error:
         raise SettingsError(
             f"the decoder {backend!r} is not installed ({error})",
@@ -117,18 +121,18 @@ class SampleClock:
 
     def __init__(self, rate_hz: float, span: SampleSpan = WHOLE) -> None:
         self.rate_hz, self.span = rate_hz, span
-        self._next = span.first
+        self._next = max(span.first, span.resume)
 
     @property
     def start_s(self) -> float:
         """Where the span begins."""
-        return self.span.first / self.rate_hz - _TOLERANCE_S
+        return self.span.first / self.rate_hz - TOLERANCE_S
 
     @property
     def end_s(self) -> float:
         """Where the next span begins."""
         last = self.span.last
-        return math.inf if last is None else last / self.rate_hz - _TOLERANCE_S
+        return math.inf if last is None else last / self.rate_hz - TOLERANCE_S
 
     @property
     def stop_s(self) -> float:
@@ -137,11 +141,25 @@ class SampleClock:
 
     def takes(self, pts_s: float) -> bool:
         """Whether the frame with this time, counted from the first frame's, is a sample."""
-        multiple = math.floor((pts_s + _TOLERANCE_S) * self.rate_hz)
+        multiple = math.floor((pts_s + TOLERANCE_S) * self.rate_hz)
         if multiple < self._next:
             return False
         self._next = multiple + 1
         return True
+
+
+def check_size(width: int, height: int, path: Path) -> None:
+    """Refuse frames that would take too much memory.
+
+    Raises:
+        VideoError: If they are too large.
+    """
+    if width * height > MAX_PIXELS:
+        raise VideoError(
+            f"its frames are too large ({width} x {height} pixels)",
+            remedy="Export it with smaller frames, such as 3840 x 2160.",
+            path=path,
+        )
 
 
 def frames_per_batch(size: tuple[int, int]) -> int:
