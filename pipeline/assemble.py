@@ -28,6 +28,8 @@ from pipeline.results import StoredResult
 from pipeline.settings import Settings
 from pipeline.types import CandidateReport, Recording, RecordingReport
 
+SHOWN = ("done", "partial", "failed")  # statuses of what reports and index tell
+
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
@@ -35,7 +37,8 @@ class Outcome:
 
     Args:
         recording: Which.
-        status: `planned` (dry run), `done`, `partial` or `failed`.
+        status: `done`, `partial` or `failed`; `planned` (dry run), `pending` (not analysed yet),
+            `not_consented` or `expired` (not to be analysed).
         message: What was lost or why it failed, in plain words.
         error: Why it failed; its notes hold the traceback of an unexpected failure.
         reused: Whether the result was there before.
@@ -180,7 +183,8 @@ def write_overview(
     _write_recordings_and_dictionary(outcomes, output, settings, spec)
     candidates: dict[str, list[Outcome]] = {}
     for outcome in outcomes:
-        candidates.setdefault(outcome.recording.candidate_id, []).append(outcome)
+        if outcome.status in SHOWN:
+            candidates.setdefault(outcome.recording.candidate_id, []).append(outcome)
     return report.write_index(
         [candidate_report(own, settings, spec) for own in candidates.values()],
         output,

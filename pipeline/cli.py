@@ -14,13 +14,16 @@ import click
 from pipeline import __version__
 from pipeline.exits import ABORTED, exits
 from pipeline.settings import SETTINGS_FILE, Settings, read_settings
+from pipeline.signals import listening
 
 if TYPE_CHECKING:
     from pipeline.assemble import Outcome
-    from pipeline.run import Plan, RunResult
+    from pipeline.batch import Plan, RunResult
 
 _LOOKS = ("language", "anonymous", "centre_name", "centre_logo", "centre_colour", "centre_note",
           "templates")  # fmt: skip
+_TOLD = ("done", "partial", "failed")
+_STATUSES = (*_TOLD, "not_consented", "expired", "running", "pending")
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
@@ -77,6 +80,7 @@ def _settings_from(file: Path | None, given: dict[str, Any]) -> Settings:
 @click.option("--force", is_flag=True, help="Analyse also what is done.")
 @click.option("--strict", is_flag=True, help="Stop at the first recording that fails.")
 @click.option("--dry-run", is_flag=True, help="Only list what would be done.")
+@click.option("--wait", is_flag=True, help="Wait for another run into the same directory.")
 @click.option("--json", "as_json", is_flag=True, help="Print a summary as JSON.")
 @click.option("--debug", is_flag=True, help="Show where an error came from.")
 def analyze(
@@ -86,6 +90,7 @@ def analyze(
     force: bool,
     strict: bool,
     dry_run: bool,
+    wait: bool,
     as_json: bool,
     debug: bool,
     **given: Any,
@@ -95,25 +100,31 @@ def analyze(
     What an earlier run has done, with the same settings and model, is not done again.
 
     Exit codes: 0 all done; 1 stopped or internal error; 2 wrong usage or settings; 3 some
-    recordings failed, the rest is written; 4 none succeeded or none found.
+    recordings failed, the rest is written; 4 none succeeded or none found; 130 or 143 stopped by
+    Ctrl-C or SIGTERM.
     """
 
     def run() -> int:
         settings = _settings_from(settings_file, given)
-        from pipeline.run import Listener
+        from pipeline.batch import Listener
         from pipeline.run import analyze as analyze_batch
 
         display = _Display()
         try:
-            result = analyze_batch(
-                recordings,
-                output,
-                settings,
-                force=force,
-                strict=strict,
-                dry_run=dry_run,
-                listener=Listener(planned=display.planned, finished=display.finished),
-            )
+            with listening():
+                result = analyze_batch(
+                    recordings,
+                    output,
+                    settings,
+                    force=force,
+                    strict=strict,
+                    dry_run=dry_run,
+                    wait=wait,
+                    debug=debug,
+                    listener=Listener(
+                        planned=display.planned, finished=display.finished, noticed=display.noticed
+                    ),
+                )
         finally:
             display.close()
         _conclude(result, recordings, as_json, debug)
@@ -136,9 +147,10 @@ class _Display:
 
     def planned(self, plan: Plan) -> None:
         self._plan = plan
+        withheld = f"{plan.withheld} not to be analysed, " if plan.withheld else ""
         click.echo(
-            f"{plan.recordings} recordings: {plan.reused} done before, "
-            f"{plan.recordings - plan.reused} to analyse ({plan.bytes_to_read / 1e6:.0f} MB) "
+            f"{plan.recordings} recordings: {plan.reused} done before, {withheld}"
+            f"{plan.pending} to analyse ({plan.bytes_to_read / 1e6:.0f} MB) "
             f"on {plan.device}{_up_to(plan.jobs)}.",
             err=True,
         )
@@ -150,7 +162,7 @@ class _Display:
             self._bar.__enter__()
 
     def finished(self, outcome: Outcome) -> None:
-        if outcome.reused or self._plan is None:
+        if outcome.reused or outcome.status not in _TOLD or self._plan is None:
             return
         self._done += 1
         recording = outcome.recording
@@ -161,19 +173,29 @@ class _Display:
         elif outcome.message:
             rate += f": {outcome.message}"
         if self._bar is not None:
-            self._bar.update(recording.path.stat().st_size, recording.recording_id + rate)
+            self._bar.update(_size(recording.path), recording.recording_id + rate)
             return
-        total = self._plan.recordings - self._plan.reused
+        total = self._plan.pending
         click.echo(
             f"[{self._done}/{total}] {recording.recording_id}: {outcome.status} "
             f"in {outcome.seconds:.1f} s{rate}",
             err=True,
         )
 
+    def noticed(self, text: str) -> None:
+        click.echo(text, err=True)
+
     def close(self) -> None:
         if self._bar is not None:
             self._bar.__exit__(None, None, None)
             self._bar = None
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:  # it has gone
+        return 0
 
 
 def _conclude(result: RunResult, recordings: Path, as_json: bool, debug: bool) -> None:
@@ -183,21 +205,32 @@ def _conclude(result: RunResult, recordings: Path, as_json: bool, debug: bool) -
             click.echo(f"Failed: {outcome.recording.recording_id}: {outcome.message}", err=True)
             for note in getattr(outcome.error, "__notes__", []) if debug else []:
                 click.echo(note, err=True)
+    if result.problem:
+        click.echo(f"Error: {result.problem}", err=True)
     if not result.outcomes:
         click.echo(f"No recordings found below {recordings}.", err=True)
     if as_json:
         click.echo(json.dumps(_summary(result), ensure_ascii=False, indent=1))
         return
-    if result.index is None:
+    if result.index is None and not result.problem:
         for outcome in result.outcomes:
             what = "done before" if outcome.reused else "to analyse"
+            what = what if outcome.status == "planned" else outcome.status
             recording = outcome.recording
             click.echo(f"{what}\t{recording.candidate_id}\t{recording.recording_id}")
         return
-    counts = {s: result.count(s) for s in ("done", "partial", "failed")}
-    said = ", ".join(f"{count} {status}" for status, count in counts.items() if count)
-    click.echo(f"{len(result.outcomes)} recordings ({said}) in {result.seconds:.1f} s.", err=True)
-    click.echo(str(result.index))
+    counts = {s: result.count(s) for s in _STATUSES}
+    click.echo(
+        f"{len(result.outcomes)} recordings ({_said(counts)}) in {result.seconds:.1f} s.", err=True
+    )
+    if result.index:
+        click.echo(str(result.index))
+
+
+def _said(counts: dict[str, int]) -> str:
+    return ", ".join(
+        f"{count} {status.replace('_', ' ')}" for status, count in counts.items() if count
+    )
 
 
 def _summary(result: RunResult) -> dict[str, Any]:
@@ -235,7 +268,7 @@ def report(reports: Path, pdf: bool, debug: bool, **given: Any) -> None:
     """
 
     def run() -> int:
-        from pipeline.run import render
+        from pipeline.again import render
 
         result = render(reports, pdf=pdf, **_given(given))
         click.echo(str(result.index))
@@ -258,11 +291,76 @@ def export(reports: Path, output: Path, debug: bool, **given: Any) -> None:
     """
 
     def run() -> int:
-        from pipeline.run import export as export_tables
+        from pipeline.again import export as export_tables
 
         export_tables(reports, output, **_given(given))
         click.echo(str(output))
         return 0
+
+    exits(run, debug)
+
+
+@main.command()
+@click.argument("reports", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
+@click.option("--debug", is_flag=True, help="Show where an error came from.")
+def status(reports: Path, as_json: bool, debug: bool) -> None:
+    """Say what is done, failed, pending and running of the last batch in REPORTS.
+
+    Nothing is changed, also while the batch goes on.
+    """
+
+    def run() -> int:
+        from pipeline.again import look_up
+
+        state = look_up(reports)
+        if as_json:
+            click.echo(json.dumps(state.to_json(), ensure_ascii=False, indent=1))
+            return 0
+        counts = state.counts()
+        click.echo(
+            f"{len(state.outcomes)} recordings: {_said({s: counts.get(s, 0) for s in _STATUSES})}."
+        )
+        click.echo(state.in_words())
+        for outcome in state.outcomes:
+            if outcome.status not in ("done", "pending"):
+                told = f": {outcome.message}" if outcome.message else ""
+                click.echo(f"{outcome.status}\t{outcome.recording.recording_id}{told}")
+        return 0
+
+    exits(run, debug)
+
+
+@main.command()
+@click.argument("reports", type=click.Path(path_type=Path))
+@click.argument("candidate")
+@click.option("--debug", is_flag=True, help="Show where an error came from.")
+def purge(reports: Path, candidate: str, debug: bool) -> None:
+    """Remove every trace of CANDIDATE from REPORTS, and search for what might be left.
+
+    CANDIDATE is a name as the index shows it, or the name of the report's directory. Recordings,
+    and tables exported to other places, are yours to delete.
+
+    Exit codes: 0 nothing is left; 1 something was found, and is named; 2 no such candidate.
+    """
+
+    def run() -> int:
+        from pipeline.purge import purge as purge_candidate
+
+        done = purge_candidate(reports, candidate)
+        click.echo(
+            f"Removed: {done.recordings} recordings, {done.results} results, {done.rows} rows of "
+            "the ledger, the report; index and tables are written again."
+        )
+        click.echo(
+            f"Searched {done.searched} files for {done.needles} names, identifiers and hashes: "
+            f"found in {len(done.found)}."
+        )
+        for name in done.unsearchable:
+            click.echo(f"Too short to be searched for: {name}", err=True)
+        for path in done.found:
+            click.echo(f"Not written by Poise, and still names them: {path}", err=True)
+        return ABORTED if done.found else 0
 
     exits(run, debug)
 

@@ -1,21 +1,23 @@
 """Decoding stage: recordings are read in a process of their own that can be killed.
 
-A decoder may hang for ever on a damaged file (decord does, holding the interpreter's lock); then
-the process is killed, the recording gets a clear error, and the next one gets a new process.
+A decoder may hang for ever on a damaged file (decord does, holding the interpreter's lock), or
+die; then the process is killed, and the other decoder goes on from where it stood.
 """
 
 from __future__ import annotations
 
+import math
 import os
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from pipeline.decoders import WHOLE, SampleSpan
+from pipeline.decoders import TOLERANCE_S, WHOLE, SampleSpan
 from pipeline.decoders.server import (
     DescribeRequest,
     FetchRequest,
@@ -24,11 +26,17 @@ from pipeline.decoders.server import (
     SampleRequest,
 )
 from pipeline.errors import PipelineError, VideoError
+from pipeline.signals import deaf_children
 from pipeline.types import FrameBatch, Image, VideoInfo
 
 SAMPLING_BACKEND = "pyav"
+_OTHER = {"pyav": "decord", "decord": "pyav"}
 _DECORD_BYTES = 64_000_000
 _SERVE = "from pipeline.decoders.server import main; main()"
+
+
+class _StoppedError(VideoError):
+    """The decoder hung and was killed, or died."""
 
 
 class DecodingProcess:
@@ -36,10 +44,14 @@ class DecodingProcess:
 
     Args:
         stall_timeout_s: How long a frame may take before the process is killed.
+
+    Attributes:
+        warnings: What went wrong and was made good, in plain words; for its user to clear.
     """
 
     def __init__(self, *, stall_timeout_s: float = 60.0) -> None:
         self.stall_timeout_s = stall_timeout_s
+        self.warnings: list[str] = []
         self._process: subprocess.Popen[bytes] | None = None
         self._connection: Connection | None = None
 
@@ -55,6 +67,8 @@ class DecodingProcess:
     ) -> tuple[VideoInfo, Iterator[FrameBatch | SampleEnd]]:
         """Sample a recording, or a span of it; see `VideoDecoder.sample`.
 
+        A decoder that hangs or dies is replaced by the other one, once, where it stood.
+
         Returns:
             What the container says, and a generator of batches whose last item is the end.
 
@@ -62,19 +76,19 @@ class DecodingProcess:
             VideoError: If it cannot be read; from the generator too.
         """
         chosen = SAMPLING_BACKEND if backend == "auto" else backend
-        self._request(
-            SampleRequest(
-                path=path,
-                backend=chosen,
-                rate_hz=rate_hz,
-                short_side_px=short_side_px,
-                span=span,
-                skip_frames=skip_frames,
-            )
+        request = SampleRequest(
+            path=path,
+            backend=chosen,
+            rate_hz=rate_hz,
+            short_side_px=short_side_px,
+            span=span,
+            skip_frames=skip_frames,
         )
-        info = self._receive(path)
-        assert isinstance(info, VideoInfo)
-        return info, self._batches(path)
+        try:
+            return self._opened(request), self._batches(request)
+        except _StoppedError as error:
+            other = self._other(request, span.first, error)
+            return self._opened_instead(other, error), self._batches(other, salvaging=True)
 
     def describe(self, path: Path, *, backend: str) -> VideoInfo:
         """What the container says of a recording.
@@ -137,13 +151,47 @@ class DecodingProcess:
     ) -> None:
         self.close()
 
-    def _batches(self, path: Path) -> Iterator[FrameBatch | SampleEnd]:
+    def _opened(self, request: SampleRequest) -> VideoInfo:
+        self._request(request)
+        info = self._receive(request.path)
+        assert isinstance(info, VideoInfo)
+        return info
+
+    def _other(self, request: SampleRequest, resume: int, error: VideoError) -> SampleRequest:
+        """The same of the other decoder, from a multiple of the sampling interval on."""
+        other = _OTHER[request.backend]
+        self.warnings.append(
+            f"{request.backend}: {error.cause}; {other} read it from "
+            f"{resume / request.rate_hz:.1f} s on"
+        )
+        return replace(request, backend=other, span=replace(request.span, resume=resume))
+
+    def _opened_instead(self, request: SampleRequest, error: VideoError) -> VideoInfo:
+        try:
+            return self._opened(request)
+        except VideoError:  # what the first one met is what there is to say
+            self.warnings.pop()
+            raise error from None
+
+    def _batches(
+        self, request: SampleRequest, *, salvaging: bool = False
+    ) -> Iterator[FrameBatch | SampleEnd]:
         complete = False
+        resume = request.span.first
         try:
             while not complete:
-                item = self._receive(path)
+                item = self._receive(request.path)
+                if isinstance(item, FrameBatch):
+                    resume = math.floor((item.pts_s[-1] + TOLERANCE_S) * request.rate_hz) + 1
                 complete = isinstance(item, SampleEnd)
                 yield item
+        except _StoppedError as error:
+            if salvaging:
+                raise
+            complete = True
+            other = self._other(request, resume, error)
+            self._opened_instead(other, error)
+            yield from self._batches(other, salvaging=True)
         finally:
             if not complete:  # left in the middle: what is still in the pipe answers nobody
                 self.close()
@@ -158,7 +206,7 @@ class DecodingProcess:
             self._connection.send(request)
         except OSError as error:
             self.close()
-            raise VideoError(
+            raise _StoppedError(
                 "the decoder died before reading", remedy="Try again.", path=request.path
             ) from error
 
@@ -166,14 +214,15 @@ class DecodingProcess:
         self._connection, theirs = Pipe()
         package_parent = str(Path(__file__).resolve().parent.parent)
         search_path = os.pathsep.join(filter(None, [package_parent, os.environ.get("PYTHONPATH")]))
-        self._process = subprocess.Popen(
-            [sys.executable, "-P", "-c", _SERVE, str(theirs.fileno())],
-            pass_fds=[theirs.fileno()],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            env={**os.environ, "PYTHONPATH": search_path, "OMP_NUM_THREADS": "1"},
-        )
+        with deaf_children():
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", "-c", _SERVE, str(theirs.fileno()), str(os.getpid())],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                env={**os.environ, "PYTHONPATH": search_path, "OMP_NUM_THREADS": "1"},
+            )
         theirs.close()
 
     def _receive(self, path: Path) -> Any:
@@ -184,14 +233,14 @@ class DecodingProcess:
             item = self._connection.recv()
         except TimeoutError:
             self.close()
-            raise VideoError(
+            raise _StoppedError(
                 f"the decoder made no progress for {self.stall_timeout_s:.0f} s and was stopped",
                 remedy="Export the recording again, or try the other decoder with --decoder.",
                 path=path,
             ) from None
         except (EOFError, OSError) as error:
             self.close()
-            raise VideoError(
+            raise _StoppedError(
                 "the decoder died while reading",
                 remedy="Export the recording again, or try the other decoder with --decoder.",
                 path=path,

@@ -34,7 +34,10 @@ SUFFIXES = frozenset(
     ]
 )
 CANDIDATES_FILE = "candidates.csv"
-_COLUMNS = ("recording", "candidate_id", "display_name", "session_date", "note")
+_COLUMNS = ("recording", "candidate_id", "display_name", "session_date", "note", "consent")
+_YES = frozenset({"", "yes", "y", "true", "1", "예", "네"})
+_NO = frozenset({"no", "n", "false", "0", "아니오", "아니요"})
+_MAX_TABLE_BYTES = 16_000_000
 _NAME_BYTES = 120
 _RESERVED = frozenset(
     {"con", "prn", "aux", "nul", "index", "candidates", "recordings", "data_dictionary"}
@@ -132,6 +135,7 @@ def _recording(
         display_name=_nfc(override.get("display_name") or name),
         session_date=override.get("session_date", ""),
         note=override.get("note", ""),
+        consent=override.get("consent", "").casefold() in _YES,
     )
 
 
@@ -139,6 +143,12 @@ def _read_candidates(path: Path, known: set[str]) -> dict[str, dict[str, str]]:
     """Rows of `candidates.csv` by recording; empty without the file."""
     if not path.is_file():
         return {}
+    if path.stat().st_size > _MAX_TABLE_BYTES:
+        raise SettingsError(
+            f"is larger than {_MAX_TABLE_BYTES // 1_000_000} MB",
+            remedy="It must be a table with a line for each recording.",
+            path=path,
+        )
     raw = path.read_bytes()
     try:
         text = raw.decode("utf-8-sig")
@@ -168,6 +178,13 @@ def _read_candidates(path: Path, known: set[str]) -> dict[str, dict[str, str]]:
         rows[recording] = {
             name: (value or "").strip() for name, value in row.items() if name in _COLUMNS
         }
+        consent = rows[recording].get("consent", "")
+        if consent.casefold() not in _YES | _NO:
+            raise SettingsError(
+                f"line {number} has the consent {consent!r}",
+                remedy="Write yes or no; a line left empty means yes.",
+                path=path,
+            )
     return rows
 
 

@@ -47,3 +47,11 @@ class ModelError(PipelineError):
 
 class ReportError(PipelineError):
     """A report or a table cannot be written."""
+
+
+class DiskFullError(ReportError):
+    """Nothing more can be written, as the disk is full."""
+
+
+class UnfinishedError(VideoError):
+    """A recording is still being written, so that what was read of it is not the whole."""

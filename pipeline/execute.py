@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from types import TracebackType
 from typing import Any
 
 from joblib import Parallel, delayed, parallel_config
+from joblib.externals.loky import reusable_executor
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 from pipeline.device import all_devices, choose_device
 from pipeline.errors import SettingsError, VideoError
 from pipeline.owner import OwnerProcess
 from pipeline.settings import Settings
+from pipeline.signals import deaf_children
 from pipeline.store import ResultStore
-from pipeline.work import Done, Parts, Task, Worker
+from pipeline.work import Done, Parts, Task, Worker, close_engine
 
 _CONNECTING_S = 20
 
@@ -37,7 +41,7 @@ class Pool:
     def __init__(self, settings: Settings, store: ResultStore) -> None:
         self.settings, self._store = settings, store
         self.jobs = settings.jobs or _cores()
-        self._worker = Worker(settings, store)
+        self._worker = Worker(settings, store, parent=os.getpid())
         self._died: tuple[type[Exception], ...] = (TerminatedWorkerError,)
         self._stack = ExitStack()
 
@@ -50,7 +54,7 @@ class Pool:
                 for device in all_devices(self.settings.device)
             ]
             addresses = tuple(owner.address for owner in owners)
-            self._worker = Worker(self.settings, self._store, addresses)
+            self._worker = replace(self._worker, owners=addresses)
         return self
 
     def __exit__(
@@ -60,31 +64,41 @@ class Pool:
         traceback: TracebackType | None,
     ) -> None:
         self._stack.close()
+        if kind is not None and not self.settings.cluster:
+            self._kill_workers()  # what they do is of no use any more
+            close_engine()
 
     def execute(self, tasks: Sequence[Task]) -> Iterator[Done]:
         """Do the tasks, in the order given as far as workers are free.
 
         With fewer tasks than processes, long recordings are cut into parts. When a process dies
-        (out of memory, a crash in a library), what remains is done one recording at a time, each
-        in a process of its own, so that the culprit is known and fails alone.
+        (out of memory, a crash in a library), those that were being worked on are done one at a
+        time, each in a process of its own, so that the culprit is known and fails alone; then the
+        rest goes on in parallel.
         """
         left = {task.recording.recording_id: task for task in tasks}
-        try:
-            for done in self._in_parallel(tasks):
-                left.pop(done.task.recording.recording_id)
-                yield done
-        except self._died:
-            pass
-        for task in left.values():
-            yield self._alone(task)
+        while left:
+            try:
+                for done in self._in_parallel(list(left.values())):
+                    left.pop(done.task.recording.recording_id)
+                    self._store.finish(done.task.key)
+                    yield done
+            except self._died:
+                begun = [task for task in left.values() if self._store.is_begun(task.key)]
+                for task in begun or list(left.values()):
+                    left.pop(task.recording.recording_id)
+                    yield self._alone(task)
+                    self._store.finish(task.key)
 
     def _in_parallel(self, tasks: Sequence[Task]) -> Iterator[Done]:
         worker = self._worker
         cut = self._cut(tasks) if len(tasks) < self.jobs else []
         in_parts = {parts.task.recording.recording_id for parts in cut}
+        for parts in cut:
+            self._store.begin(parts.task.key)
         looks = [(worker.look, parts, k) for parts in cut for k in range(len(parts.spans))]
         wholes = [
-            (worker.analyse, task) for task in tasks if task.recording.recording_id not in in_parts
+            (_begun, worker, task) for task in tasks if task.recording.recording_id not in in_parts
         ]
         processes = min(self.jobs, max(1, len(looks) + len(wholes)))
         for done in self._run([*looks, *wholes], processes):
@@ -101,13 +115,21 @@ class Pool:
     def _run(self, calls: Sequence[tuple[Any, ...]], processes: int) -> Iterator[Any]:
         """Results of functions, each with its arguments, as they come."""
         if calls:
-            yield from Parallel(n_jobs=processes, return_as="generator_unordered", batch_size=1)(
-                delayed(function)(*arguments) for function, *arguments in calls
-            )
+            with deaf_children():  # they are started here
+                results = Parallel(n_jobs=processes, return_as="generator_unordered", batch_size=1)(
+                    delayed(function)(*arguments) for function, *arguments in calls
+                )
+            try:
+                yield from results
+            except GeneratorExit:
+                with warnings.catch_warnings():  # joblib's, that not all was waited for
+                    warnings.simplefilter("ignore")
+                    results.close()
+                raise
 
     def _alone(self, task: Task) -> Done:
         try:
-            return Parallel(n_jobs=2)([delayed(self._worker.analyse)(task)])[0]  # type: ignore[no-any-return]
+            return next(self._run([(self._worker.analyse, task)], 2))  # type: ignore[no-any-return]
         except self._died:
             error = VideoError(
                 "the process that analysed it died, for lack of memory or of a fault in a library",
@@ -115,6 +137,11 @@ class Pool:
                 path=task.recording.path,
             )
             return Done(task=task, seconds=0.0, error=error)
+
+    def _kill_workers(self) -> None:
+        executor = reusable_executor._executor
+        if executor is not None:
+            executor.shutdown(wait=True, kill_workers=True)
 
     def _has_owner(self) -> bool:
         if self.settings.owner == "auto":
@@ -145,6 +172,11 @@ class Pool:
         self.jobs = len(workers)
         self._died = (TerminatedWorkerError, KilledWorker)
         self._stack.enter_context(parallel_config(backend="dask"))
+
+
+def _begun(worker: Worker, task: Task) -> Done:
+    worker.store.begin(task.key)
+    return worker.analyse(task)
 
 
 def _cores() -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import traceback
 from collections.abc import Callable
@@ -9,6 +10,7 @@ from collections.abc import Callable
 from pipeline.errors import PipelineError, SettingsError
 
 ABORTED, USAGE = 1, 2
+_SIGNALLED = 128  # and the number of the signal
 
 
 def exits(run: Callable[[], int], debug: bool) -> None:
@@ -24,9 +26,9 @@ def exits(run: Callable[[], int], debug: bool) -> None:
         code = _say(error, USAGE, debug)
     except PipelineError as error:
         code = _say(error, ABORTED, debug)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stopped:
         print("Stopped. What is done is kept: the same command goes on from here.", file=sys.stderr)
-        code = ABORTED
+        code = _SIGNALLED + getattr(stopped, "number", signal.SIGINT)
     sys.exit(code)
 
 

@@ -11,7 +11,6 @@ import base64
 import contextlib
 import hashlib
 import json
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -30,6 +29,7 @@ from jinja2 import (
 from markupsafe import Markup
 
 from pipeline.errors import ReportError
+from pipeline.files import write_whole
 from pipeline.locales import LANGUAGES, Texts, load_texts
 
 Helpers = Callable[[Texts], Mapping[str, Any]]
@@ -203,22 +203,10 @@ def _policy(script: str) -> str:
 
 
 def _write(path: Path, text: str) -> Path:
-    """Write a whole file beside its place, then put it there.
+    """Write a whole page.
 
     Raises:
         ReportError: If the disk or the rights do not allow it.
     """
-    draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft.write_text(text, encoding="utf-8", newline="\n")
-        draft.replace(path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            draft.unlink(missing_ok=True)
-        raise ReportError(
-            f"cannot be written ({error.strerror or error}).",
-            remedy="Check that the directory may be written to and the disk has room.",
-            path=path,
-        ) from error
+    write_whole(path, lambda draft: draft.write_text(text, encoding="utf-8", newline="\n"))
     return path

@@ -3,90 +3,39 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence, Set
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Generator, Sequence, Set
+from contextlib import ExitStack, closing
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from pipeline.assemble import (
-    Outcome,
-    page_style,
-    write_candidate,
-    write_captions,
-    write_overview,
-    write_tables,
-)
+from pipeline.assemble import Outcome, page_style
+from pipeline.batch import EXPIRED, NOT_CONSENTED, Batch, Listener, Plan, RunResult
 from pipeline.classify import SHIPPED_MODEL
 from pipeline.device import choose_device
 from pipeline.discover import discover
-from pipeline.errors import PipelineError, SettingsError
+from pipeline.errors import DiskFullError, SettingsError, UnfinishedError
 from pipeline.execute import Pool
+from pipeline.files import Reserve, free_bytes, private
+from pipeline.intake import Intake, Stamp, settle, still_growing, take_in
+from pipeline.journal import Journal, versions
+from pipeline.ledger import LEDGER_FILE, Ledger
+from pipeline.lock import held
 from pipeline.network import ModelSpec, read_spec
-from pipeline.pdf import print_pages
+from pipeline.purge import purge_expired, purge_withdrawn
 from pipeline.report import rehearse
-from pipeline.results import StoredResult
 from pipeline.settings import Settings
-from pipeline.store import ResultStore
+from pipeline.signals import undisturbed
+from pipeline.store import HOUSE, ResultStore
 from pipeline.types import Recording
 from pipeline.work import Done, Task
 
+__all__ = ["Listener", "Plan", "RunResult", "analyze"]
 
-@dataclass(frozen=True, kw_only=True)
-class RunResult:
-    """What a run did.
-
-    Args:
-        outcomes: Of every recording found, in order of their identifiers.
-        output: Directory of the reports.
-        index: The page that leads to them; None after a dry run.
-        settings: That were used.
-        seconds: The whole run.
-    """
-
-    outcomes: list[Outcome]
-    output: Path
-    index: Path | None
-    settings: Settings
-    seconds: float
-
-    def count(self, status: str) -> int:
-        """How many recordings have that status."""
-        return sum(outcome.status == status for outcome in self.outcomes)
-
-    @property
-    def exit_code(self) -> int:
-        """0 all done; 3 some failed and the rest is written; 4 none succeeded or none found."""
-        failed = self.count("failed")
-        if failed == len(self.outcomes):
-            return 4
-        return 3 if failed else 0
-
-
-@dataclass(frozen=True, kw_only=True)
-class Plan:
-    """What a run is about to do.
-
-    Args:
-        recordings: All that were found.
-        reused: Of them, those whose result is there.
-        bytes_to_read: Size of those to be analysed.
-        jobs: Processes at most; 0 where none is needed.
-        device: Where the networks run.
-    """
-
-    recordings: int
-    reused: int
-    bytes_to_read: int
-    jobs: int
-    device: str
-
-
-@dataclass(frozen=True)
-class Listener:
-    """Hears how a run goes; the default says nothing."""
-
-    planned: Callable[[Plan], None] = field(default=lambda plan: None)
-    finished: Callable[[Outcome], None] = field(default=lambda outcome: None)
+_ROOM_BYTES = 64_000_000  # for tables, pages and the ledger
+_ROOM_EACH_BYTES = 1_000_000  # result and report of a recording
+_MANY_JOBS = 16
+_CROPS_SHARE = 0.3  # of a recording's size, at most, wait on disk while it is analysed
 
 
 def analyze(
@@ -97,9 +46,14 @@ def analyze(
     force: bool = False,
     strict: bool = False,
     dry_run: bool = False,
+    wait: bool = False,
+    debug: bool = False,
     listener: Listener | None = None,
 ) -> RunResult:
     """Analyse the recordings below a directory and write reports and tables.
+
+    Interrupted (KeyboardInterrupt), it writes what is there before it passes that on; the same
+    call goes on from there.
 
     Args:
         recordings: Directory of the recordings, or a single one. Never written to.
@@ -108,15 +62,17 @@ def analyze(
         force: Analyse also what is done.
         strict: Stop at the first recording that fails.
         dry_run: Only say what would be done.
+        wait: Wait for another run into the same directory instead of refusing.
+        debug: Keep tracebacks in the log.
         listener: Told of the plan and of each recording.
 
     Returns:
         What became of every recording.
 
     Raises:
-        SettingsError: If a path or a setting cannot be used.
+        SettingsError: If a path or a setting cannot be used, or another run holds the directory.
         ModelError: If the model cannot be loaded.
-        ReportError: If nothing can be written to `output`.
+        ReportError: If nothing can be written to `output`, or there is too little room.
         VideoError: With `strict`, the first failure.
     """
     started = time.monotonic()
@@ -125,235 +81,251 @@ def analyze(
     _check_paths(root, target)
     rehearse(page_style(settings))
     spec = read_spec(Path(settings.model) if settings.model else SHIPPED_MODEL)
-    device = choose_device(settings.device)
+    device = str(choose_device(settings.device))
     found = discover(root)
     if not found:
         return RunResult(outcomes=[], output=target, index=None, settings=settings, seconds=0.0)
     _check_candidates(root, target, found)
-    store = ResultStore(target, read_only=dry_run)
-    found = store.with_hashes(found)
-    keys = {r.recording_id: store.key(r, settings, spec.sha256) for r in found}
-    known = {r.recording_id for r in found if r.sha256 and store.has(keys[r.recording_id])}
-    known = set() if force else known
-    pending = _pending([r for r in found if r.recording_id not in known], keys)
-    plan = Plan(
-        recordings=len(found),
-        reused=len(known),
-        bytes_to_read=sum(_size(r) for r in pending),
-        jobs=0,
-        device=str(device),
-    )
+    run = _Run(root, target, settings, spec, device, listener, force, strict, debug)
     if dry_run:
-        listener.planned(plan)
-        outcomes = [
-            Outcome(recording=r, status="planned", reused=r.recording_id in known) for r in found
-        ]
+        outcomes = run.imagine(found)
         return RunResult(outcomes=outcomes, output=target, index=None, settings=settings,
                          seconds=time.monotonic() - started)  # fmt: skip
-    batch = _Batch(found, keys, store, target, settings, spec, listener)
-    batch.collect_reused(known)
-    first_failure = None
-    for done in _execute(pending, keys, store, settings, plan, listener):
-        batch.collect(done.task.recording, done.error, done.seconds)
-        if done.error and strict:
-            first_failure = done.error
-            break
-    index = batch.write_overview()
-    if first_failure:
-        raise first_failure
+    with private(settings.private), held(target / HOUSE, wait=wait, waiting=run.say_whom):
+        batch, index = run.carry_out(found)
     return RunResult(
         outcomes=batch.outcomes(),
         output=target,
         index=index,
         settings=settings,
         seconds=time.monotonic() - started,
+        problem=batch.problem,
     )
 
 
-def recall(output: Path | str, changed: Mapping[str, Any]) -> tuple[RunResult, ModelSpec]:
-    """What the last run into a directory found, from what is stored; no recording is read.
+@dataclass(frozen=True)
+class _Run:
+    """A run as it was asked for."""
 
-    Args:
-        output: Directory of the reports.
-        changed: Settings of the run that are to be others now, by name.
+    root: Path
+    output: Path
+    settings: Settings
+    spec: ModelSpec
+    device: str
+    listener: Listener
+    force: bool
+    strict: bool
+    debug: bool
 
-    Raises:
-        ReportError: If there is nothing to go by.
-        SettingsError: If a setting is out of bounds.
-    """
-    target = Path(output)
-    store = ResultStore(target, read_only=True)
-    run = store.read_run()
-    outcomes = []
-    for plain in run["recordings"]:
-        key, status, message = (plain.pop(name) for name in ("key", "status", "message"))
-        recording = Recording(**{**plain, "path": Path(plain["path"])})
-        result = StoredResult.read(store.directory(key)) if store.has(key) else None
-        outcomes.append(
-            Outcome(recording=recording, status=status, message=message, reused=True, result=result)
-        )
-    settings = Settings(**{**run["settings"], **changed})
-    result_of_run = RunResult(
-        outcomes=outcomes, output=target, index=None, settings=settings, seconds=0.0
-    )
-    return result_of_run, ModelSpec.from_json(run["model"])
+    def say_whom(self, holder: object) -> None:
+        self.listener.noticed(f"Waiting for {holder or 'another process'}.")
 
-
-def render(output: Path | str, *, pdf: bool = False, **changed: Any) -> RunResult:
-    """Write reports, index and tables of the last run again; no recording is read.
-
-    Args:
-        output: Directory of the reports.
-        pdf: Print each report to PDF as well.
-        changed: Settings that are to be others now: those of pages and tables.
-
-    Raises:
-        ReportError: If there is nothing to go by, nothing can be written, or no browser is there
-            to print.
-    """
-    started = time.monotonic()
-    result, spec = recall(output, changed)
-    candidates: dict[str, list[Outcome]] = {}
-    for outcome in result.outcomes:
-        candidates.setdefault(outcome.recording.candidate_id, []).append(outcome)
-    pages = [
-        page
-        for own in candidates.values()
-        for page in write_candidate(own, result.output, result.settings, spec)
-    ]
-    if pdf:
-        print_pages(pages)
-    index = write_overview(result.outcomes, result.output, result.settings, spec)
-    return replace(result, index=index, seconds=time.monotonic() - started)
-
-
-def export(output: Path | str, directory: Path | str, **changed: Any) -> RunResult:
-    """Write the tables of all candidates joined, and the episodes of each recording as captions.
-
-    Args:
-        output: Directory of the reports.
-        directory: Where `frames`, `episodes`, `recordings`, `data_dictionary` and `captions` go.
-        changed: Settings that are to be others now: format, csv_bom, anonymous, language (of the
-            captions).
-
-    Raises:
-        ReportError: If there is nothing to go by, or nothing can be written.
-    """
-    result, spec = recall(output, changed)
-    write_tables(result.outcomes, Path(directory), result.settings, spec)
-    write_captions(result.outcomes, Path(directory) / "captions", result.settings)
-    return result
-
-
-def _execute(
-    pending: Sequence[Recording],
-    keys: dict[str, str],
-    store: ResultStore,
-    settings: Settings,
-    plan: Plan,
-    listener: Listener,
-) -> Iterator[Done]:
-    """Do what is pending, if anything is: neither processes nor a cluster are bothered else."""
-    if not pending:
-        listener.planned(plan)
-        return
-    with Pool(settings, store) as pool:
-        listener.planned(replace(plan, jobs=pool.jobs))
-        yield from pool.execute(
-            [
-                Task(recording=replace(r, path=r.path.absolute()), key=keys[r.recording_id])
-                for r in pending
-            ]
-        )
-
-
-class _Batch:
-    """Outcomes as they come in; a candidate's report is written when the last one is there."""
-
-    def __init__(
-        self,
-        found: Sequence[Recording],
-        keys: dict[str, str],
-        store: ResultStore,
-        output: Path,
-        settings: Settings,
-        spec: ModelSpec,
-        listener: Listener,
-    ) -> None:
-        self._found, self._keys, self._store = found, keys, store
-        self._output, self._settings, self._spec = output, settings, spec
-        self._listener = listener
-        self._outcomes: dict[str, Outcome] = {}
-
-    def collect_reused(self, known: Set[str]) -> None:
-        for recording in self._found:
-            if recording.recording_id in known:
-                self._add(self._outcome(recording, reused=True))
-
-    def collect(self, recording: Recording, error: PipelineError | None, seconds: float) -> None:
-        key = self._keys[recording.recording_id]
-        twins = [r for r in self._found if self._keys[r.recording_id] == key]
-        for twin in twins if recording.sha256 else [recording]:
-            if error:
-                message = " ".join(filter(None, [error.cause + ".", error.remedy]))
-                self._add(
-                    Outcome(
-                        recording=twin,
-                        status="failed",
-                        message=message,
-                        error=error,
-                        seconds=seconds,
-                    )
-                )
-            else:
-                self._add(self._outcome(twin, seconds=seconds))
-
-    def outcomes(self) -> list[Outcome]:
+    def imagine(self, found: Sequence[Recording]) -> list[Outcome]:
+        """What would be done; nothing is changed."""
+        store = ResultStore(self.output, read_only=True)
+        with ExitStack() as stack:
+            ledger = None
+            if (store.root / LEDGER_FILE).is_file():
+                ledger = stack.enter_context(Ledger(store.root, read_only=True))
+            order = self._sort(take_in(found, ledger), store, ledger)
+        self.listener.planned(self._plan(order))
         return [
-            self._outcomes[r.recording_id] for r in self._found if r.recording_id in self._outcomes
+            Outcome(
+                recording=r,
+                status=order.withheld.get(r.recording_id, "planned"),
+                reused=r.recording_id in order.done,
+            )
+            for r in order.recordings
         ]
 
-    def write_overview(self) -> Path:
-        outcomes = self.outcomes()
-        self._store.write_run(
-            {
-                "settings": asdict(self._settings),
-                "model": self._spec.to_json(),
-                "recordings": [
-                    {
-                        **asdict(outcome.recording),
-                        "path": str(outcome.recording.path),
-                        "key": self._keys[outcome.recording.recording_id],
-                        "status": outcome.status,
-                        "message": outcome.message,
-                    }
-                    for outcome in outcomes
-                ],
-            }
-        )
-        return write_overview(outcomes, self._output, self._settings, self._spec)
+    def carry_out(self, found: Sequence[Recording]) -> tuple[Batch, Path | None]:
+        """Do it."""
+        house = self.output / HOUSE
+        with (
+            Ledger(house) as ledger,
+            Journal(house, tracebacks=self.debug) as journal,
+            Reserve(house / "reserve") as reserve,
+        ):
+            if ledger.set_aside:
+                self.listener.noticed(
+                    "The ledger was damaged and is made anew; the old one is now "
+                    f"{ledger.set_aside}. Results are kept."
+                )
+            store = ResultStore(self.output)
+            purge_withdrawn(self.output, store, ledger, found)
+            purge_expired(self.output, store, ledger, self.settings.retention_days)
+            order = self._sort(take_in(found, ledger), store, ledger)
+            if self.settings.retention_days:
+                ledger.keep_expired(r.sha256 for r in order.recordings)
+            plan = self._plan(order)
+            self._check_room(plan, order)
+            journal.write(
+                "start", versions=versions(), settings=self._settings_told(), device=self.device,
+                model=self.spec.sha256, recordings=plan.recordings, reused=plan.reused,
+            )  # fmt: skip
+            batch = Batch(
+                order.recordings, order.keys, store=store, ledger=ledger, journal=journal,
+                reserve=reserve, output=self.output, settings=self.settings, spec=self.spec,
+                listener=self.listener, force=self.force,
+            )  # fmt: skip
+            batch.plan()
+            index = self._work_off(batch, order, plan, store, ledger)
+            statuses = [outcome.status for outcome in batch.outcomes()]
+            journal.write("end", **{s: statuses.count(s) for s in sorted(set(statuses))})
+        return batch, index
 
-    def _outcome(
-        self, recording: Recording, *, reused: bool = False, seconds: float = 0.0
-    ) -> Outcome:
-        result = StoredResult.read(self._store.directory(self._keys[recording.recording_id]))
-        return Outcome(
-            recording=recording,
-            status="partial" if result.loss else "done",
-            message=result.loss,
-            reused=reused,
-            seconds=seconds,
-            result=result,
+    def _work_off(
+        self, batch: Batch, order: _Order, plan: Plan, store: ResultStore, ledger: Ledger
+    ) -> Path | None:
+        """Do what is pending; whatever happens, what is done is written."""
+        later = set(order.growing)
+        first_failure = None
+        try:
+            with undisturbed():
+                for status in (NOT_CONSENTED, EXPIRED):
+                    batch.withhold([n for n, s in order.withheld.items() if s == status], status)
+                batch.collect_reused(sorted(order.done))
+            with closing(self._execute(_pending(order), order, store, plan)) as results:
+                for done in results:
+                    if isinstance(done.error, UnfinishedError):
+                        later.add(done.task.recording.recording_id)
+                        continue
+                    with undisturbed():
+                        batch.collect(done)
+                    if done.error and self.strict:
+                        first_failure = done.error
+                    if batch.problem or first_failure:
+                        break
+            if later and not batch.problem and not first_failure:
+                self._try_again(batch, order, later, store, ledger)
+        finally:
+            with undisturbed():
+                index = batch.finish()
+        if first_failure:
+            raise first_failure
+        return index
+
+    def _try_again(
+        self, batch: Batch, order: _Order, later: Set[str], store: ResultStore, ledger: Ledger
+    ) -> None:
+        """At the end of the run, what was still being written when it was looked at before."""
+        recordings = [r for r in order.recordings if r.recording_id in later]
+        settled = settle(recordings)
+        taken = take_in([r for r in recordings if r.recording_id in settled], ledger)
+        again = self._sort(taken, store, ledger)
+        for recording in recordings:
+            if recording.recording_id not in settled or recording.recording_id in again.growing:
+                task = Task(recording=recording, key=order.keys[recording.recording_id])
+                with undisturbed():
+                    batch.collect(Done(task=task, seconds=0.0, error=still_growing(recording.path)))
+        for recording in again.recordings:
+            batch.rename(recording, again.keys[recording.recording_id])
+        with undisturbed():
+            batch.collect_reused(sorted(again.done))
+        with closing(self._execute(_pending(again), again, store, None)) as results:
+            for done in results:
+                with undisturbed():
+                    batch.collect(done)
+                if batch.problem:
+                    break
+
+    def _execute(
+        self, pending: Sequence[Recording], order: _Order, store: ResultStore, plan: Plan | None
+    ) -> Generator[Done, None, None]:
+        """Do what is pending, if anything is: neither processes nor a cluster are bothered else.
+
+        Args:
+            plan: To be told to the listener when it is known how many processes there are.
+        """
+        if not pending:
+            if plan:
+                self.listener.planned(plan)
+            return
+        with Pool(self.settings, store) as pool:
+            if plan:
+                self.listener.planned(replace(plan, jobs=pool.jobs))
+            yield from pool.execute(
+                [
+                    Task(
+                        recording=replace(r, path=r.path.absolute()),
+                        key=order.keys[r.recording_id],
+                        stamp=order.stamps.get(r.recording_id),
+                    )
+                    for r in pending
+                ]
+            )
+
+    def _sort(self, taken: Intake, store: ResultStore, ledger: Ledger | None) -> _Order:
+        found = taken.recordings
+        keys = {r.recording_id: store.key(r, self.settings, self.spec.sha256) for r in found}
+        withheld = {r.recording_id: NOT_CONSENTED for r in found if not r.consent}
+        done: set[str] = set()
+        if not self.force:
+            done = {r.recording_id for r in found if r.sha256 and store.has(keys[r.recording_id])}
+            expired = ledger.expired() if ledger and self.settings.retention_days else set()
+            for recording in found:
+                if recording.sha256 in expired and recording.recording_id not in done:
+                    withheld[recording.recording_id] = EXPIRED
+        return _Order(
+            recordings=found,
+            keys=keys,
+            stamps=taken.stamps,
+            growing=taken.growing,
+            done=frozenset(done),
+            withheld=withheld,
         )
 
-    def _add(self, outcome: Outcome) -> None:
-        self._outcomes[outcome.recording.recording_id] = outcome
-        self._listener.finished(outcome)
-        candidate = outcome.recording.candidate_id
-        own = [r for r in self._found if r.candidate_id == candidate]
-        if all(r.recording_id in self._outcomes for r in own):
-            outcomes = [self._outcomes[r.recording_id] for r in own]
-            write_candidate(outcomes, self._output, self._settings, self._spec)
+    def _plan(self, order: _Order) -> Plan:
+        return Plan(
+            recordings=len(order.recordings),
+            reused=len(order.done),
+            withheld=len(order.withheld),
+            bytes_to_read=sum(_size(r) for r in _pending(order)),
+            jobs=0,
+            device=self.device,
+        )
+
+    def _check_room(self, plan: Plan, order: _Order) -> None:
+        """Whether the disk has room for the batch, estimated generously.
+
+        Raises:
+            DiskFullError: If not.
+        """
+        pending = _pending(order)
+        at_once = sorted(map(_size, pending), reverse=True)[: self.settings.jobs or _MANY_JOBS]
+        needed = _ROOM_BYTES + int(_CROPS_SHARE * sum(at_once)) + _ROOM_EACH_BYTES * len(pending)
+        free = free_bytes(self.output)
+        if pending and free < needed:
+            raise DiskFullError(
+                f"only {free / 1e6:.0f} MB are free, and the batch may need {needed / 1e6:.0f}",
+                remedy="Make room, or give a directory on another disk.",
+                path=self.output,
+            )
+
+    def _settings_told(self) -> dict[str, Any]:
+        """The settings as the log has them."""
+        return {**asdict(self.settings), "model": "own" if self.settings.model else "shipped"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Order:
+    """The recordings, and what is to be done with which.
+
+    Args:
+        recordings: All.
+        keys: Names of their results.
+        stamps: Of their files.
+        growing: Those still being written.
+        done: Those whose result is there.
+        withheld: Those that must not be analysed, and why.
+    """
+
+    recordings: list[Recording]
+    keys: dict[str, str]
+    stamps: dict[str, Stamp]
+    growing: frozenset[str]
+    done: frozenset[str]
+    withheld: dict[str, str]
 
 
 def _check_paths(root: Path, output: Path) -> None:
@@ -385,12 +357,13 @@ def _check_candidates(root: Path, output: Path, found: Sequence[Recording]) -> N
             )
 
 
-def _pending(wanted: Sequence[Recording], keys: dict[str, str]) -> list[Recording]:
-    """What is to be analysed: recordings of equal bytes once, the largest files first."""
+def _pending(order: _Order) -> list[Recording]:
+    """What is to be analysed now: recordings of equal bytes once, the largest files first."""
     by_key: dict[str, Recording] = {}
-    for recording in wanted:
-        same = keys[recording.recording_id] if recording.sha256 else recording.recording_id
-        by_key.setdefault(same, recording)
+    for recording in order.recordings:
+        name = recording.recording_id
+        if name not in order.done | order.growing and name not in order.withheld:
+            by_key.setdefault(order.keys[name] if recording.sha256 else name, recording)
     return sorted(by_key.values(), key=_size, reverse=True)
 
 

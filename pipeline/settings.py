@@ -78,6 +78,13 @@ class Settings:
     stall_timeout_s: float = _setting(
         120.0, "Seconds without a frame after which a decoder is stopped.", low=0.1, high=86400
     )
+    retention_days: int = _setting(
+        0, "Days after which results, reports and tables of a recording are purged, at the start "
+        "of a run (0: never).", low=0, high=36500,
+    )  # fmt: skip
+    private: bool = _setting(
+        True, "Write files that only you can read; otherwise your umask decides."
+    )
     language: str = _setting(
         "en", "Language of the reports; both writes each page twice.", choices=("en", "ko", "both")
     )

@@ -12,18 +12,16 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from pipeline.analysis import RESULT_FILE
-from pipeline.errors import ReportError
+from pipeline.files import not_written, sync
 from pipeline.settings import Settings
 from pipeline.types import Recording
 
-_RUN_FILE = "run.json"
+HOUSE = ".poise"  # below the reports: what Poise keeps for itself
 ANALYSIS_VERSION = 2  # raise it when the same input would give another result
 
 
@@ -40,9 +38,9 @@ class ResultStore:
 
     def __init__(self, output: Path, *, read_only: bool = False) -> None:
         self._read_only = read_only
-        self._root = output.absolute() / ".poise"  # absolute, as workers have folders of their own
-        self._results = self._root / "results"
-        self._scratch = self._root / "unfinished"
+        self.root = output.absolute() / HOUSE  # absolute, as workers have folders of their own
+        self._results = self.root / "results"
+        self._scratch = self.root / "unfinished"
         if read_only:
             return
         try:
@@ -50,11 +48,7 @@ class ResultStore:
             shutil.rmtree(self._scratch, ignore_errors=True)
             self._scratch.mkdir(exist_ok=True)
         except OSError as error:
-            raise ReportError(
-                f"cannot be written to ({error})",
-                remedy="Check free space and permissions.",
-                path=output,
-            ) from error
+            raise not_written(error, output) from error
 
     def key(self, recording: Recording, settings: Settings, model_sha256: str) -> str:
         """Name of the result of analysing this recording in this way."""
@@ -78,6 +72,34 @@ class ResultStore:
         """Forget a result."""
         shutil.rmtree(self.directory(key), ignore_errors=True)
 
+    def names(self) -> list[str]:
+        """Names of all results."""
+        return sorted(path.name for path in self._results.glob("*") if path.is_dir())
+
+    def made(self, key: str) -> float:
+        """When the result was made, in seconds since the epoch."""
+        return (self.directory(key) / RESULT_FILE).stat().st_mtime
+
+    def begin(self, key: str) -> None:
+        """Note that somebody has begun to work on a result."""
+        with suppress(OSError):
+            self._begun(key).touch()
+
+    def finish(self, key: str) -> None:
+        """Note that nobody works on a result any more."""
+        self._begun(key).unlink(missing_ok=True)
+
+    def is_begun(self, key: str) -> bool:
+        """Whether somebody works on a result, or did when they died."""
+        return self._begun(key).exists()
+
+    def clear(self) -> None:
+        """Remove what is unfinished."""
+        shutil.rmtree(self._scratch, ignore_errors=True)
+
+    def _begun(self, key: str) -> Path:
+        return self._scratch / f"begun-{key}"
+
     def parts(self, key: str) -> Path:
         """Where parts of a recording wait to be joined; not there yet."""
         return self._scratch / f"parts-{key}"
@@ -89,64 +111,10 @@ class ResultStore:
         scratch = Path(tempfile.mkdtemp(dir=self._scratch))
         try:
             yield scratch
+            for path in (*scratch.iterdir(), scratch):
+                sync(path)
             self.remove(key)
             os.replace(scratch, self.directory(key))
+            sync(self._results)
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
-
-    def write_run(self, run: dict[str, Any]) -> None:
-        """Remember what the last run was about, so that its reports can be written again."""
-        _write_json(run, self._root / _RUN_FILE)
-
-    def read_run(self) -> dict[str, Any]:
-        """What `write_run` remembered.
-
-        Raises:
-            ReportError: If there is nothing, or it cannot be read.
-        """
-        path = self._root / _RUN_FILE
-        try:
-            run: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise ReportError(
-                f"holds no reports that can be written again ({error})",
-                remedy="Give the directory that poise analyze wrote to, or run it again.",
-                path=self._root.parent,
-            ) from error
-        return run
-
-    def with_hashes(self, recordings: Sequence[Recording]) -> list[Recording]:
-        """The recordings with their SHA-256; unchanged files (size, time) are not read again.
-
-        An unreadable file keeps an empty hash; its analysis will say why.
-        """
-        path = self._root / "hashes.json"
-        known: dict[str, Any] = {}
-        with suppress(OSError, ValueError):
-            known = json.loads(path.read_text(encoding="utf-8"))
-        result, current = [], {}
-        for recording in recordings:
-            try:
-                status = recording.path.stat()
-                stamp = [status.st_size, status.st_mtime_ns]
-                entry = known.get(str(recording.path.resolve()))
-                digest = entry[2] if entry and entry[:2] == stamp else sha256(recording.path)
-                current[str(recording.path.resolve())] = [*stamp, digest]
-            except OSError:
-                digest = ""
-            result.append(replace(recording, sha256=digest))
-        if not self._read_only:
-            _write_json({**known, **current}, path)
-        return result
-
-
-def _write_json(plain: dict[str, Any], path: Path) -> None:
-    temporary = path.with_suffix(".tmp")
-    temporary.write_text(json.dumps(plain), encoding="utf-8")  # ASCII: names may be no UTF-8
-    os.replace(temporary, path)
-
-
-def sha256(path: Path) -> str:
-    """SHA-256 of a file's bytes."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

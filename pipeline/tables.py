@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
-from pipeline.errors import ReportError
+from pipeline.files import write_whole
 from pipeline.labels import VALENCES, LabelScheme
 from pipeline.quality import FLAGS
 
@@ -149,7 +148,8 @@ def recordings_schema(labels: Iterable[str]) -> list[Column]:
         "display_name": "Name of the candidate.",
         "session_date": "As given in candidates.csv.",
         "note": "As given in candidates.csv.",
-        "status": "done, partial (read as far as possible) or failed.",
+        "status": "done, partial (read as far as possible), failed, pending (not analysed yet), "
+        "not_consented (not to be analysed) or expired (purged for its age).",
         "error": "What was lost or why it failed, in plain words.",
     }
     return [
@@ -215,7 +215,7 @@ def write_table(
     target = path.with_name(f"{path.name}.{format}")
     if format == "parquet":
         table = as_table(rows, schema)
-        _write(target, lambda temporary: table.to_parquet(temporary, index=False))
+        write_whole(target, lambda temporary: table.to_parquet(temporary, index=False))
     else:
         write_csv(rows, schema, target, bom=csv_bom)
     return target
@@ -227,7 +227,7 @@ def write_csv(rows: pd.DataFrame, schema: list[Column], target: Path, *, bom: bo
         {c.name: c.decimals for c in schema if c.dtype == "Float64"}
     )
     encoding = "utf-8-sig" if bom else "utf-8"
-    _write(
+    write_whole(
         target,
         lambda temporary: rounded.to_csv(
             temporary, index=False, lineterminator="\r\n", encoding=encoding
@@ -241,19 +241,7 @@ def write_text(text: str, target: Path) -> None:
     Raises:
         ReportError: If it cannot be written.
     """
-    _write(target, lambda temporary: temporary.write_text(text, encoding="utf-8"))
-
-
-def _write(target: Path, write: Callable[[Path], object]) -> None:
-    temporary = target.with_name(target.name + ".tmp")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        write(temporary)
-        os.replace(temporary, target)
-    except OSError as error:
-        raise ReportError(
-            f"cannot be written ({error})", remedy="Check free space and permissions.", path=target
-        ) from error
+    write_whole(target, lambda temporary: temporary.write_text(text, encoding="utf-8"))
 
 
 def data_dictionary(tables: dict[str, list[Column]]) -> tuple[pd.DataFrame, list[Column]]:

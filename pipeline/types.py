@@ -41,6 +41,7 @@ class Recording:
         session_date: As given in `candidates.csv`, or empty.
         note: As given in `candidates.csv`, or empty.
         sha256: Of the file's bytes; empty until computed.
+        consent: Whether it may be analysed, as `candidates.csv` says.
     """
 
     path: Path
@@ -50,6 +51,7 @@ class Recording:
     session_date: str = ""
     note: str = ""
     sha256: str = ""
+    consent: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)

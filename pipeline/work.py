@@ -12,7 +12,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TypeVar
@@ -23,11 +23,13 @@ import torch
 from pipeline.analysis import analyse_parts, analyse_recording, look_at_part
 from pipeline.decoders import SampleSpan
 from pipeline.engine import Engine
-from pipeline.errors import PipelineError, VideoError
+from pipeline.errors import DiskFullError, PipelineError, UnfinishedError, VideoError
+from pipeline.files import PRIVATE_UMASK, not_written
 from pipeline.follow import PERIOD_S, PERIOD_SAMPLES
 from pipeline.look import glance
 from pipeline.owner import Address
 from pipeline.settings import Settings
+from pipeline.signals import die_with
 from pipeline.spool import CropSpool
 from pipeline.store import ResultStore
 from pipeline.types import Recording
@@ -38,19 +40,36 @@ _Result = TypeVar("_Result")
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
-    """A recording to analyse, its path absolute, and the name of its result."""
+    """A recording to analyse.
+
+    Args:
+        recording: Its path is absolute.
+        key: Name of its result.
+        stamp: Size and time of change (ns) when its hash was made; None if not known.
+    """
 
     recording: Recording
     key: str
+    stamp: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Done:
-    """What became of a task; `error` is None where its result is stored."""
+    """What became of a task.
+
+    Args:
+        task: Which.
+        seconds: It took.
+        error: None where its result is stored.
+        stages: Seconds of each stage.
+        warnings: What went wrong and was made good.
+    """
 
     task: Task
     seconds: float
     error: PipelineError | None = None
+    stages: dict[str, float] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,11 +89,13 @@ class Worker:
         settings: Of the run.
         store: Takes the results.
         owners: Where the processes listen that own the devices; none where networks run here.
+        parent: The process that runs the batch; its workers do not outlive it.
     """
 
     settings: Settings
     store: ResultStore
     owners: tuple[Address, ...] = ()
+    parent: int = 0
 
     def analyse(self, task: Task) -> Done:
         """Analyse a recording; its failure is an answer, not an exception."""
@@ -82,6 +103,7 @@ class Worker:
         def work(engine: Engine) -> None:
             with self.store.writing(task.key) as directory:
                 analyse_recording(task.recording.path, engine, directory)
+                _check_unchanged(task)
 
         _, done = self._attempt(task, work)
         return done
@@ -109,6 +131,7 @@ class Worker:
 
         def work(engine: Engine) -> None:
             directory = self.store.parts(parts.task.key) / str(number)
+            shutil.rmtree(directory, ignore_errors=True)  # of a process that died
             directory.mkdir(parents=True)
             look_at_part(
                 parts.task.recording.path,
@@ -128,6 +151,7 @@ class Worker:
             directories = [folder / str(number) for number in range(len(parts.spans))]
             with self.store.writing(parts.task.key) as directory:
                 analyse_parts(parts.task.recording.path, engine, directories, directory)
+                _check_unchanged(parts.task)
             shutil.rmtree(folder, ignore_errors=True)
 
         _, done = self._attempt(parts.task, work)
@@ -139,19 +163,83 @@ class Worker:
         started = time.monotonic()
         error: PipelineError | None = None
         result = None
+        stages: dict[str, float] = {}
+        warnings: list[str] = []
         try:
             with _engine_lock:
-                result = work(_started_engine(self.settings, self.owners))
+                _settle_in(self)
+                engine = _started_engine(self.settings, self.owners)
+                stages, warnings = engine.stopwatch.seconds, engine.decoding.warnings
+                warnings.clear()
+                result = work(engine)
         except PipelineError as failure:
             error = failure
         except Exception as failure:
-            error = VideoError(
-                f"the analysis failed ({type(failure).__name__}: {failure})",
-                remedy="Please report this, with the recording if you may.",
-                path=task.recording.path,
-            )
-            error.add_note(traceback.format_exc())
-        return result, Done(task=task, seconds=time.monotonic() - started, error=error)
+            error = _explained(failure, task)
+        done = Done(
+            task=task,
+            seconds=time.monotonic() - started,
+            error=error,
+            stages=dict(stages),
+            warnings=tuple(warnings),
+        )
+        return result, done
+
+
+def _explained(failure: Exception, task: Task) -> PipelineError:
+    """A failure that was not foreseen, as one of this house."""
+    if isinstance(failure, OSError):
+        known = not_written(failure, Path())
+        if isinstance(known, DiskFullError):
+            return DiskFullError(known.cause, remedy=known.remedy)
+    error = VideoError(
+        f"the analysis failed ({type(failure).__name__}: {failure})",
+        remedy="Please report this, with the recording if you may.",
+        path=task.recording.path,
+    )
+    error.add_note("".join(traceback.format_exception(failure)))
+    return error
+
+
+def _check_unchanged(task: Task) -> None:
+    """A result belongs to the bytes that were hashed, and to no others.
+
+    Raises:
+        UnfinishedError: If the recording has changed since.
+    """
+    path = task.recording.path
+    if task.stamp is None:
+        return
+    status = path.stat()
+    if (status.st_size, status.st_mtime_ns) != task.stamp:
+        raise UnfinishedError(
+            "it changed while it was read, as if it were still being copied",
+            remedy="Run the same command again when it is all there.",
+            path=path,
+        )
+
+
+_settled = False
+
+
+def _settle_in(worker: Worker) -> None:
+    """What a worker process does once: see to it that it ends with the batch, and keep private."""
+    global _settled
+    if _settled or os.getpid() == worker.parent:
+        return
+    _settled = True
+    if worker.settings.private:
+        os.umask(PRIVATE_UMASK)
+    if worker.parent and os.getppid() == worker.parent:  # not a worker of a cluster
+        die_with(worker.parent)
+
+
+def close_engine() -> None:
+    """End what this process keeps from one recording to the next."""
+    global _engine
+    if _engine is not None:
+        _engine[1].decoding.close()
+        _engine = None
 
 
 def spans_of(duration_s: float, rate_hz: float, count: int) -> tuple[SampleSpan, ...]:

@@ -59,6 +59,14 @@ def one_thread() -> None:
     cv2.setNumThreads(1)
 
 
+@pytest.fixture(autouse=True)
+def nothing_grows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files that a test has just written are all there, and need not be waited for."""
+    from pipeline import intake
+
+    monkeypatch.setattr(intake, "SETTLED_S", 0.0)
+
+
 @pytest.fixture(scope="session")
 def model_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the shipped model, so that all tests of a session see the same one."""
@@ -191,8 +199,6 @@ def analysed(
 def workers_closed() -> Iterator[None]:
     """Ends the decoding process that an analysis in this process has left."""
     yield
-    from pipeline import work
+    from pipeline.work import close_engine
 
-    if work._engine is not None:
-        work._engine[1].decoding.close()
-        work._engine = None
+    close_engine()

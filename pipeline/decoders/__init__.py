@@ -27,15 +27,17 @@ class SampleSpan:
         first: Multiple from which on frames are sampled.
         last: First multiple that belongs to the next part; None goes to the end.
         beyond: Multiples of the next part that are sampled as well.
+        resume: Multiples before this one were sampled already, by a decoder that was stopped.
     """
 
     first: int = 0
     last: int | None = None
     beyond: int = 0
+    resume: int = 0
 
 
 WHOLE = SampleSpan()
-_TOLERANCE_S = 1e-6  # of time stamps, which are multiples of a time base
+TOLERANCE_S = 1e-6  # of time stamps, which are multiples of a time base
 
 
 class VideoDecoder(Protocol):
@@ -117,18 +119,18 @@ class SampleClock:
 
     def __init__(self, rate_hz: float, span: SampleSpan = WHOLE) -> None:
         self.rate_hz, self.span = rate_hz, span
-        self._next = span.first
+        self._next = max(span.first, span.resume)
 
     @property
     def start_s(self) -> float:
         """Where the span begins."""
-        return self.span.first / self.rate_hz - _TOLERANCE_S
+        return self.span.first / self.rate_hz - TOLERANCE_S
 
     @property
     def end_s(self) -> float:
         """Where the next span begins."""
         last = self.span.last
-        return math.inf if last is None else last / self.rate_hz - _TOLERANCE_S
+        return math.inf if last is None else last / self.rate_hz - TOLERANCE_S
 
     @property
     def stop_s(self) -> float:
@@ -137,7 +139,7 @@ class SampleClock:
 
     def takes(self, pts_s: float) -> bool:
         """Whether the frame with this time, counted from the first frame's, is a sample."""
-        multiple = math.floor((pts_s + _TOLERANCE_S) * self.rate_hz)
+        multiple = math.floor((pts_s + TOLERANCE_S) * self.rate_hz)
         if multiple < self._next:
             return False
         self._next = multiple + 1

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from pipeline.decoders import SampleSpan, open_decoder
 from pipeline.errors import PipelineError, VideoError
+from pipeline.signals import die_with_parent_by_kernel
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,6 +107,7 @@ def _answer(connection: Connection, request: Request) -> None:
 
 
 def main() -> None:
-    """Serve the connection whose file descriptor is the only argument."""
+    """Serve the connection of that file descriptor, and end with the process of that number."""
+    die_with_parent_by_kernel(int(sys.argv[2]))
     logging.getLogger("libav").setLevel(logging.CRITICAL)
     serve(Connection(int(sys.argv[1])))

@@ -7,6 +7,7 @@ import math
 import random
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -301,3 +302,8 @@ def make_candidate(
         overall=overall,
         provenance=PROVENANCE,
     )
+
+
+IDLE_ENGINE = SimpleNamespace(  # of a worker whose analysis only pretends
+    stopwatch=SimpleNamespace(seconds={}), decoding=SimpleNamespace(warnings=[])
+)

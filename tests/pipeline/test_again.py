@@ -12,13 +12,13 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
+from pipeline.again import export, render
 from pipeline.captions import webvtt
 from pipeline.cli import main
 from pipeline.errors import ReportError
 from pipeline.locales import Texts
 from pipeline.pages import Style
 from pipeline.report import rehearse
-from pipeline.run import export, render
 from pipeline.tables import timecode
 from pipeline.types import Episode
 from tests.conftest import Analysed

@@ -21,6 +21,7 @@ from pipeline.cli import main
 from pipeline.errors import VideoError
 from pipeline.settings import Settings
 from tests.conftest import Analysed, SampleFaces
+from tests.pipeline.factories import IDLE_ENGINE
 
 Poise = Callable[..., Result]
 
@@ -50,7 +51,7 @@ def pretended(monkeypatch: pytest.MonkeyPatch, analysed: Analysed) -> list[str]:
         shutil.copytree(result.directory, directory, dirs_exist_ok=True)
 
     monkeypatch.setattr(work, "analyse_recording", analyse)
-    monkeypatch.setattr(work, "_started_engine", lambda settings, owners: None)
+    monkeypatch.setattr(work, "_started_engine", lambda settings, owners: IDLE_ENGINE)
     return seen
 
 
@@ -226,7 +227,7 @@ def test_being_stopped_says_that_it_can_go_on(
 
     monkeypatch.setattr(work, "analyse_recording", stop)
     result = poise("analyze", recordings, "-o", "out", "--jobs", 1)
-    assert result.exit_code == 1
+    assert result.exit_code == 130
     assert "Stopped" in result.stderr
 
 

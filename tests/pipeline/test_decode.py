@@ -445,19 +445,32 @@ connection = Connection(int(sys.argv[1]))
 connection.recv()
 time.sleep(600)
 """
-_SLEEPS_AFTER_A_BATCH = """
-import sys, time
-import numpy as np
-from multiprocessing.connection import Connection
-from pipeline.types import FrameBatch, VideoInfo
-connection = Connection(int(sys.argv[1]))
-connection.recv()
-connection.send(VideoInfo(width_px=4, height_px=2, duration_s=None, frame_rate_hz=None,
-                          rotation_deg=0, codec="none"))
-connection.send(FrameBatch(images=np.zeros((1, 2, 4, 3), np.uint8),
-                           frame_index=np.zeros(1, np.int64), pts_s=np.zeros(1)))
-{end}
+_STOPS_AFTER_A_BATCH = """
+import ctypes, os, sys, time
+import pipeline.decoders.server as server
+answer = server._answer
+class Counting:
+    def __init__(self, connection):
+        self.connection, self.sent = connection, 0
+    def send(self, item):
+        self.connection.send(item)
+        self.sent += 1
+        if self.sent == {after}:
+            {end}
+def stopping(connection, request):
+    stops = request.backend in {backends}
+    answer(Counting(connection) if stops else connection, request)
+server._answer = stopping
+if {after} == 0:
+    open_decoder = server.open_decoder
+    def opening(path, backend):
+        if backend in {backends}:
+            {end}
+        return open_decoder(path, backend)
+    server.open_decoder = opening
+server.main()
 """
+_HOLDS_THE_LOCK = "ctypes.PyDLL(None).sleep(600)"
 
 
 def _alive(pid: int) -> bool:
@@ -483,16 +496,62 @@ def test_a_decoder_that_hangs_is_killed_and_the_next_recording_works(
         assert _numbers(_sample(process, even)[1])[:2] == [0, 5]
 
 
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("after", [0, 1, 3])
+def test_where_a_decoder_hangs_holding_the_lock_the_other_goes_on(
+    monkeypatch: pytest.MonkeyPatch, even: Path, decoding: DecodingProcess, backend: str, after: int
+) -> None:
+    """It hangs before it says anything, after the container's facts, after some batches."""
+    _, whole, _ = _sample(decoding, even, "pyav", 60.0)
+    monkeypatch.setattr(
+        pipeline.decode, "_SERVE",
+        _STOPS_AFTER_A_BATCH.format(end=_HOLDS_THE_LOCK, after=after, backends=[backend]),
+    )  # fmt: skip
+    with DecodingProcess(stall_timeout_s=2.0) as process:
+        started = time.monotonic()
+        _, batches, loss = _sample(process, even, backend, 60.0)
+        assert time.monotonic() - started < 2.0 + 8
+        (warning,) = process.warnings
+    assert loss == ""
+    assert _times(batches) == _times(whole)
+    assert _numbers(batches) == _numbers(whole)
+    index = [int(i) for batch in batches for i in batch.frame_index]
+    assert index == [int(i) for batch in whole for i in batch.frame_index]
+    assert warning.startswith(f"{backend}: the decoder made no progress for 2 s")
+    assert " 0.0 s" in warning if after < 2 else " 0.0 s" not in warning
+
+
+def test_a_decoder_that_dies_is_replaced_at_once(
+    monkeypatch: pytest.MonkeyPatch, even: Path, decoding: DecodingProcess
+) -> None:
+    _, whole, _ = _sample(decoding, even, "pyav", 60.0)
+    monkeypatch.setattr(
+        pipeline.decode, "_SERVE",
+        _STOPS_AFTER_A_BATCH.format(end="os._exit(1)", after=2, backends=["pyav"]),
+    )  # fmt: skip
+    with DecodingProcess(stall_timeout_s=60.0) as process:
+        _, batches, _ = _sample(process, even, "pyav", 60.0)
+        assert "died" in process.warnings[0]
+    assert _times(batches) == _times(whole)
+
+
 @pytest.mark.parametrize(
-    ("end", "cause"), [("time.sleep(600)", "no progress"), ("", "died")], ids=["hangs", "dies"]
-)
-def test_a_decoder_that_stops_in_the_middle_has_given_what_it_had(
+    ("end", "cause"), [(_HOLDS_THE_LOCK, "no progress"), ("os._exit(1)", "died")],
+    ids=["hang", "die"],
+)  # fmt: skip
+def test_where_both_decoders_stop_what_they_had_is_given(
     monkeypatch: pytest.MonkeyPatch, even: Path, end: str, cause: str
 ) -> None:
-    monkeypatch.setattr(pipeline.decode, "_SERVE", _SLEEPS_AFTER_A_BATCH.format(end=end))
-    with DecodingProcess(stall_timeout_s=3.0) as process:
-        _, items = process.sample(even, backend="pyav", rate_hz=5, short_side_px=None)
-        assert isinstance(next(items), FrameBatch)
+    monkeypatch.setattr(
+        pipeline.decode, "_SERVE",
+        _STOPS_AFTER_A_BATCH.format(end=end, after=2, backends=BACKENDS),
+    )  # fmt: skip
+    with DecodingProcess(stall_timeout_s=2.0) as process:
+        _, items = process.sample(even, backend="pyav", rate_hz=60, short_side_px=None)
+        seen = [next(items), next(items)]
+        assert all(isinstance(item, FrameBatch) for item in seen)
+        times = _times(seen)  # type: ignore[arg-type]
+        assert times == sorted(set(times))
         with pytest.raises(VideoError, match=cause):
             next(items)
 

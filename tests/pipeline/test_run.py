@@ -14,14 +14,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline import work
+from pipeline import intake, work
+from pipeline.batch import Listener, Plan, RunResult
 from pipeline.errors import ModelError, ReportError, SettingsError, VideoError
-from pipeline.run import Listener, Plan, RunResult, analyze
+from pipeline.run import analyze
 from pipeline.settings import Settings
-from pipeline.store import ResultStore
-from pipeline.types import Recording
 from tests.conftest import SAMPLES, Analysed, SampleFaces, contents
 from tests.pipeline.clips import copy, cut_off, face_clip, pts_of, write_audio, write_clip
+from tests.pipeline.factories import IDLE_ENGINE
 
 TABLES = ("frames", "episodes")
 CANDIDATES = ("Sample A", "표본 B")
@@ -348,7 +348,7 @@ def pretended(monkeypatch: pytest.MonkeyPatch, small_run: RunResult) -> Pretende
         shutil.copytree(source, directory, dirs_exist_ok=True)
 
     monkeypatch.setattr(work, "analyse_recording", analyse)
-    monkeypatch.setattr(work, "_started_engine", lambda settings, owners: None)
+    monkeypatch.setattr(work, "_started_engine", lambda settings, owners: IDLE_ENGINE)
     return pretended
 
 
@@ -534,13 +534,13 @@ def test_a_recording_that_vanishes_while_hashes_are_made_is_one_failure(
     tmp_path: Path, pretended: Pretended, analyse_here: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _recordings(tmp_path / "in", a=b"1", b=b"22")
-    with_hashes = ResultStore.with_hashes
+    sha256 = intake.sha256
 
-    def vanish(self: ResultStore, recordings: list[Recording]) -> list[Recording]:
-        (tmp_path / "in" / "b.mp4").unlink()
-        return with_hashes(self, recordings)
+    def vanish(path: Path) -> str:
+        (tmp_path / "in" / "b.mp4").unlink(missing_ok=True)
+        return sha256(path)
 
-    monkeypatch.setattr(ResultStore, "with_hashes", vanish)
+    monkeypatch.setattr(intake, "sha256", vanish)
     assert [o.status for o in analyse_here().outcomes] == ["done", "failed"]
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
 import signal
 import subprocess
 import sys
@@ -16,7 +14,7 @@ import pipeline.store
 from pipeline.analysis import RESULT_FILE
 from pipeline.errors import ReportError
 from pipeline.settings import Settings
-from pipeline.store import ResultStore, sha256
+from pipeline.store import ResultStore
 from pipeline.types import Recording
 
 
@@ -143,51 +141,3 @@ def test_another_version_of_the_analysis_has_other_keys(
     before = store.key(recording, Settings(), "m")
     monkeypatch.setattr(pipeline.store, "ANALYSIS_VERSION", 10_000)
     assert store.key(recording, Settings(), "m") != before
-
-
-# Hashes of the recordings
-
-
-def test_hashes_are_those_of_the_bytes(store: ResultStore, tmp_path: Path) -> None:
-    (found,) = store.with_hashes([_recording(tmp_path)])
-    assert found.sha256 == sha256(found.path)
-    assert len(found.sha256) == 64
-
-
-def test_an_unchanged_file_is_not_read_again(
-    store: ResultStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    recording = _recording(tmp_path)
-    (first,) = store.with_hashes([recording])
-    monkeypatch.setattr(pipeline.store, "sha256", lambda path: pytest.fail("read again"))
-    (second,) = ResultStore(tmp_path / "reports").with_hashes([recording])
-    assert second.sha256 == first.sha256
-
-
-@pytest.mark.parametrize("data", [b"film", b"a longer film"], ids=["same size", "other size"])
-def test_a_changed_file_is_read_again(store: ResultStore, tmp_path: Path, data: bytes) -> None:
-    recording = _recording(tmp_path, data=b"cine")
-    (first,) = store.with_hashes([recording])
-    recording.path.write_bytes(data)
-    os.utime(recording.path, ns=(1, 1))
-    (second,) = store.with_hashes([recording])
-    assert second.sha256 != first.sha256
-
-
-def test_a_file_that_cannot_be_read_has_no_hash(store: ResultStore, tmp_path: Path) -> None:
-    gone = _recording(tmp_path)
-    there = _recording(tmp_path, "b.mp4")
-    gone.path.unlink()
-    assert [bool(r.sha256) for r in store.with_hashes([gone, there])] == [False, True]
-
-
-@pytest.mark.parametrize("text", ["", "{", '{"a": 1}'])
-def test_a_damaged_cache_of_hashes_is_made_anew(
-    store: ResultStore, tmp_path: Path, text: str
-) -> None:
-    recording = _recording(tmp_path)
-    cache = tmp_path / "reports" / ".poise" / "hashes.json"
-    cache.write_text(text, encoding="utf-8")
-    (found,) = store.with_hashes([recording])
-    assert found.sha256 == sha256(recording.path)
-    assert str(recording.path.resolve()) in json.loads(cache.read_text(encoding="utf-8"))

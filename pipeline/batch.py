@@ -1,0 +1,327 @@
+"""The bookkeeping of a batch: outcomes as they come in, reports when a candidate's are there."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from importlib import resources
+from pathlib import Path
+
+from pipeline import __version__
+from pipeline.assemble import SHOWN, Outcome, write_candidate, write_overview
+from pipeline.errors import DiskFullError, PipelineError
+from pipeline.files import Reserve
+from pipeline.journal import Journal
+from pipeline.ledger import PENDING, Entry, Ledger
+from pipeline.network import ModelSpec
+from pipeline.results import StoredResult
+from pipeline.settings import Settings
+from pipeline.store import ResultStore
+from pipeline.types import Recording
+from pipeline.work import Done
+
+NOT_CONSENTED, EXPIRED = "not_consented", "expired"
+_UNSEEN = frozenset({"device", "owner", "batch_size", "jobs", "cluster", "stall_timeout_s",
+                     "retention_days", "private"})  # in reports and tables  # fmt: skip
+WITHHELD = {
+    NOT_CONSENTED: "candidates.csv says that there is no consent; it was not read.",
+    EXPIRED: "Its result grew older than retention_days and was purged. Delete the recording, or "
+    "analyse it again with --force.",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunResult:
+    """What a run did.
+
+    Args:
+        outcomes: Of every recording found, in order of their identifiers.
+        output: Directory of the reports.
+        index: The page that leads to them; None after a dry run, or if it could not be written.
+        settings: That were used.
+        seconds: The whole run.
+        problem: Why the run could not do all that it was to do, such as a full disk.
+    """
+
+    outcomes: list[Outcome]
+    output: Path
+    index: Path | None
+    settings: Settings
+    seconds: float
+    problem: PipelineError | None = None
+
+    def count(self, status: str) -> int:
+        """How many recordings have that status."""
+        return sum(outcome.status == status for outcome in self.outcomes)
+
+    @property
+    def exit_code(self) -> int:
+        """0 all done; 3 some failed and the rest is written; 4 none succeeded or none found."""
+        wanted = len(self.outcomes) - sum(self.count(status) for status in WITHHELD)
+        failed = self.count("failed") + self.count(PENDING)
+        if not self.outcomes or (wanted and failed == wanted):
+            return 4
+        return 3 if failed or self.problem else 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What a run is about to do.
+
+    Args:
+        recordings: All that were found.
+        reused: Of them, those whose result is there.
+        withheld: Of them, those that must not be analysed.
+        bytes_to_read: Size of those to be analysed.
+        jobs: Processes at most; 0 where none is needed.
+        device: Where the networks run.
+    """
+
+    recordings: int
+    reused: int
+    withheld: int = 0
+    bytes_to_read: int
+    jobs: int
+    device: str
+
+    @property
+    def pending(self) -> int:
+        """How many are to be analysed."""
+        return self.recordings - self.reused - self.withheld
+
+
+@dataclass(frozen=True)
+class Listener:
+    """Hears how a run goes; the default says nothing."""
+
+    planned: Callable[[Plan], None] = field(default=lambda plan: None)
+    finished: Callable[[Outcome], None] = field(default=lambda outcome: None)
+    noticed: Callable[[str], None] = field(default=lambda text: None)
+
+
+class Batch:
+    """Outcomes as they come in.
+
+    Args:
+        found: All recordings.
+        keys: Names of their results.
+        store, ledger, journal, reserve: Of the directory of reports.
+        output: That directory.
+        settings, spec, listener: Of the run.
+
+    Attributes:
+        problem: Why nothing more can be written; None as long as it can.
+    """
+
+    def __init__(
+        self,
+        found: Sequence[Recording],
+        keys: dict[str, str],
+        *,
+        store: ResultStore,
+        ledger: Ledger,
+        journal: Journal,
+        reserve: Reserve,
+        output: Path,
+        settings: Settings,
+        spec: ModelSpec,
+        listener: Listener,
+        force: bool = False,
+    ) -> None:
+        self._found, self._keys = {r.recording_id: r for r in found}, keys
+        self._store, self._ledger, self._journal, self._reserve = store, ledger, journal, reserve
+        self._output, self._settings, self._spec = output, settings, spec
+        self._listener, self._force = listener, force
+        self._outcomes: dict[str, Outcome] = {}
+        self._unwritten: set[str] = set()  # candidates whose report is behind
+        self._unrecorded: dict[str, Outcome] = {}
+        self.problem: PipelineError | None = None
+
+    def plan(self) -> None:
+        """Enter all recordings as pending, before anything is analysed."""
+        entries = [Entry(recording=r, key=self._keys[r.recording_id]) for r in self._found.values()]
+        self._ledger.plan(asdict(self._settings), self._spec.to_json(), entries)
+
+    def collect_reused(self, known: Iterable[str]) -> None:
+        """Take in the recordings whose results are there."""
+        self._add([self._read(self._found[name], reused=True) for name in known])
+
+    def withhold(self, names: Iterable[str], status: str) -> None:
+        """Take in recordings that must not be analysed."""
+        self._add(
+            [
+                Outcome(recording=self._found[name], status=status, message=WITHHELD[status])
+                for name in names
+            ]
+        )
+
+    def collect(self, done: Done) -> None:
+        """Take in what a worker answered; of a full disk, that nothing more can be done."""
+        if isinstance(done.error, DiskFullError):
+            self._stop_writing(done.error)
+            return
+        recording = self._found[done.task.recording.recording_id]
+        twins = [
+            r for r in self._found.values()
+            if self._keys[r.recording_id] == done.task.key and r.sha256 and r.consent
+            and r.recording_id not in self._outcomes
+        ]  # fmt: skip
+        outcomes = [
+            _failed(twin, done) if done.error else self._read(twin, seconds=done.seconds)
+            for twin in (twins if recording.sha256 else [recording])
+        ]
+        self._add(outcomes, done)
+
+    def rename(self, recording: Recording, key: str) -> None:
+        """Replace a recording whose bytes are known only now."""
+        self._found[recording.recording_id] = recording
+        self._keys[recording.recording_id] = key
+
+    def outcomes(self) -> list[Outcome]:
+        """All so far, in order of the recordings."""
+        return [self._outcomes[name] for name in self._found if name in self._outcomes]
+
+    def finish(self) -> Path | None:
+        """Write what is left to write: reports that are behind, index and tables.
+
+        Returns:
+            The index; None if the disk is full even for that.
+        """
+        self._reserve.release()
+        index = None
+        behind = self._unwritten | {
+            o.recording.candidate_id
+            for o in self.outcomes()
+            if not self._is_complete(o.recording.candidate_id)
+        }
+        if self.problem:
+            message = f"not analysed: {self.problem.cause}. {self.problem.remedy}"
+            for name, recording in self._found.items():
+                if name not in self._outcomes:
+                    self._outcomes[name] = Outcome(
+                        recording=recording, status=PENDING, message=message
+                    )
+        outcomes = self.outcomes()
+        try:
+            for candidate in sorted(behind):
+                self._write_candidate(candidate)
+            index = write_overview(outcomes, self._output, self._settings, self._spec)
+            self._ledger.record([self._entry(o) for o in self._unrecorded.values()])
+            self._ledger.end()
+        except DiskFullError as error:
+            self.problem = self.problem or error
+        return index
+
+    def _read(self, recording: Recording, *, reused: bool = False, seconds: float = 0.0) -> Outcome:
+        result = StoredResult.read(self._store.directory(self._keys[recording.recording_id]))
+        return Outcome(
+            recording=recording,
+            status="partial" if result.loss else "done",
+            message=result.loss,
+            reused=reused,
+            seconds=seconds,
+            result=result,
+        )
+
+    def _add(self, outcomes: Sequence[Outcome], done: Done | None = None) -> None:
+        for outcome in outcomes:
+            name = outcome.recording.recording_id
+            self._outcomes[name] = outcome
+            self._unrecorded[name] = outcome
+            self._journal.write("recording", id=name, **_facts(outcome, done),
+                                **self._journal.failure(outcome.error))  # fmt: skip
+            self._listener.finished(outcome)
+        candidates = {o.recording.candidate_id: None for o in outcomes}
+        self._unwritten |= {c for c in candidates if self._is_complete(c)}
+        try:
+            self._ledger.record([self._entry(o) for o in self._unrecorded.values()])
+            self._unrecorded.clear()
+            for candidate in candidates:
+                if candidate in self._unwritten:
+                    self._write_candidate(candidate)
+        except DiskFullError as error:
+            self._stop_writing(error)
+
+    def _stop_writing(self, error: DiskFullError) -> None:
+        self.problem = self.problem or error
+        self._reserve.release()
+
+    def _is_complete(self, candidate: str) -> bool:
+        return all(
+            name in self._outcomes for name, r in self._found.items() if r.candidate_id == candidate
+        )
+
+    def _write_candidate(self, candidate: str) -> None:
+        """Write a report and its tables, unless they are there, made from the very same."""
+        own = [
+            o for o in self.outcomes()
+            if o.recording.candidate_id == candidate and o.status in SHOWN
+        ]  # fmt: skip
+        if own:
+            made_from = self._fingerprint(own)
+            before, files = self._ledger.report(candidate)
+            there = files and all((self._output / file).is_file() for file in files)
+            if self._force or before != made_from or not there:
+                pages = write_candidate(own, self._output, self._settings, self._spec)
+                tables = (pages[0].with_name(f"{name}.{self._settings.format}")
+                          for name in ("frames", "episodes"))  # fmt: skip
+                files = [path.relative_to(self._output).as_posix() for path in (*pages, *tables)]
+                self._ledger.report_written(candidate, made_from, files)
+        self._unwritten.discard(candidate)
+
+    def _fingerprint(self, outcomes: Sequence[Outcome]) -> str:
+        """Of all that a candidate's report and tables are made from."""
+        made_from = [
+            _code(self._settings),
+            {k: v for k, v in asdict(self._settings).items() if k not in _UNSEEN},
+            self._spec.sha256,
+            [[asdict(o.recording), self._entry(o).key, o.status, o.message] for o in outcomes],
+        ]  # fmt: skip
+        return hashlib.sha256(json.dumps(made_from, default=str).encode()).hexdigest()
+
+    def _entry(self, outcome: Outcome) -> Entry:
+        return Entry(
+            recording=outcome.recording,
+            key=self._keys[outcome.recording.recording_id],
+            status=outcome.status,
+            message=outcome.message,
+        )
+
+
+def _failed(recording: Recording, done: Done) -> Outcome:
+    assert done.error is not None
+    message = " ".join(filter(None, [done.error.cause + ".", done.error.remedy]))
+    return Outcome(
+        recording=recording,
+        status="failed",
+        message=message,
+        error=done.error,
+        seconds=done.seconds,
+    )
+
+
+def _facts(outcome: Outcome, done: Done | None) -> Mapping[str, object]:
+    facts: dict[str, object] = {"status": outcome.status, "reused": outcome.reused}
+    if outcome.message:
+        facts["message"] = outcome.message
+    if done is not None:
+        facts["seconds"] = round(done.seconds, 3)
+        facts["stages"] = {name: round(seconds, 3) for name, seconds in done.stages.items()}
+        facts["warnings"] = list(done.warnings)
+    return facts
+
+
+def _code(settings: Settings) -> str:
+    """Which Poise writes the reports: its version, and when its files were changed last."""
+    own = [Path(name) for name in (settings.centre_logo, settings.templates) if name]
+    packages = ("pipeline", "pipeline.templates", "pipeline.locales")
+    folders = [Path(str(resources.files(package))) for package in packages]
+    files = [
+        file
+        for path in [*own, *folders]
+        for file in (path.iterdir() if path.is_dir() else [path])
+        if file.is_file()
+    ]
+    return f"{__version__} {max(file.stat().st_mtime_ns for file in files)}"

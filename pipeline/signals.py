@@ -1,0 +1,143 @@
+"""Being stopped: Ctrl-C or SIGTERM ends a batch in order, a second one ends it at once.
+
+What is being written is finished first: an interruption is held back meanwhile (`undisturbed`).
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import FrameType
+
+_WATCH_S = 0.5
+
+
+class Stopped(KeyboardInterrupt):
+    """The batch was asked to stop.
+
+    Args:
+        number: The signal.
+    """
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        super().__init__(f"signal {number}")
+
+
+_asked: int | None = None  # the signal that came first
+_raised = False  # whether it was passed on
+_writing = 0  # depth of `undisturbed`
+
+
+@contextmanager
+def listening() -> Iterator[None]:
+    """Let SIGINT and SIGTERM raise `Stopped`, once; does nothing outside of the main thread."""
+    global _asked, _raised
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    _asked, _raised = None, False
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.signal(number, _stop) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Do what is in this block to its end; an interruption comes behind it."""
+    global _writing
+    _writing += 1
+    try:
+        yield
+    finally:
+        _writing -= 1
+    if _asked is not None and not _raised and not _writing:
+        _pass_on(_asked)
+
+
+def _pass_on(number: int) -> None:
+    global _raised
+    _raised = True
+    raise Stopped(number)
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    global _asked
+    if _asked is not None:
+        leave(128 + number)
+    _asked = number
+    if not _writing:
+        _pass_on(number)
+
+
+@contextmanager
+def deaf_children() -> Iterator[None]:
+    """Processes started in this block never hear Ctrl-C: the one that started them decides."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def leave(code: int) -> None:
+    """End this process and its children, now."""
+    for child in _children(os.getpid()):
+        with suppress(OSError):
+            os.kill(child, signal.SIGKILL)
+    os._exit(code)
+
+
+def _children(pid: int) -> list[int]:
+    """Child processes, where the system tells; elsewhere they see for themselves that they are."""
+    found: list[int] = []
+    for listed in Path(f"/proc/{pid}/task").glob("*/children"):
+        with suppress(OSError):
+            found += [int(child) for child in listed.read_text(encoding="ascii").split()]
+    return found
+
+
+def die_with(parent: int) -> None:
+    """End this process when the one that started it has ended, however that came about.
+
+    For workers, which hold the interpreter's lock for moments only.
+
+    Args:
+        parent: Its process identifier.
+    """
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(_WATCH_S)
+        leave(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def die_with_parent_by_kernel(parent: int) -> None:
+    """As `die_with`, for a process that may hang while holding the interpreter's lock.
+
+    The kernel of Linux does it; elsewhere `die_with` has to do.
+    """
+    if not sys.platform.startswith("linux"):
+        die_with(parent)
+        return
+    import ctypes
+
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+    if os.getppid() != parent:
+        os._exit(1)
