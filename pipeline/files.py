@@ -39,7 +39,7 @@ def not_written(error: OSError, path: Path) -> ReportError:
         )
     return ReportError(
         f"cannot be written ({error.strerror or error})",
-        remedy="Check free space and permissions.",
+        remedy="Check that the directory may be written to and the disk has room.",
         path=path,
     )
 

@@ -100,7 +100,7 @@ def test_a_new_store_keeps_the_results(store: ResultStore, tmp_path: Path) -> No
 
 def test_an_output_that_is_a_file(tmp_path: Path) -> None:
     (tmp_path / "reports").write_text("", encoding="utf-8")
-    with pytest.raises(ReportError, match="cannot be written to"):
+    with pytest.raises(ReportError, match="cannot be written"):
         ResultStore(tmp_path / "reports")
 
 

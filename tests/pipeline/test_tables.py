@@ -185,7 +185,7 @@ def test_what_fails_in_writing_leaves_the_table_before(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(pd.DataFrame, "to_csv", full)
-    with pytest.raises(ReportError, match="No space left") as caught:
+    with pytest.raises(ReportError, match="the disk is full") as caught:
         _written(tmp_path, [{"name": "second"}])
     assert caught.value.path == str(path)
     assert path.read_bytes() == before
