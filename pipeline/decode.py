@@ -52,6 +52,7 @@ class DecodingProcess:
     def __init__(self, *, stall_timeout_s: float = 60.0) -> None:
         self.stall_timeout_s = stall_timeout_s
         self.warnings: list[str] = []
+        self._distrusted: tuple[Path, str] | None = None  # recording and decoder that stopped on it
         self._process: subprocess.Popen[bytes] | None = None
         self._connection: Connection | None = None
 
@@ -75,7 +76,7 @@ class DecodingProcess:
         Raises:
             VideoError: If it cannot be read; from the generator too.
         """
-        chosen = SAMPLING_BACKEND if backend == "auto" else backend
+        chosen = self._trusted(path, SAMPLING_BACKEND if backend == "auto" else backend)
         request = SampleRequest(
             path=path,
             backend=chosen,
@@ -96,7 +97,7 @@ class DecodingProcess:
         Raises:
             VideoError: If it cannot be read.
         """
-        chosen = SAMPLING_BACKEND if backend == "auto" else backend
+        chosen = self._trusted(path, SAMPLING_BACKEND if backend == "auto" else backend)
         self._request(DescribeRequest(path=path, backend=chosen))
         info = self._receive(path)
         assert isinstance(info, VideoInfo)
@@ -112,7 +113,12 @@ class DecodingProcess:
         Raises:
             VideoError: If one cannot be read.
         """
-        backends = _fetching_backends(path) if backend == "auto" else (backend,)
+        if backend == "auto":
+            backends: tuple[str, ...] = _fetching_backends(path)
+        else:
+            backends = (backend, _OTHER[backend])
+        if self._trusted(path, backends[0]) != backends[0]:
+            backends = backends[1:]
         left = list(pts_s)
         for chosen in backends:
             try:
@@ -126,8 +132,11 @@ class DecodingProcess:
                 if left:  # what is still in the pipe answers nobody
                     self.close()
                 raise
-            except PipelineError:
-                if chosen == backends[-1]:
+            except PipelineError as error:
+                stopped = isinstance(error, _StoppedError)
+                if stopped:
+                    self._distrusted = (path, chosen)
+                if chosen == backends[-1] or (backend != "auto" and not stopped):
                     raise
 
     def close(self) -> None:
@@ -151,6 +160,10 @@ class DecodingProcess:
     ) -> None:
         self.close()
 
+    def _trusted(self, path: Path, backend: str) -> str:
+        """The decoder, or the other one where it stopped on this recording before."""
+        return _OTHER[backend] if (path, backend) == self._distrusted else backend
+
     def _opened(self, request: SampleRequest) -> VideoInfo:
         self._request(request)
         info = self._receive(request.path)
@@ -160,6 +173,7 @@ class DecodingProcess:
     def _other(self, request: SampleRequest, resume: int, error: VideoError) -> SampleRequest:
         """The same of the other decoder, from a multiple of the sampling interval on."""
         other = _OTHER[request.backend]
+        self._distrusted = (request.path, request.backend)
         self.warnings.append(
             f"{request.backend}: {error.cause}; {other} read it from "
             f"{resume / request.rate_hz:.1f} s on"

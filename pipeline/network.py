@@ -23,6 +23,8 @@ from pipeline.labels import LabelScheme
 
 WEIGHTS_FILE = "model.safetensors"
 SPEC_FILE = "model.json"
+_MAX_SPEC_BYTES = 4_000_000
+_MOST_INPUT_PX = 1024
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
@@ -224,6 +226,8 @@ class ModelSpec:
             )
         if self.template_px.shape != (5, 2):
             raise ModelError(f"the alignment template is {self.template_px.shape}, not (5, 2)")
+        if not 16 <= self.input_px <= _MOST_INPUT_PX:
+            raise ModelError(f"the input size is {self.input_px}, not 16 to {_MOST_INPUT_PX}")
         if not self.temperature > 0:
             raise ModelError(f"the temperature is {self.temperature}, not above 0")
 
@@ -318,14 +322,21 @@ def read_spec(directory: Path) -> ModelSpec:
     """
     path = directory / SPEC_FILE
     try:
-        return ModelSpec.from_json(json.loads(path.read_text(encoding="utf-8")))
+        if path.stat().st_size > _MAX_SPEC_BYTES:
+            raise ModelError(
+                f"{SPEC_FILE} is larger than {_MAX_SPEC_BYTES // 1_000_000} MB", path=directory
+            )
+        plain = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(plain, dict):
+            raise ModelError(f"{SPEC_FILE} describes no model", path=directory)
+        return ModelSpec.from_json(plain)
     except OSError as error:
         raise ModelError(
             "no model here",
             remedy=f"A model is a directory with {SPEC_FILE} and {WEIGHTS_FILE}.",
             path=directory,
         ) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ModelError(f"{SPEC_FILE} is no JSON ({error})", path=directory) from error
 
 

@@ -15,6 +15,7 @@ from typing import Any
 from pipeline.errors import SettingsError
 
 SETTINGS_FILE = "poise.toml"
+_MAX_FILE_BYTES = 1_000_000
 
 
 def _setting(
@@ -152,8 +153,10 @@ def read_settings(path: Path | None, given: Mapping[str, Any]) -> Settings:
     values: dict[str, Any] = {}
     if path is not None:
         try:
+            if path.stat().st_size > _MAX_FILE_BYTES:
+                raise ValueError(f"it is larger than {_MAX_FILE_BYTES // 1_000_000} MB")
             values = tomllib.loads(path.read_text(encoding="utf-8-sig"))
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise SettingsError(
                 f"cannot be read ({error})",
                 remedy="It must be TOML, a setting per line.",

@@ -73,11 +73,12 @@ def classify_pictures(
     for start in range(0, len(paths), _BATCH):
         rows += _classify_batch(paths[start : start + _BATCH], classifier, detector, cropped)
     schema = [
-        Column(name="path", dtype="string", meaning="Picture."),
+        Column(name="path", dtype="string", meaning="Picture.", foreign=True),
         *posterior_columns(classifier.spec.labels),
         Column(name="face_found", dtype="boolean",
                meaning="Whether landmarks were found; if not, the picture was taken as a whole."),
-        Column(name="error", dtype="string", meaning="Why the picture could not be read."),
+        Column(name="error", dtype="string", foreign=True,
+               meaning="Why the picture could not be read."),
     ]  # fmt: skip
     write_csv(pd.DataFrame(rows), schema, table, bom=settings.csv_bom)
     return Counts(

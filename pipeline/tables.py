@@ -23,6 +23,7 @@ class Column:
         unit: Of the values, or empty.
         meaning: One sentence.
         decimals: Digits after the point of a float in CSV.
+        foreign: Whether the text comes from outside: a spreadsheet must not take it for a formula.
     """
 
     name: str
@@ -30,11 +31,17 @@ class Column:
     meaning: str
     unit: str = ""
     decimals: int = 4
+    foreign: bool = False
 
 
-_ID = Column(
-    name="recording_id", dtype="string", meaning="Path of the recording below the input directory."
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+_AS_TEXT = (
+    " In CSV an apostrophe stands before a text that begins with = + - @, a tab or a line break."
 )
+_ID = Column(
+    name="recording_id", dtype="string", foreign=True,
+    meaning="Path of the recording below the input directory.",
+)  # fmt: skip
 _FLAG_MEANINGS = {
     "too_small": "The face is too small for its expression to be read.",
     "blurred": "The face is blurred.",
@@ -154,7 +161,8 @@ def recordings_schema(labels: Iterable[str]) -> list[Column]:
     }
     return [
         _ID,
-        *(Column(name=name, dtype="string", meaning=meaning) for name, meaning in text.items()),
+        *(Column(name=name, dtype="string", meaning=meaning, foreign=name != "status")
+          for name, meaning in text.items()),
         Column(name="duration_s", dtype="Float64", unit="second", decimals=3,
                meaning="Time covered by the sampled frames."),
         Column(name="sampled_frames", dtype="Int64", meaning="Frames looked at."),
@@ -226,6 +234,11 @@ def write_csv(rows: pd.DataFrame, schema: list[Column], target: Path, *, bom: bo
     rounded = as_table(rows, schema).round(
         {c.name: c.decimals for c in schema if c.dtype == "Float64"}
     )
+    for column in schema:
+        if column.foreign:
+            text = rounded[column.name]
+            rounded[column.name] = text.where(~text.str.startswith(_FORMULA).fillna(False),
+                                              "'" + text)  # fmt: skip
     encoding = "utf-8-sig" if bom else "utf-8"
     write_whole(
         target,
@@ -248,7 +261,7 @@ def data_dictionary(tables: dict[str, list[Column]]) -> tuple[pd.DataFrame, list
     """Rows and schema of the table that describes all tables."""
     rows = [
         {"table": name, "column": c.name, "type": c.dtype.lower(), "unit": c.unit,
-         "meaning": c.meaning}
+         "meaning": c.meaning + (_AS_TEXT if c.foreign else "")}
         for name, schema in tables.items()
         for c in schema
     ]  # fmt: skip

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from pipeline.errors import SettingsError
+from pipeline.errors import SettingsError, VideoError
 from pipeline.types import FrameBatch, Image, VideoInfo
 
 BACKENDS = ("pyav", "decord")
+MAX_PIXELS = 2**26  # of a frame; 8K has half as many
 _BATCH_FRAMES, _BATCH_BYTES = 16, 6_000_000
 
 
@@ -92,13 +93,14 @@ def open_decoder(path: Path, backend: str) -> VideoDecoder:
         SettingsError: If the backend is not installed.
     """
     try:
-        if backend == "decord":
+        from pipeline.decoders.pyav import PyAVDecoder
+
+        decoder = PyAVDecoder(path)
+        if backend == "decord":  # which takes whatever FFmpeg takes, of any size
             from pipeline.decoders.decord import DecordDecoder
 
             return DecordDecoder(path)
-        from pipeline.decoders.pyav import PyAVDecoder
-
-        return PyAVDecoder(path)
+        return decoder
     except ImportError as error:
         raise SettingsError(
             f"the decoder {backend!r} is not installed ({error})",
@@ -144,6 +146,20 @@ class SampleClock:
             return False
         self._next = multiple + 1
         return True
+
+
+def check_size(width: int, height: int, path: Path) -> None:
+    """Refuse frames that would take too much memory.
+
+    Raises:
+        VideoError: If they are too large.
+    """
+    if width * height > MAX_PIXELS:
+        raise VideoError(
+            f"its frames are too large ({width} x {height} pixels)",
+            remedy="Export it with smaller frames, such as 3840 x 2160.",
+            path=path,
+        )
 
 
 def frames_per_batch(size: tuple[int, int]) -> int:

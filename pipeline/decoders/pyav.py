@@ -9,13 +9,17 @@ from pathlib import Path
 
 import av
 import numpy as np
+from av.container import InputContainer
 from av.video.frame import VideoFrame
 from av.video.reformatter import Interpolation
+from av.video.stream import VideoStream
 
 from pipeline.decoders import (
+    MAX_PIXELS,
     WHOLE,
     SampleClock,
     SampleSpan,
+    check_size,
     describe_end,
     frames_per_batch,
     reduced_size,
@@ -24,7 +28,23 @@ from pipeline.errors import VideoError
 from pipeline.types import FrameBatch, Image, VideoInfo
 
 _PROBE_S = 2.0
+_FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,flv,live_flv,mpegts,mpeg,mpegvideo,asf,gif"
 _REMEDY = "Check that it plays in a video player; export it again if it does not."
+
+
+def open_file(path: Path) -> InputContainer:
+    """Open a recording, and nothing but that file: a playlist in its guise could name others.
+
+    Raises:
+        av.error.FFmpegError, OSError: If it cannot be opened, or is of another kind.
+    """
+    return av.open(f"file:{path}", options={"protocol_whitelist": "file",
+                                            "format_whitelist": _FORMATS})  # fmt: skip
+
+
+def _bound(stream: VideoStream) -> None:
+    """Let FFmpeg refuse frames beyond `MAX_PIXELS`, also where the size changes on the way."""
+    stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
 
 
 class PyAVDecoder:
@@ -34,7 +54,7 @@ class PyAVDecoder:
         self.path = path
         self.loss, self.span_frames = "", 0
         try:
-            self._container = av.open(str(path))
+            self._container = open_file(path)
         except (av.error.FFmpegError, OSError) as error:
             raise VideoError(
                 f"cannot be opened as a video ({error.strerror or error})",
@@ -45,6 +65,7 @@ class PyAVDecoder:
             raise VideoError("holds no video stream", remedy=_REMEDY, path=path)
         self._stream = self._container.streams.video[0]
         self._stream.thread_count = 1
+        _bound(self._stream)
         self._damaged = 0
         self._position = _Position()
         self._start_s = 0.0
@@ -155,9 +176,10 @@ class PyAVDecoder:
 
     def _rewind(self) -> None:
         self._container.close()
-        self._container = av.open(str(self.path))
+        self._container = open_file(self.path)
         self._stream = self._container.streams.video[0]
         self._stream.thread_count = 1
+        _bound(self._stream)
         self._damaged = 0
         self._position = _Position()
 
@@ -215,6 +237,7 @@ class PyAVDecoder:
         width, height = context.width, context.height
         if width <= 0 or height <= 0:
             raise VideoError("the video stream has no picture", remedy=_REMEDY, path=self.path)
+        check_size(width, height, self.path)
         if self._rotation in (90, 270):
             width, height = height, width
         duration = None
