@@ -119,7 +119,9 @@ def _analyse(folder: Path, output: Path, model: Path, limit_s: float) -> list[di
     assert done.returncode in (3, 4), done.stderr[-2000:]
     assert "Traceback" not in done.stderr
     rows: list[dict[str, object]] = json.loads(done.stdout)["recordings"]
-    assert sorted(str(row["recording_id"]) for row in rows) == sorted(os.listdir(folder))
+    assert sorted(str(row["recording_id"]) for row in rows) == sorted(
+        path.name for path in folder.iterdir()
+    )
     for row in rows:
         assert row["status"] in ("done", "partial", "failed")
         assert row["message"] or row["status"] == "done"
