@@ -84,7 +84,7 @@ class Zygote:
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
         )  # fmt: skip
         assert self._read() == "ready"
-        self._running = 0
+        self.running = 0
 
     def start(self, recordings: Path, output: Path, jobs: int) -> None:
         """Start a run, in a process group of its own."""
@@ -92,14 +92,14 @@ class Zygote:
         order = {"recordings": str(recordings), "output": str(output), "jobs": jobs}
         self._process.stdin.write(json.dumps(order) + "\n")
         self._process.stdin.flush()
-        self._running = int(self._read())
+        self.running = int(self._read())
 
     def kill(self) -> bool:
         """SIGKILL the whole group of the run; whether it was still running."""
         with suppress(ProcessLookupError):
-            os.killpg(self._running, signal.SIGKILL)
+            os.killpg(self.running, signal.SIGKILL)
         with suppress(ProcessLookupError):  # before it had a group of its own
-            os.kill(self._running, signal.SIGKILL)
+            os.kill(self.running, signal.SIGKILL)
         return self.wait() == -signal.SIGKILL
 
     def wait(self) -> int:
