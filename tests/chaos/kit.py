@@ -16,7 +16,7 @@ from tests.conftest import contents
 from tests.pipeline.clips import face_clip
 
 _ZYGOTE = """
-import json, multiprocessing, os, sys
+import json, multiprocessing, os, signal, sys
 from pathlib import Path
 from pipeline import execute, run, work
 from pipeline.engine import Engine
@@ -28,6 +28,9 @@ def call(what):
     function, arguments, keywords = what
     return function(*arguments, **keywords)
 
+def mortal():  # a fork has its parent's handlers
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
 class Forks:
     def __init__(self, n_jobs, **keywords):
         self.n_jobs = n_jobs
@@ -35,7 +38,7 @@ class Forks:
         if self.n_jobs == 1:
             yield from map(call, calls)
             return
-        with multiprocessing.get_context("fork").Pool(self.n_jobs) as pool:
+        with multiprocessing.get_context("fork").Pool(self.n_jobs, mortal) as pool:
             yield from pool.imap_unordered(call, calls)
 
 execute.Parallel = Forks
