@@ -284,6 +284,7 @@ def _recording_report(
     outcome: Outcome, settings: Settings, directory: Path | None
 ) -> RecordingReport:
     recording, result = outcome.recording, outcome.result
+    timeline_s, points = result.read_timeline() if result and directory else ([], {})
     return RecordingReport(
         recording_id=recording.recording_id,
         session_date=recording.session_date,
@@ -292,8 +293,8 @@ def _recording_report(
         message=outcome.message,
         statistics=result.statistics if result else None,
         episodes=result.episodes if result else [],
-        timeline_s=result.timeline_s if result else [],
-        timeline=result.timeline if result else {},
+        timeline_s=timeline_s,
+        timeline=points,
         frames=result.pictures if result else [],
         directory=result.directory if result else None,
         series=result.read_series(settings.smoothing_s) if result and directory else None,

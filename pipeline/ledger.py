@@ -238,11 +238,14 @@ class Ledger:
             )
 
     def keep_expired(self, hashes: Iterable[str]) -> None:
-        """Take from what `expired` says all that is not among these: those recordings are gone."""
+        """Forget those that `expired` names and that are not among these: they are gone."""
         gone = self.expired() - set(hashes)
         if gone:
             with self._changing() as database:
-                database.executemany("DELETE FROM expired WHERE sha256 = ?", [(h,) for h in gone])
+                for table in ("expired", "files", "recordings"):
+                    database.executemany(
+                        f"DELETE FROM {table} WHERE sha256 = ?", [(digest,) for digest in gone]
+                    )
 
     def forget(self, gone: Sequence[Recording], candidates: Iterable[str]) -> int:
         """Erase recordings, and candidates, so that no byte of them is left in the file.

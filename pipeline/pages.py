@@ -13,7 +13,7 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import lru_cache
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -93,15 +93,9 @@ def write_pages(
     written = []
     for language, suffix in style.pages:
         html = render(page, language, style, helpers, suffix=suffix, **content)
-        target = directory / f"{page}{suffix}.html"
-        write_whole(target, partial(_put, content=html.encode()))
-        written.append(target)
+        written.append(_write(directory / f"{page}{suffix}.html", html))
     remove_pages(page, directory, kept=[suffix for _, suffix in style.pages])
     return written
-
-
-def _put(draft: Path, content: bytes) -> None:
-    draft.write_bytes(content)
 
 
 def render(page: str, language: str, style: Style, helpers: Helpers, **content: Any) -> str:
@@ -206,3 +200,13 @@ def _policy(script: str) -> str:
         f"script-src 'sha256-{digest}'; media-src 'self' file: blob:; "
         f"base-uri 'none'; form-action 'none'"
     )
+
+
+def _write(path: Path, text: str) -> Path:
+    """Write a whole page.
+
+    Raises:
+        ReportError: If the disk or the rights do not allow it.
+    """
+    write_whole(path, lambda draft: draft.write_text(text, encoding="utf-8", newline="\n"))
+    return path

@@ -28,15 +28,13 @@ class StoredResult:
     statistics: Statistics
     frames_shown: int
     episodes: list[Episode]
-    timeline_s: list[float]
-    timeline: dict[str, list[float | None]]
     pictures: list[RepresentativeFrame]
     directory: Path
 
     @classmethod
     def read(cls, directory: Path) -> StoredResult:
         """Read a result directory, the table of frames apart (`read_frames`)."""
-        plain: dict[str, Any] = json.loads((directory / RESULT_FILE).read_text(encoding="utf-8"))
+        plain = _plain(directory)
         statistics = plain["statistics"]
         longest = {label: Episode(**e) for label, e in statistics.pop("longest").items()}
         return cls(
@@ -45,11 +43,14 @@ class StoredResult:
             statistics=Statistics(**statistics, longest=longest),
             frames_shown=plain["frames_shown"],
             episodes=[Episode(**e) for e in plain["episodes"]],
-            timeline_s=plain["timeline_s"],
-            timeline=plain["timeline"],
             pictures=[RepresentativeFrame(**p) for p in plain["pictures"]],
             directory=directory,
         )
+
+    def read_timeline(self) -> tuple[list[float], dict[str, list[float | None]]]:
+        """Times, and the smoothed posteriors at each; not kept, as batches are large."""
+        plain = _plain(self.directory)
+        return plain["timeline_s"], plain["timeline"]
 
     def read_frames(self) -> pd.DataFrame:
         """The table of frames, without `recording_id`."""
@@ -77,6 +78,11 @@ class StoredResult:
     def _read_arrays(self) -> dict[str, npt.NDArray[Any]]:
         with np.load(self.directory / FRAMES_FILE, allow_pickle=False) as file:
             return {name: file[name] for name in file.files}
+
+
+def _plain(directory: Path) -> dict[str, Any]:
+    plain: dict[str, Any] = json.loads((directory / RESULT_FILE).read_text(encoding="utf-8"))
+    return plain
 
 
 def _frames_table(seen: Mapping[str, npt.NDArray[Any]], labels: LabelScheme) -> pd.DataFrame:

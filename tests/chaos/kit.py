@@ -16,7 +16,7 @@ from tests.conftest import contents
 from tests.pipeline.clips import face_clip
 
 _ZYGOTE = """
-import json, multiprocessing, os, sys
+import json, multiprocessing, os, signal, sys
 from pathlib import Path
 from pipeline import execute, run, work
 from pipeline.engine import Engine
@@ -28,6 +28,9 @@ def call(what):
     function, arguments, keywords = what
     return function(*arguments, **keywords)
 
+def mortal():  # a fork has its parent's handlers
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
 class Forks:
     def __init__(self, n_jobs, **keywords):
         self.n_jobs = n_jobs
@@ -35,7 +38,7 @@ class Forks:
         if self.n_jobs == 1:
             yield from map(call, calls)
             return
-        with multiprocessing.get_context("fork").Pool(self.n_jobs) as pool:
+        with multiprocessing.get_context("fork").Pool(self.n_jobs, mortal) as pool:
             yield from pool.imap_unordered(call, calls)
 
 execute.Parallel = Forks
@@ -84,7 +87,7 @@ class Zygote:
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
         )  # fmt: skip
         assert self._read() == "ready"
-        self._running = 0
+        self.running = 0
 
     def start(self, recordings: Path, output: Path, jobs: int) -> None:
         """Start a run, in a process group of its own."""
@@ -92,14 +95,14 @@ class Zygote:
         order = {"recordings": str(recordings), "output": str(output), "jobs": jobs}
         self._process.stdin.write(json.dumps(order) + "\n")
         self._process.stdin.flush()
-        self._running = int(self._read())
+        self.running = int(self._read())
 
     def kill(self) -> bool:
         """SIGKILL the whole group of the run; whether it was still running."""
         with suppress(ProcessLookupError):
-            os.killpg(self._running, signal.SIGKILL)
+            os.killpg(self.running, signal.SIGKILL)
         with suppress(ProcessLookupError):  # before it had a group of its own
-            os.kill(self._running, signal.SIGKILL)
+            os.kill(self.running, signal.SIGKILL)
         return self.wait() == -signal.SIGKILL
 
     def wait(self) -> int:

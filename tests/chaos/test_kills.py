@@ -59,6 +59,7 @@ def _trials(folder: Path, model: Path, images: object, *, count: int, kills: int
             assert zygote.wait() == 0, (folder / f"trial-{trials}.error").read_text()
             _check_whole(output, undisturbed)
             shutil.rmtree(output)
+            print(f"trial {trials}: {killed} kills", flush=True)
     spread = [sum(low <= n <= high for n in stood) for low, high in
               ((0, 0), (1, count // 2), (count // 2 + 1, count - 1), (count, count))]  # fmt: skip
     return (

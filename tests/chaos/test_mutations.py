@@ -52,7 +52,7 @@ def _sources(folder: Path, faces: SampleFaces) -> list[Path]:
     shared = Path(os.environ.get("POISE_SHARED") or ROOT.parent / "shared") / "clips"
     found += [
         path for path in sorted(shared.glob("*"))
-        if path.is_file() and 0 < path.stat().st_size <= _MAX_SOURCE_BYTES
+        if path.is_file() and 1000 < path.stat().st_size <= _MAX_SOURCE_BYTES
     ]  # fmt: skip
     return found
 
