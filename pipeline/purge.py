@@ -17,7 +17,7 @@ from urllib.parse import quote
 from pipeline.again import recall
 from pipeline.assemble import write_overview
 from pipeline.errors import ReportError, SettingsError
-from pipeline.files import not_written, private
+from pipeline.files import not_written, private, sweep_drafts
 from pipeline.journal import LOGS
 from pipeline.ledger import Entry, Ledger
 from pipeline.lock import held
@@ -75,6 +75,7 @@ def purge(output: Path | str, candidate: str) -> Purged:
         )  # fmt: skip
     with private(), held(house), Ledger(house) as ledger:
         store = ResultStore(target)
+        sweep_drafts(target)
         entries = ledger.entries(earlier=True)
         gone = _of_candidate(candidate, entries, target)
         kept = [entry for entry in entries if entry not in gone]
