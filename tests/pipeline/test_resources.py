@@ -11,6 +11,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 
@@ -19,6 +20,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import pipeline.decode
 from pipeline import intake, run, work
 from pipeline.batch import Listener, RunResult
 from pipeline.errors import DiskFullError, ReportError
@@ -26,7 +28,7 @@ from pipeline.files import Reserve, not_written, private, write_whole
 from pipeline.run import analyze
 from pipeline.settings import Settings
 from tests.conftest import SampleFaces
-from tests.pipeline.clips import TICKS, counting, counting_clip, face_clip, pts_of, write_clip
+from tests.pipeline.clips import TICKS, copy, counting, counting_clip, face_clip, pts_of, write_clip
 
 Analyse = Callable[..., RunResult]
 
@@ -356,24 +358,25 @@ def test_no_duration(tmp_path: Path, analyse: Analyse, source: Path) -> None:
     assert _only(analyse()) == ("done", "", 10)
 
 
-def test_no_time_stamps(tmp_path: Path, analyse: Analyse, source: Path) -> None:
-    """A bare stream, as some cameras write it: pictures one after the other, and no clock."""
-    path = tmp_path / "in" / "a.mpg"
-    path.parent.mkdir()
-    with av.open(str(path), "w", format="mpeg1video") as output:
-        stream = output.add_stream("mpeg1video", rate=25)
-        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
-        for k in range(50):
-            frame = av.VideoFrame.from_ndarray(counting(k), format="rgb24")
-            frame.pts, frame.time_base = k, Fraction(1, 25)
-            output.mux(stream.encode(frame))
-        output.mux(stream.encode())
-    with av.open(str(path)) as container:
-        assert all(packet.pts is None for packet in container.demux(video=0))
-    status, _, frames = _only(analyse())
-    assert (status, frames) == ("done", 11)
-    times = pd.read_csv(tmp_path / "out" / "a" / "frames.csv")["pts_ms"]
-    assert times.is_monotonic_increasing and times.is_unique
+def test_no_time_stamps(
+    tmp_path: Path, analyse: Analyse, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Frames without a time cannot be sampled by it: the recording fails, in words."""
+    copy(source, tmp_path / "in" / "a.mp4")
+    monkeypatch.setattr(pipeline.decode, "_SERVE", _TIMELESS)
+    work.close_engine()
+    status, message, _ = _only(analyse())
+    work.close_engine()
+    assert status == "failed"
+    assert message.startswith("not a single frame could be read")
+
+
+_TIMELESS = """
+import pipeline.decoders.pyav as pyav
+import pipeline.decoders.server as server
+pyav.PyAVDecoder._time = lambda self, frame: None
+server.main()
+"""
 
 
 def test_negative_time_stamps(tmp_path: Path, analyse: Analyse, source: Path) -> None:
@@ -413,10 +416,8 @@ def test_time_stamps_that_jump_back(tmp_path: Path, analyse: Analyse, source: Pa
         packet.pts = packet.dts = round(Fraction(shown_ms, 1000) / packet.time_base)
         return True
 
-    try:
+    with suppress(av.error.FFmpegError):  # what was written until then breaks off
         _remuxed(source, tmp_path / "in" / "a.mkv", jumping)
-    except av.error.FFmpegError:  # what was written until then is a recording that breaks off
-        pass
     status, _, frames = _only(analyse())
     assert status in ("done", "partial") and frames >= 6
     times = pd.read_csv(tmp_path / "out" / "a" / "frames.csv")["pts_ms"]
