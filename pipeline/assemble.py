@@ -252,10 +252,10 @@ def _as_named(outcomes: Sequence[Outcome], settings: Settings) -> list[Outcome]:
     """The outcomes under the names that pages and tables are to show."""
     if not settings.anonymous:
         return list(outcomes)
-    return [replace(o, recording=_anonymous(o.recording)) for o in outcomes]
+    return [replace(o, recording=anonymous(o.recording)) for o in outcomes]
 
 
-def _anonymous(recording: Recording) -> Recording:
+def anonymous(recording: Recording) -> Recording:
     """The recording without names: codes made from them, the same in every run."""
     candidate = f"candidate-{_code(recording.candidate_id)}"
     return replace(

@@ -22,6 +22,7 @@ from pipeline.store import ResultStore
 from pipeline.types import Recording
 from pipeline.work import Done
 
+_AT_ONCE = 2  # reports written at most while workers wait to be heard
 NOT_CONSENTED, EXPIRED = "not_consented", "expired"
 _UNSEEN = frozenset({"device", "owner", "batch_size", "jobs", "cluster", "stall_timeout_s",
                      "retention_days", "private"})  # in reports and tables  # fmt: skip
@@ -135,7 +136,7 @@ class Batch:
         self._output, self._settings, self._spec = output, settings, spec
         self._listener, self._force = listener, force
         self._outcomes: dict[str, Outcome] = {}
-        self._unwritten: set[str] = set()  # candidates whose report is behind
+        self._unwritten: dict[str, None] = {}  # candidates whose report is behind, in order
         self._unrecorded: dict[str, Outcome] = {}
         self.problem: PipelineError | None = None
 
@@ -145,8 +146,11 @@ class Batch:
         self._ledger.plan(asdict(self._settings), self._spec.to_json(), entries)
 
     def collect_reused(self, known: Iterable[str]) -> None:
-        """Take in the recordings whose results are there."""
-        self._add([self._read(self._found[name], reused=True) for name in known])
+        """Take in the recordings whose results are there.
+
+        Reports that are behind are written bit by bit, as others come in: work begins first.
+        """
+        self._add([self._read(self._found[name], reused=True) for name in known], writing=0)
 
     def withhold(self, names: Iterable[str], status: str) -> None:
         """Take in recordings that must not be analysed."""
@@ -191,7 +195,7 @@ class Batch:
         """
         self._reserve.release()
         index = None
-        behind = self._unwritten | {
+        behind = {*self._unwritten} | {
             o.recording.candidate_id
             for o in self.outcomes()
             if not self._is_complete(o.recording.candidate_id)
@@ -225,7 +229,10 @@ class Batch:
             result=result,
         )
 
-    def _add(self, outcomes: Sequence[Outcome], done: Done | None = None) -> None:
+    def _add(
+        self, outcomes: Sequence[Outcome], done: Done | None = None, *, writing: int = _AT_ONCE
+    ) -> None:
+        """Take in outcomes, and write so many of the reports that are behind, theirs first."""
         for outcome in outcomes:
             name = outcome.recording.recording_id
             self._outcomes[name] = outcome
@@ -233,14 +240,16 @@ class Batch:
             self._journal.write("recording", id=name, **_facts(outcome, done),
                                 **self._journal.failure(outcome.error))  # fmt: skip
             self._listener.finished(outcome)
-        candidates = {o.recording.candidate_id: None for o in outcomes}
-        self._unwritten |= {c for c in candidates if self._is_complete(c)}
+        own = [
+            c for c in {o.recording.candidate_id: None for o in outcomes} if self._is_complete(c)
+        ]
+        self._unwritten |= dict.fromkeys(own)
+        behind = [*own, *(c for c in self._unwritten if c not in own)][:writing]
         try:
             self._ledger.record([self._entry(o) for o in self._unrecorded.values()])
             self._unrecorded.clear()
-            for candidate in candidates:
-                if candidate in self._unwritten:
-                    self._write_candidate(candidate)
+            for candidate in behind:
+                self._write_candidate(candidate)
         except DiskFullError as error:
             self._stop_writing(error)
 
@@ -269,7 +278,7 @@ class Batch:
                           for name in ("frames", "episodes"))  # fmt: skip
                 files = [path.relative_to(self._output).as_posix() for path in (*pages, *tables)]
                 self._ledger.report_written(candidate, made_from, files)
-        self._unwritten.discard(candidate)
+        self._unwritten.pop(candidate, None)
 
     def _fingerprint(self, outcomes: Sequence[Outcome]) -> str:
         """Of all that a candidate's report and tables are made from."""

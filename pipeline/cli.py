@@ -405,7 +405,11 @@ def classify(
 
 @main.command()
 @_settings_options("model", "device")
-def doctor(**given: Any) -> None:
+@click.option("--bundle", type=click.Path(path_type=Path, dir_okay=False),
+              help="Write what a bug report needs to this zip file, without names.")  # fmt: skip
+@click.option("--reports", type=click.Path(path_type=Path, file_okay=False),
+              help="Directory of reports whose last logs go into the bundle.")  # fmt: skip
+def doctor(bundle: Path | None, reports: Path | None, **given: Any) -> None:
     """Say what this machine offers, and what is wrong with it."""
 
     def run() -> int:
@@ -413,6 +417,11 @@ def doctor(**given: Any) -> None:
         from pipeline.doctor import examine
 
         findings = examine(settings)
+        if bundle is not None:
+            from pipeline.bundle import write_bundle
+
+            count = write_bundle(bundle, findings, reports)
+            click.echo(f"Written with {count} logs: {bundle}", err=True)
         for finding in findings:
             mark = "ok     " if finding.good else "PROBLEM"
             click.echo(f"{mark}  {finding.subject}: {finding.text}")

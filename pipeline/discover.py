@@ -114,8 +114,11 @@ def _nfc(name: str) -> str:
 
 
 def _is_recording(path: Path, root: Path) -> bool:
+    """Whether it is a visible video file; a link that leads out of the directory is none."""
     hidden = any(part.startswith(".") for part in path.relative_to(root).parts)
-    return not hidden and path.suffix.lower() in SUFFIXES and path.is_file()
+    if hidden or path.suffix.lower() not in SUFFIXES or not path.is_file():
+        return False
+    return not path.is_symlink() or path.resolve().is_relative_to(root.resolve())
 
 
 def _below(root: Path, path: Path) -> tuple[Path, str, str]:

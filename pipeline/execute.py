@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from types import TracebackType
 from typing import Any
@@ -79,10 +79,11 @@ class Pool:
         left = {task.recording.recording_id: task for task in tasks}
         while left:
             try:
-                for done in self._in_parallel(list(left.values())):
-                    left.pop(done.task.recording.recording_id)
-                    self._store.finish(done.task.key)
-                    yield done
+                with closing(self._in_parallel(list(left.values()))) as results:
+                    for done in results:
+                        left.pop(done.task.recording.recording_id)
+                        self._store.finish(done.task.key)
+                        yield done
             except self._died:
                 begun = [task for task in left.values() if self._store.is_begun(task.key)]
                 for task in begun or list(left.values()):
@@ -90,7 +91,7 @@ class Pool:
                     yield self._alone(task)
                     self._store.finish(task.key)
 
-    def _in_parallel(self, tasks: Sequence[Task]) -> Iterator[Done]:
+    def _in_parallel(self, tasks: Sequence[Task]) -> Generator[Done, None, None]:
         worker = self._worker
         cut = self._cut(tasks) if len(tasks) < self.jobs else []
         in_parts = {parts.task.recording.recording_id for parts in cut}
@@ -101,9 +102,10 @@ class Pool:
             (_begun, worker, task) for task in tasks if task.recording.recording_id not in in_parts
         ]
         processes = min(self.jobs, max(1, len(looks) + len(wholes)))
-        for done in self._run([*looks, *wholes], processes):
-            if done.task.recording.recording_id not in in_parts:
-                yield done
+        with closing(self._run([*looks, *wholes], processes)) as results:
+            for done in results:
+                if done.task.recording.recording_id not in in_parts:
+                    yield done
         yield from self._run([(worker.join, parts) for parts in cut], processes)
 
     def _cut(self, tasks: Sequence[Task]) -> list[Parts]:
@@ -112,7 +114,7 @@ class Pool:
         found = self._run([(self._worker.cut, task, count) for task in tasks], len(tasks))
         return [parts for parts in found if parts]
 
-    def _run(self, calls: Sequence[tuple[Any, ...]], processes: int) -> Iterator[Any]:
+    def _run(self, calls: Sequence[tuple[Any, ...]], processes: int) -> Generator[Any, None, None]:
         """Results of functions, each with its arguments, as they come."""
         if calls:
             with deaf_children():  # they are started here
@@ -120,7 +122,8 @@ class Pool:
                     delayed(function)(*arguments) for function, *arguments in calls
                 )
             try:
-                yield from results
+                for result in results:  # noqa: UP028  (`yield from` would close it with a warning)
+                    yield result
             except GeneratorExit:
                 with warnings.catch_warnings():  # joblib's, that not all was waited for
                     warnings.simplefilter("ignore")

@@ -14,6 +14,7 @@ from pipeline.errors import DiskFullError, ReportError
 PRIVATE_UMASK = 0o077
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _RESERVE_BYTES = 8_000_000
+_DRAFT = ".{name}.{pid}.tmp"
 
 
 @contextmanager
@@ -54,7 +55,7 @@ def write_whole(target: Path, write: Callable[[Path], object]) -> None:
     Raises:
         ReportError: If it cannot be written; nothing is left of it then.
     """
-    draft = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    draft = target.with_name(_DRAFT.format(name=target.name, pid=os.getpid()))
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         write(draft)
@@ -66,6 +67,14 @@ def write_whole(target: Path, write: Callable[[Path], object]) -> None:
     finally:
         with suppress(OSError):
             draft.unlink(missing_ok=True)
+
+
+def sweep_drafts(directory: Path) -> None:
+    """Remove what `write_whole` left in a directory, and directly below it, when it was killed."""
+    pattern = _DRAFT.format(name="*", pid="*")
+    for draft in [*directory.glob(pattern), *directory.glob(f"*/{pattern}")]:
+        with suppress(OSError):
+            draft.unlink()
 
 
 def sync(path: Path) -> None:

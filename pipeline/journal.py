@@ -47,7 +47,7 @@ class Journal:
 
     def write(self, event: str, **facts: Any) -> None:
         """Write a line: what happened, when, and the facts."""
-        line = {"time": _now(), "event": event, **_without_paths(facts)}
+        line = {"time": _now(), "event": event, **without_paths(facts)}
         if self._file is not None:
             with suppress(OSError):
                 self._file.write(json.dumps(line, ensure_ascii=False) + "\n")
@@ -89,16 +89,16 @@ def versions() -> dict[str, str]:
     return found
 
 
-def _without_paths(value: Any) -> Any:
+def without_paths(value: Any) -> Any:
     """The same with the directories of absolute paths left out."""
     if isinstance(value, _Whole):
         return list(value)
     if isinstance(value, str):
         return _ABSOLUTE.sub(".../", value)
     if isinstance(value, Mapping):
-        return {name: _without_paths(inner) for name, inner in value.items()}
+        return {name: without_paths(inner) for name, inner in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_without_paths(inner) for inner in value]
+        return [without_paths(inner) for inner in value]
     return value
 
 

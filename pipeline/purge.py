@@ -15,9 +15,9 @@ from pathlib import Path
 from urllib.parse import quote
 
 from pipeline.again import recall
-from pipeline.assemble import write_overview
+from pipeline.assemble import anonymous, write_overview
 from pipeline.errors import ReportError, SettingsError
-from pipeline.files import not_written, private
+from pipeline.files import not_written, private, sweep_drafts
 from pipeline.journal import LOGS
 from pipeline.ledger import Entry, Ledger
 from pipeline.lock import held
@@ -75,10 +75,11 @@ def purge(output: Path | str, candidate: str) -> Purged:
         )  # fmt: skip
     with private(), held(house), Ledger(house) as ledger:
         store = ResultStore(target)
+        sweep_drafts(target)
         entries = ledger.entries(earlier=True)
         gone = _of_candidate(candidate, entries, target)
         kept = [entry for entry in entries if entry not in gone]
-        names = {entry.recording.candidate_id for entry in gone} or {candidate}
+        names = _directories(gone) or {candidate}
         used = {entry.key for entry in kept}
         results = 0
         for key in store.names():
@@ -111,7 +112,7 @@ def purge_withdrawn(
         used = {entry.key for entry in entries if entry not in gone}
         for key in {entry.key for entry in gone} - used:
             store.remove(key)
-        _erase(output, ledger, gone, {entry.recording.candidate_id for entry in gone})
+        _erase(output, ledger, gone, _directories(gone))
 
 
 def purge_expired(output: Path, store: ResultStore, ledger: Ledger, days: int) -> None:
@@ -124,7 +125,7 @@ def purge_expired(output: Path, store: ResultStore, ledger: Ledger, days: int) -
         store.remove(key)
     gone = [entry for entry in ledger.entries(earlier=True) if entry.key in old]
     if gone:
-        _erase(output, ledger, gone, {entry.recording.candidate_id for entry in gone})
+        _erase(output, ledger, gone, _directories(gone))
         ledger.expire(entry.recording.sha256 for entry in gone)
     for log in (output / HOUSE / LOGS).glob("*.jsonl"):
         if log.stat().st_mtime < limit:
@@ -156,14 +157,18 @@ def _erase(output: Path, ledger: Ledger, gone: Sequence[Entry], candidates: set[
     """Remove reports, lines of logs and rows of the ledger; results are removed already."""
     try:
         for candidate in candidates:
-            files = ledger.report(candidate)[1]  # an anonymous report lies elsewhere
-            for directory in {output / candidate, *((output / file).parent for file in files)}:
-                if _is_report(directory, output):
-                    shutil.rmtree(directory)
+            if _is_report(output / candidate, output):
+                shutil.rmtree(output / candidate)
         _trim_logs(output / HOUSE / LOGS, {e.recording.recording_id for e in gone})
     except OSError as error:
         raise not_written(error, output) from error
     return ledger.forget([entry.recording for entry in gone], candidates)
+
+
+def _directories(gone: Iterable[Entry]) -> set[str]:
+    """Names of the directories of their reports, the anonymous ones too."""
+    recordings = [entry.recording for entry in gone]
+    return {r.candidate_id for r in [*recordings, *map(anonymous, recordings)]}
 
 
 def _is_report(directory: Path, output: Path) -> bool:

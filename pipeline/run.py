@@ -16,7 +16,7 @@ from pipeline.device import choose_device
 from pipeline.discover import discover
 from pipeline.errors import DiskFullError, SettingsError, UnfinishedError
 from pipeline.execute import Pool
-from pipeline.files import Reserve, free_bytes, private
+from pipeline.files import Reserve, free_bytes, private, sweep_drafts
 from pipeline.intake import Intake, Stamp, settle, still_growing, take_in
 from pipeline.journal import Journal, versions
 from pipeline.ledger import LEDGER_FILE, Ledger
@@ -152,6 +152,7 @@ class _Run:
                     f"{ledger.set_aside}. Results are kept."
                 )
             store = ResultStore(self.output)
+            sweep_drafts(self.output)
             purge_withdrawn(self.output, store, ledger, found)
             purge_expired(self.output, store, ledger, self.settings.retention_days)
             order = self._sort(take_in(found, ledger), store, ledger)

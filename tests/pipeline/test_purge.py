@@ -106,6 +106,17 @@ def test_every_trace_of_a_person_goes(tmp_path: Path, run: Run, form: str, anony
     assert _grep(out, KIM.encode()) == []
 
 
+def test_reports_without_names_go_too(tmp_path: Path, run: Run) -> None:
+    run()
+    render(tmp_path / "out", anonymous=True)
+    render(tmp_path / "out", anonymous=False)
+    before = {path.name for path in (tmp_path / "out").iterdir() if path.is_dir()}
+    purge(tmp_path / "out", KIM)
+    after = {path.name for path in (tmp_path / "out").iterdir() if path.is_dir()}
+    gone = before - after
+    assert KIM in gone and len(gone) == 2 and len(after) == 1 + 2 * 2
+
+
 def test_the_result_that_another_has_too_stays(tmp_path: Path, run: Run, seen: list[str]) -> None:
     run()
     purge(tmp_path / "out", KIM)
