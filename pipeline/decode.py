@@ -23,11 +23,12 @@ from pipeline.decoders.server import (
     SampleEnd,
     SampleRequest,
 )
+from pipeline.decoders.transfer import receive
 from pipeline.errors import PipelineError, VideoError
 from pipeline.types import FrameBatch, Image, VideoInfo
 
 SAMPLING_BACKEND = "pyav"
-_DECORD_BYTES = 64_000_000
+_FETCHING_BACKENDS = ("pyav", "decord")
 _SERVE = "from pipeline.decoders.server import main; main()"
 
 
@@ -91,14 +92,13 @@ class DecodingProcess:
     def fetch(self, path: Path, *, backend: str, pts_s: Sequence[float]) -> Iterator[Image]:
         """Full-resolution frames shown at the given times, uint8 [H, W, 3] each, in order.
 
-        Unless a backend is forced, decord is asked for small files, in which its index finds single
-        frames quickly, and PyAV for large ones, as decord's memory grows with the file; each for
-        what the other cannot read.
+        Unless a backend is forced, PyAV is asked first, which decodes less on the way to a frame,
+        and decord for what PyAV cannot read.
 
         Raises:
             VideoError: If one cannot be read.
         """
-        backends = _fetching_backends(path) if backend == "auto" else (backend,)
+        backends = _FETCHING_BACKENDS if backend == "auto" else (backend,)
         left = list(pts_s)
         for chosen in backends:
             try:
@@ -181,7 +181,7 @@ class DecodingProcess:
         try:
             if not self._connection.poll(self.stall_timeout_s):
                 raise TimeoutError
-            item = self._connection.recv()
+            item = receive(self._connection)
         except TimeoutError:
             self.close()
             raise VideoError(
@@ -199,11 +199,3 @@ class DecodingProcess:
         if isinstance(item, Exception):
             raise item
         return item
-
-
-def _fetching_backends(path: Path) -> tuple[str, ...]:
-    try:
-        small = path.stat().st_size <= _DECORD_BYTES
-    except OSError:  # it has gone; the decoder says so
-        small = True
-    return ("decord", "pyav") if small else ("pyav", "decord")
