@@ -48,7 +48,7 @@ def receive(connection: Connection) -> Any:
         return item
     buffers = [np.empty(size, np.uint8) for size in item.sizes]
     for buffer in buffers:
-        view = memoryview(buffer)
+        view = buffer.data
         while view:
             count = os.readv(connection.fileno(), [view])
             if count == 0:
