@@ -229,7 +229,12 @@ def _explain(
             face = int(usable[k])
             image_file, overlay_file = f"frame-{number}.jpg", f"gradcam-{number}.jpg"
             region, laid, energy = _overlay(
-                engine.classifier, image, seen.landmarks[face], seen.boxes[face], label
+                engine.classifier,
+                image,
+                seen.landmarks[face],
+                seen.boxes[face],
+                posterior[k],
+                label,
             )
             _write_jpeg(region, directory / image_file)
             _write_jpeg(laid, directory / overlay_file)
@@ -255,17 +260,20 @@ def _overlay(
     image: Image,
     landmarks: FloatArray,
     box: FloatArray,
+    posterior: FloatArray,
     label: str,
 ) -> tuple[Image, Image, dict[str, float]]:
-    """Face region, the same under Grad-CAM, and where the map's energy lies."""
+    """Face region, the same under Grad-CAM, and where the map's energy lies.
+
+    The posterior is that of the face as it was classified: to look again would take twice as long.
+    """
     spec = classifier.spec
     crop = align_face(image, landmarks, spec.template_px, spec.input_px)[None]
     members = [
         k for k, e in enumerate(spec.labels.emotions) if spec.labels.valence.get(e, e) == label
     ]
-    logits = classifier.predict(crop).logits
-    posterior = np.exp(logits - logits.max(axis=1, keepdims=True))
-    cam = explain.grad_cam(classifier.maps(crop), classifier.class_weights, posterior, members)[0]
+    warm = posterior**spec.temperature  # at temperature 1
+    cam = explain.grad_cam(classifier.maps(crop), classifier.class_weights, warm[None], members)[0]
     region, to_frame = explain.face_region(image, box)
     to_crop = similarity(landmarks, spec.template_px)
     chained = to_crop @ np.vstack([to_frame, [0, 0, 1]])

@@ -25,13 +25,13 @@ from pipeline.decoders.server import (
     SampleEnd,
     SampleRequest,
 )
+from pipeline.decoders.transfer import receive
 from pipeline.errors import PipelineError, VideoError
 from pipeline.signals import deaf_children
 from pipeline.types import FrameBatch, Image, VideoInfo
 
 SAMPLING_BACKEND = "pyav"
 _OTHER = {"pyav": "decord", "decord": "pyav"}
-_DECORD_BYTES = 64_000_000
 _SERVE = "from pipeline.decoders.server import main; main()"
 
 
@@ -106,18 +106,15 @@ class DecodingProcess:
     def fetch(self, path: Path, *, backend: str, pts_s: Sequence[float]) -> Iterator[Image]:
         """Full-resolution frames shown at the given times, uint8 [H, W, 3] each, in order.
 
-        Unless a backend is forced, decord is asked for small files, in which its index finds single
-        frames quickly, and PyAV for large ones, as decord's memory grows with the file; each for
-        what the other cannot read.
+        Unless a backend is forced, PyAV is asked first, which decodes less on the way to a frame,
+        and decord for what PyAV cannot read.
 
         Raises:
             VideoError: If one cannot be read.
         """
-        if backend == "auto":
-            backends: tuple[str, ...] = _fetching_backends(path)
-        else:
-            backends = (backend, _OTHER[backend])
-        if self._trusted(path, backends[0]) != backends[0]:
+        first = SAMPLING_BACKEND if backend == "auto" else backend
+        backends: tuple[str, ...] = (first, _OTHER[first])
+        if self._trusted(path, first) != first:
             backends = backends[1:]
         left = list(pts_s)
         for chosen in backends:
@@ -242,9 +239,7 @@ class DecodingProcess:
     def _receive(self, path: Path) -> Any:
         assert self._connection is not None
         try:
-            if not self._connection.poll(self.stall_timeout_s):
-                raise TimeoutError
-            item = self._connection.recv()
+            item = receive(self._connection, self.stall_timeout_s)
         except TimeoutError:
             self.close()
             raise _StoppedError(
@@ -262,11 +257,3 @@ class DecodingProcess:
         if isinstance(item, Exception):
             raise item
         return item
-
-
-def _fetching_backends(path: Path) -> tuple[str, ...]:
-    try:
-        small = path.stat().st_size <= _DECORD_BYTES
-    except OSError:  # it has gone; the decoder says so
-        small = True
-    return ("decord", "pyav") if small else ("pyav", "decord")

@@ -27,7 +27,7 @@ _PNET_CELL_PX, _PNET_STRIDE_PX = 12, 2
 _PNET_THRESHOLD, _RNET_THRESHOLD, _ONET_THRESHOLD = 0.6, 0.7, 0.7
 _LEVEL_PIXELS = 150_000  # at once through the first network, so that its maps stay in the cache
 _GPU_CROPS = 256
-_RNET_CROPS, _ONET_CROPS = 32, 8  # at once, for the same reason
+_RNET_CROPS, _ONET_CROPS = 32, 3  # at once, for the same reason
 
 
 class FaceDetector:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import math
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -11,7 +12,7 @@ import av
 import numpy as np
 from av.container import InputContainer
 from av.video.frame import VideoFrame
-from av.video.reformatter import Interpolation
+from av.video.reformatter import Interpolation, VideoReformatter
 from av.video.stream import VideoStream
 
 from pipeline.decoders import (
@@ -29,6 +30,7 @@ from pipeline.types import FrameBatch, Image, VideoInfo
 
 _PROBE_S = 2.0
 _FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,flv,live_flv,mpegts,mpeg,mpegvideo,asf,gif"
+_EXACT_S = 1e-3  # time stamps that differ by less are one
 _REMEDY = "Check that it plays in a video player; export it again if it does not."
 
 
@@ -53,6 +55,7 @@ class PyAVDecoder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.loss, self.span_frames = "", 0
+        self._reformatter = VideoReformatter()
         try:
             self._container = open_file(path)
         except (av.error.FFmpegError, OSError) as error:
@@ -125,25 +128,39 @@ class PyAVDecoder:
     def fetch(self, pts_s: Sequence[float]) -> Iterator[Image]:
         """See `VideoDecoder.fetch`."""
         for wanted in pts_s:
-            self._seek(wanted + self._start_s)
             found = self._shown_at(wanted)
-            if found is None:  # without an index a seek may land too far
-                self._rewind()
-                found = self._shown_at(wanted)
             if found is None:
                 raise VideoError(f"no frame at {wanted:.2f} s", remedy=_REMEDY, path=self.path)
             yield self._upright(found, (self.info.width_px, self.info.height_px))
 
     def _shown_at(self, wanted_s: float) -> VideoFrame | None:
-        """The last frame from here on that is not later; None if even the first is."""
+        """The last frame that is not later than a time; None if even the first is.
+
+        On the way there frames that no other frame refers to are not decoded. One of them would be
+        missed only where no frame has exactly that time; then all are.
+        """
+        for skip_before_s in (wanted_s - _EXACT_S, -math.inf):
+            self._seek(wanted_s + self._start_s)
+            found = self._last_until(wanted_s, skip_before_s)
+            if found is None:  # without an index a seek may land too far
+                self._rewind()
+                found = self._last_until(wanted_s, skip_before_s)
+            if found is None or (self._time(found) or 0.0) >= wanted_s - _EXACT_S:
+                break
+        return found
+
+    def _last_until(self, wanted_s: float, skip_before_s: float) -> VideoFrame | None:
+        """The last frame from here on that is not later than a time."""
         found = None
-        for frame in self._frames():
+        for frame in self._frames(skip_before_s):
             time_s = self._time(frame)
             if time_s is None:
                 continue
-            if time_s > wanted_s + 1e-3:
+            if time_s > wanted_s + _EXACT_S:
                 break
             found = frame
+            if time_s >= wanted_s - _EXACT_S:
+                break
         return found
 
     def _time(self, frame: VideoFrame) -> float | None:
@@ -154,8 +171,12 @@ class PyAVDecoder:
         base = self._stream.time_base
         return None if pts is None or base is None else float(pts * base) - self._start_s
 
-    def _frames(self) -> Iterator[VideoFrame]:
-        """Frames from the current position, past what is damaged."""
+    def _frames(self, skip_before_s: float | None = None) -> Iterator[VideoFrame]:
+        """Frames from the current position, past what is damaged.
+
+        Args:
+            skip_before_s: Up to this time frames that no other frame refers to are not decoded.
+        """
         packets = self._container.demux(self._stream)
         while True:
             try:
@@ -163,7 +184,11 @@ class PyAVDecoder:
                 if packet is None:
                     return
                 if packet.size:  # the last, empty one only asks for what the decoder holds
-                    self._position.read(self._seconds(packet.pts))
+                    time_s = self._seconds(packet.pts)
+                    self._position.read(time_s)
+                    if skip_before_s is not None:
+                        early = time_s is not None and time_s < skip_before_s
+                        self._stream.codec_context.skip_frame = "NONREF" if early else "DEFAULT"
                 for frame in packet.decode():
                     self._position.decoded += 1
                     yield frame
@@ -260,8 +285,13 @@ class PyAVDecoder:
     def _upright(self, frame: VideoFrame, size: tuple[int, int]) -> Image:
         """The frame reduced in FFmpeg's own conversion and turned upright: uint8 [H, W, 3]."""
         width, height = size if self._rotation not in (90, 270) else size[::-1]
-        image = frame.reformat(
-            width=width, height=height, format="rgb24", interpolation=Interpolation.AREA
+        image = self._reformatter.reformat(
+            frame,
+            width=width,
+            height=height,
+            format="rgb24",
+            interpolation=Interpolation.AREA,
+            threads=1,
         ).to_ndarray()
         if self._rotation:
             image = np.rot90(image, k=self._rotation // 90)

@@ -14,6 +14,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from pipeline.decoders import SampleSpan, open_decoder
+from pipeline.decoders.transfer import send
 from pipeline.errors import PipelineError, VideoError
 from pipeline.signals import die_with_parent_by_kernel
 
@@ -90,7 +91,7 @@ def _answer(connection: Connection, request: Request) -> None:
     decoder = open_decoder(request.path, request.backend)
     if isinstance(request, FetchRequest):
         for image in decoder.fetch(request.pts_s):
-            connection.send(image)
+            send(connection, image)
         return
     connection.send(decoder.info)
     if isinstance(request, DescribeRequest):
@@ -102,7 +103,7 @@ def _answer(connection: Connection, request: Request) -> None:
         skip_frames=request.skip_frames,
     )
     for batch in batches:
-        connection.send(batch)
+        send(connection, batch)
     connection.send(SampleEnd(loss=decoder.loss, span_frames=decoder.span_frames))
 
 
