@@ -136,7 +136,7 @@ def test_some_damaged_files(tmp_path: Path, model_dir: Path, sample_faces: Sampl
         face_clip(tmp_path / f"{k}.{suffix}", sample_faces.images[k : k + 2, ::2, ::2], seconds=0.6)
         for k, suffix in enumerate(("mp4", "mkv"))
     ]
-    _mutate(tmp_path / "in", sources, 12, seed=4)
+    _mutate(tmp_path / "in", sources, 6, seed=4)
     _analyse(tmp_path / "in", tmp_path / "out", model_dir, 120)
 
 

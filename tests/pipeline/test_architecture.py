@@ -42,7 +42,7 @@ def test_click_and_jinja_are_known_to_one_room_each(library: str) -> None:
         for line in path.read_text(encoding="utf-8").splitlines()
         if line.strip().startswith((f"import {library}", f"from {library}"))
     }
-    assert knows == {{"click": "cli.py", "jinja2": "report.py"}[library]}
+    assert knows == {{"click": "cli.py", "jinja2": "pages.py"}[library]}
 
 
 @pytest.mark.parametrize("module", ["pipeline", "pipeline.cli", "pipeline.decoders.server"])

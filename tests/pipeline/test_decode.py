@@ -506,11 +506,11 @@ def test_a_decoder_that_hangs_is_killed_and_the_next_recording_works(
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-@pytest.mark.parametrize("after", [0, 1, 3])
+@pytest.mark.parametrize("after", [0, 3])
 def test_where_a_decoder_hangs_holding_the_lock_the_other_goes_on(
     monkeypatch: pytest.MonkeyPatch, even: Path, decoding: DecodingProcess, backend: str, after: int
 ) -> None:
-    """It hangs before it says anything, after the container's facts, after some batches."""
+    """It hangs before it says anything, or after some batches."""
     _, whole, _ = _sample(decoding, even, "pyav", 60.0)
     monkeypatch.setattr(
         pipeline.decode, "_SERVE",
@@ -527,7 +527,7 @@ def test_where_a_decoder_hangs_holding_the_lock_the_other_goes_on(
     index = [int(i) for batch in batches for i in batch.frame_index]
     assert index == [int(i) for batch in whole for i in batch.frame_index]
     assert warning.startswith(f"{backend}: the decoder made no progress for 2 s")
-    assert " 0.0 s" in warning if after < 2 else " 0.0 s" not in warning
+    assert " 0.0 s" in warning if after == 0 else " 0.0 s" not in warning
 
 
 def test_a_decoder_that_dies_is_replaced_at_once(
