@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 REPORTS ?= reports
 
-.PHONY: demo test browser lint chaos train-smoke samples help clean
+.PHONY: demo test browser lint chaos audit sbom train-smoke samples help clean
 
 help: ## Say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -42,6 +42,14 @@ train-smoke: $(VENV)/.installed ## Train, export, evaluate and compare tiny mode
 	done
 	$(BIN)/poise-train evaluate $(SMOKE)/dense $(SMOKE)/dense.toml --changes --out $(SMOKE)/evaluation --threads 1
 	$(BIN)/poise-train compare $(SMOKE)/baseline $(SMOKE)/dense $(SMOKE)/dense.toml --out $(SMOKE)/comparison --threads 1
+
+audit: $(VENV)/.installed ## Look for known weaknesses in what is installed
+	$(BIN)/python -m pip install --quiet pip-audit
+	$(BIN)/pip-audit --skip-editable
+
+sbom: $(VENV)/.installed ## Write down what is installed, as CycloneDX
+	$(BIN)/python -m pip install --quiet cyclonedx-bom
+	$(BIN)/cyclonedx-py environment $(VENV) --pyproject pyproject.toml -o build/sbom.json
 
 samples: $(VENV)/.installed ## Make the sample recordings again
 	$(BIN)/python sample_videos/make_samples.py

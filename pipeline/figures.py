@@ -12,9 +12,7 @@ import io
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from html import escape
-from typing import Literal
 
 import matplotlib as mpl
 from markupsafe import Markup
@@ -26,7 +24,6 @@ from matplotlib.ticker import FuncFormatter
 from pipeline.labels import VALENCES
 from pipeline.types import RecordingReport
 
-Width = Literal["wide", "narrow"]
 Points = list[tuple[float, float]]
 
 _PX_PER_INCH = 72.0
@@ -43,23 +40,10 @@ _VARIABLES = {
 _TICK_STEPS_S = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1200, 1800, 3600, 7200)
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Layout:
-    """Sizes in pixels of the drawing; a browser scales it to the column it stands in."""
-
-    width: float
-    left: float
-    right: float
-    font: float
-    row: float
-    ticks: int
-    tolerance: float
-
-
-_LAYOUTS: dict[Width, _Layout] = {
-    "wide": _Layout(width=920, left=44, right=14, font=12.5, row=58, ticks=11, tolerance=0.3),
-    "narrow": _Layout(width=348, left=38, right=12, font=12.5, row=54, ticks=5, tolerance=0.45),
-}
+# Sizes in pixels of a drawing; a browser scales it to the column it stands in.
+_WIDTH, _LEFT, _RIGHT, _FONT, _ROW = 920.0, 44.0, 14.0, 12.5, 58.0
+_PANEL_WIDTH, _PANEL_HEIGHT = 260.0, 120.0
+_TICKS, _TOLERANCE_PX = 11, 0.3
 _NAME_ABOVE, _BAR_BELOW, _FOOT, _BAR_HEIGHT = 30.0, 9.0, 24.0, 4.5
 
 
@@ -67,7 +51,6 @@ def timeline_svg(
     recording: RecordingReport,
     *,
     labels: Mapping[str, str],
-    width: Width = "wide",
     ident: str = "timeline",
     title: str = "",
     description: str = "",
@@ -77,7 +60,6 @@ def timeline_svg(
     Args:
         recording: Its `timeline_s`, `timeline` and `episodes` are drawn.
         labels: The reader's name of each apparent expression in the timeline, plain text.
-        width: "wide" for a desk or paper, "narrow" for a phone.
         ident: Prefix of every id in the drawing; unique within the page.
         title: Accessible name, plain text.
         description: Accessible description, plain text.
@@ -85,83 +67,57 @@ def timeline_svg(
     Returns:
         An `<svg>` element, or an empty string where there is nothing to draw.
     """
-    layout = _LAYOUTS[width]
     rows = [label for label in VALENCES if label in recording.timeline]
     rows += [label for label in recording.timeline if label not in rows]
     if not rows or not recording.timeline_s:
         return ""
-    height = len(rows) * (_NAME_ABOVE + layout.row + _BAR_BELOW) + _FOOT
-    figure = Figure(figsize=(layout.width / _PX_PER_INCH, height / _PX_PER_INCH), dpi=_PX_PER_INCH)
-    FigureCanvasSVG(figure)
+    height = len(rows) * (_NAME_ABOVE + _ROW + _BAR_BELOW) + _FOOT
+    figure = _figure(_WIDTH, height)
     start_s, end_s = _extent(recording)
     for number, label in enumerate(rows):
-        top = number * (_NAME_ABOVE + layout.row + _BAR_BELOW) + _NAME_ABOVE
-        box = (
-            layout.left / layout.width,
-            1 - (top + layout.row + _BAR_BELOW) / height,
-            (layout.width - layout.left - layout.right) / layout.width,
-            (layout.row + _BAR_BELOW) / height,
-        )
-        axes = figure.add_axes(box)
-        _draw_row(axes, recording, label, number, layout)
+        top = number * (_NAME_ABOVE + _ROW + _BAR_BELOW) + _NAME_ABOVE
+        axes = _axes(figure, _LEFT, top, _WIDTH - _LEFT - _RIGHT, _ROW + _BAR_BELOW)
+        _draw_row(axes, recording, label, number)
         axes.set_xlim(start_s, end_s)
-        _time_axis(axes, start_s, end_s, layout, named=number == len(rows) - 1)
-    svg = _render(figure, ident)
-    for number, label in enumerate(rows):
-        svg = svg.replace(_name_token(number), escape(labels.get(label, label), quote=False))
-    return _with_accessible_name(svg, ident, title, description, width)
+        _time_axis(axes, start_s, end_s, named=number == len(rows) - 1)
+    names = [labels.get(label, label) for label in rows]
+    return _render(figure, "timeline", ident, names, title, description)
 
 
 def progress_svg(
-    shares: Sequence[Mapping[str, float]],
+    shares: Sequence[float | None],
     *,
-    labels: Mapping[str, str],
-    width: Width = "wide",
+    label: str,
+    name: str,
     ident: str = "progress",
-    title: str = "",
     description: str = "",
 ) -> str:
-    """Draw a small chart for each apparent expression, all on one scale.
+    """Draw the share of an apparent expression in each of several recordings, from 0 to 100 %.
 
     Args:
-        shares: Of each recording, in order of time; empty where no usable face was seen.
-        labels: The reader's name of each expression, in the order of the charts, plain text.
-        width, ident, title, description: See `timeline_svg`.
+        shares: In order of time, 0..1; None where no usable face was seen.
+        label: The expression.
+        name: The reader's name of it, plain text.
+        ident: Prefix of every id in the drawing; unique within the page.
+        description: Accessible description, plain text.
 
     Returns:
-        An `<svg>` element, or an empty string where there is nothing to draw.
+        An `<svg>` element.
     """
-    if not labels:
-        return ""
-    layout = _LAYOUTS[width]
-    columns = len(labels) if width == "wide" else 1
-    rows = -(-len(labels) // columns)
-    panel, gap = 120.0, 28.0
-    height = rows * (_NAME_ABOVE + panel + _FOOT)
-    across = (layout.width - layout.left - layout.right - gap * (columns - 1)) / columns
-    figure = Figure(figsize=(layout.width / _PX_PER_INCH, height / _PX_PER_INCH), dpi=_PX_PER_INCH)
-    FigureCanvasSVG(figure)
-    for number, label in enumerate(labels):
-        row, column = divmod(number, columns)
-        left = layout.left + column * (across + gap)
-        bottom = height - row * (_NAME_ABOVE + panel + _FOOT) - _NAME_ABOVE - panel
-        box = (left / layout.width, bottom / height, across / layout.width, panel / height)
-        axes = figure.add_axes(box)
-        colour = _COLOURS.get(label, _APART_COLOUR)
-        dots = [(k, own[label]) for k, own in enumerate(shares, start=1) if label in own]
-        xs, ys = [x for x, _ in dots], [y for _, y in dots]
-        axes.hlines([0.0, 0.5, 1.0], 0.5, len(shares) + 0.5, colors=_LINE, linewidths=0.8)
-        axes.plot(xs, ys, color=colour, marker="o", markersize=4.5, linewidth=1.2, clip_on=False)
-        axes.set_xlim(0.5, len(shares) + 0.5)
-        axes.set_ylim(0, 1)
-        axes.set_yticks([0.0, 0.5, 1.0], ["0%", "50%", "100%"] if column == 0 else [""] * 3)
-        axes.set_xticks([1, len(shares)], ["1", str(len(shares))])
-        _bare(axes, layout)
-        _name_above(axes, number, colour, layout)
-    svg = _render(figure, ident)
-    for number, name in enumerate(labels.values()):
-        svg = svg.replace(_name_token(number), escape(name, quote=False))
-    return _with_accessible_name(svg, ident, title, description, width)
+    figure = _figure(_PANEL_WIDTH, _NAME_ABOVE + _PANEL_HEIGHT + _FOOT)
+    axes = _axes(figure, _LEFT, _NAME_ABOVE, _PANEL_WIDTH - _LEFT - _RIGHT, _PANEL_HEIGHT)
+    colour = _COLOURS.get(label, _APART_COLOUR)
+    dots = [(k, share) for k, share in enumerate(shares, start=1) if share is not None]
+    xs, ys = [x for x, _ in dots], [y for _, y in dots]
+    axes.hlines([0.0, 0.5, 1.0], 0.5, len(shares) + 0.5, colors=_LINE, linewidths=0.8)
+    axes.plot(xs, ys, color=colour, marker="o", markersize=4.5, linewidth=1.2, clip_on=False)
+    axes.set_xlim(0.5, len(shares) + 0.5)
+    axes.set_ylim(0, 1)
+    axes.set_yticks([0.0, 0.5, 1.0], ["0%", "50%", "100%"])
+    axes.set_xticks([1, len(shares)], ["1", str(len(shares))])
+    _bare(axes)
+    _name_above(axes, 0, colour)
+    return _render(figure, "progress", ident, [name], name, description)
 
 
 def strip_svg(recording: RecordingReport, end_s: float | None = None) -> Markup:
@@ -186,44 +142,55 @@ def strip_svg(recording: RecordingReport, end_s: float | None = None) -> Markup:
     )
 
 
-def _bare(axes: Axes, layout: _Layout) -> None:
+def _figure(width_px: float, height_px: float) -> Figure:
+    figure = Figure(figsize=(width_px / _PX_PER_INCH, height_px / _PX_PER_INCH), dpi=_PX_PER_INCH)
+    FigureCanvasSVG(figure)
+    return figure
+
+
+def _axes(figure: Figure, left: float, top: float, width: float, height: float) -> Axes:
+    """Axes at a place in pixels from the upper left corner."""
+    across, down = figure.get_size_inches() * _PX_PER_INCH
+    box = (left / across, 1 - (top + height) / down, width / across, height / down)
+    return figure.add_axes(box)
+
+
+def _bare(axes: Axes) -> None:
     """No frame, small quiet numbers."""
     axes.patch.set_visible(False)
     for side in ("top", "left", "right", "bottom"):
         axes.spines[side].set_visible(False)
-    axes.tick_params(length=0, pad=4, labelsize=layout.font * 0.8, labelcolor=_INK)
+    axes.tick_params(length=0, pad=4, labelsize=_FONT * 0.8, labelcolor=_INK)
 
 
-def _name_above(axes: Axes, number: int, colour: str, layout: _Layout) -> None:
+def _name_above(axes: Axes, number: int, colour: str) -> None:
     axes.annotate(
         _name_token(number),
         (0, 1),
         xytext=(0, 7),
         xycoords="axes fraction",
         textcoords="offset points",
-        fontsize=layout.font,
+        fontsize=_FONT,
         fontweight="bold",
         color=colour,
         annotation_clip=False,
     )
 
 
-def _draw_row(
-    axes: Axes, recording: RecordingReport, label: str, number: int, layout: _Layout
-) -> None:
+def _draw_row(axes: Axes, recording: RecordingReport, label: str, number: int) -> None:
     """Line, area, episodes and gaps of one apparent expression."""
     colour = _COLOURS.get(label, _APART_COLOUR)
     style = _LINE_STYLES[min(number, len(_LINE_STYLES) - 1)]
     start_s, end_s = _extent(recording)
-    x_px = (layout.width - layout.left - layout.right) / (end_s - start_s)
-    floor = -_BAR_BELOW / layout.row
+    x_px = (_WIDTH - _LEFT - _RIGHT) / (end_s - start_s)
+    floor = -_BAR_BELOW / _ROW
     axes.set_ylim(floor, 1.0)
-    _bare(axes, layout)
+    _bare(axes)
     axes.hlines([0.0, 0.5, 1.0], start_s, end_s, colors=_LINE, linewidths=[1.0, 0.6, 0.6])
     for gap_start, gap_end in _gaps(recording.timeline_s, recording.timeline[label]):
         axes.fill_between([gap_start, gap_end], 0, 1, color=_GAP, alpha=0.4, lw=0, clip_on=False)
     for run in _runs(recording.timeline_s, recording.timeline[label]):
-        points = _thinned(run, x_px, layout.row, layout.tolerance)
+        points = _thinned(run, x_px, _ROW, _TOLERANCE_PX)
         xs, ys = [x for x, _ in points], [y for _, y in points]
         if len(points) == 1:
             axes.plot(xs, ys, color=colour, marker=".", markersize=3.5, clip_on=False)
@@ -238,18 +205,18 @@ def _draw_row(
             for episode in recording.episodes
             if episode.label == label
         ],
-        (floor, _BAR_HEIGHT / layout.row),
+        (floor, _BAR_HEIGHT / _ROW),
         color=colour,
         lw=0,
         clip_on=False,
     )
     axes.set_yticks([0.0, 0.5, 1.0], ["0%", "50%", "100%"])
-    _name_above(axes, number, colour, layout)
+    _name_above(axes, number, colour)
 
 
-def _time_axis(axes: Axes, start_s: float, end_s: float, layout: _Layout, *, named: bool) -> None:
+def _time_axis(axes: Axes, start_s: float, end_s: float, *, named: bool) -> None:
     """Ticks at round times; only the lowest row names them."""
-    wanted = (end_s - start_s) / layout.ticks
+    wanted = (end_s - start_s) / _TICKS
     step = next((s for s in _TICK_STEPS_S if s >= wanted), _TICK_STEPS_S[-1])
     first = math.ceil(start_s / step) * step
     ticks = [float(t) for t in range(first, math.floor(end_s) + 1, step)]
@@ -263,7 +230,7 @@ def _time_axis(axes: Axes, start_s: float, end_s: float, layout: _Layout, *, nam
         width=0.8,
         pad=3,
         labelbottom=named,
-        labelsize=layout.font * 0.88,
+        labelsize=_FONT * 0.88,
         color=_LINE,
         labelcolor=_INK,
     )
@@ -341,7 +308,9 @@ def _name_token(number: int) -> str:
     return f"@{number}@"
 
 
-def _render(figure: Figure, ident: str) -> str:
+def _render(
+    figure: Figure, kind: str, ident: str, names: Sequence[str], title: str, description: str
+) -> str:
     """SVG text of a figure: deterministic, small, and dressed by the page's style sheet."""
     buffer = io.StringIO()
     with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": ident}):
@@ -363,7 +332,9 @@ def _render(figure: Figure, ident: str) -> str:
     svg = re.sub(r"font-family: [^;\"]*;? ?| transform=\"rotate\(-?0 [^\"]*\"", "", svg)
     for colour, variable in _VARIABLES.items():
         svg = svg.replace(colour, f"var({variable}, {colour})")
-    return re.sub(r"\s*\n\s*", "\n", svg)
+    for number, name in enumerate(names):
+        svg = svg.replace(_name_token(number), escape(name, quote=False))
+    return _with_accessible_name(re.sub(r"\s*\n\s*", "\n", svg), kind, ident, title, description)
 
 
 def _font_size(found: re.Match[str]) -> str:
@@ -372,12 +343,12 @@ def _font_size(found: re.Match[str]) -> str:
     return f"font-size: {found[2]}px{weight}"
 
 
-def _with_accessible_name(svg: str, ident: str, title: str, description: str, width: Width) -> str:
+def _with_accessible_name(svg: str, kind: str, ident: str, title: str, description: str) -> str:
     """Replace the opening tag by one that a page can size and a screen reader can name."""
     box = re.search(r'viewBox="([^"]*)"', svg)
     extent = box[1] if box else "0 0 1 1"
     opening = (
-        f'<svg class="timeline timeline-{width}" viewBox="{extent}" role="img" '
+        f'<svg class="{kind}" viewBox="{extent}" role="img" '
         f'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" '
         f'aria-labelledby="{ident}-title {ident}-description">\n'
         f'<title id="{ident}-title">{escape(title, quote=False)}</title>\n'

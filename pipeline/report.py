@@ -12,7 +12,7 @@ from urllib.parse import quote
 from markupsafe import Markup
 
 from pipeline.feedback import feedback_on
-from pipeline.figures import Width, progress_svg, strip_svg, timeline_svg
+from pipeline.figures import progress_svg, strip_svg, timeline_svg
 from pipeline.labels import VALENCES
 from pipeline.locales import Texts
 from pipeline.packing import page_data, style_of
@@ -150,9 +150,9 @@ def _helpers(texts: Texts) -> Mapping[str, Any]:
         "class_rows": _class_rows,
         "style_of": style_of,
         "limits": _limits,
-        "timeline": lambda recording, number: _timelines(recording, number, texts),
+        "timeline": lambda recording, number: _timeline(recording, number, texts),
         "strip": strip_svg,
-        "progress_chart": lambda read: _progress(read, texts),
+        "progress_charts": lambda read: _progress(read, texts),
         "has_gaps": _has_gaps,
         "picture": _picture,
         "energy": lambda frame: energy_sentence(frame, texts),
@@ -204,47 +204,42 @@ def _limits(statistics: Statistics) -> list[tuple[str, float]]:
     return sorted(counted, key=lambda item: (-item[1], item[0]))[:_MOST_FLAGS]
 
 
-def _timelines(recording: RecordingReport, number: int, texts: Texts) -> Markup:
-    """The timeline twice: for a desk or paper, and for a phone; the style sheet shows one."""
-    labels = {label: texts.name("label", label) for label in recording.timeline}
+def _timeline(recording: RecordingReport, number: int, texts: Texts) -> Markup:
+    """The timeline as a drawing, for paper and where no script runs."""
     statistics = recording.statistics
     end_s = statistics.duration_s if statistics else 0.0
-    widths: tuple[Width, Width] = ("wide", "narrow")
-    drawings = [
+    return Markup(
         timeline_svg(
             recording,
-            labels=labels,
-            width=width,
-            ident=f"timeline-{number}-{width}",
+            labels={label: texts.name("label", label) for label in recording.timeline},
+            ident=f"timeline-{number}",
             title=texts("timeline.alt", recording=recording.recording_id),
             description=texts("timeline.description", start=texts.clock(0), end=texts.clock(end_s)),
         )
-        for width in widths
-    ]
-    return Markup("\n".join(drawings))
+    )
 
 
 def _has_gaps(recording: RecordingReport) -> bool:
     return any(value is None for values in recording.timeline.values() for value in values)
 
 
-def _progress(read: Sequence[RecordingReport], texts: Texts) -> Markup:
-    """Small charts of the shares in each recording, for a desk and for a phone."""
-    labels = {row.label: texts.name("short", row.label) for r in read if r.statistics
-              for row in _class_rows(r.statistics)}  # fmt: skip
-    widths: tuple[Width, Width] = ("wide", "narrow")
-    drawings = [
-        progress_svg(
-            [r.statistics.shares for r in read if r.statistics],
-            labels=labels,
-            width=width,
-            ident=f"progress-{width}",
-            title=texts("progress.shares"),
-            description=texts("progress.shares_alt"),
+def _progress(read: Sequence[RecordingReport], texts: Texts) -> list[Markup]:
+    """A small chart for each apparent expression, with its share in each recording."""
+    shares = [r.statistics.shares for r in read if r.statistics is not None]
+    labels = dict.fromkeys(row.label for r in read if r.statistics
+                           for row in _class_rows(r.statistics))  # fmt: skip
+    return [
+        Markup(
+            progress_svg(
+                [own.get(label) for own in shares],
+                label=label,
+                name=texts.name("short", label),
+                ident=f"progress-{label}",
+                description=texts("progress.shares_alt"),
+            )
         )
-        for width in widths
+        for label in labels
     ]
-    return Markup("\n".join(drawings))
 
 
 def _picture(recording: RecordingReport, file_name: str) -> str:

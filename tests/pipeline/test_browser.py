@@ -343,7 +343,7 @@ def test_without_scripts_a_still_picture_stands_in(
 ) -> None:
     there = opened(watched, java_script_enabled=False)
     assert there.page.locator(".viewer").is_hidden()
-    assert there.page.locator("svg.timeline-wide").is_visible()
+    assert there.page.locator("svg.timeline").is_visible()
     assert there.page.locator(".moment img").count() == 2 * there.page.locator(".moment").count()
 
 

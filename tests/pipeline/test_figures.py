@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from pipeline.figures import Width, _gaps, _runs, _thinned, timeline_svg
+from pipeline.figures import _gaps, _runs, _thinned, progress_svg, timeline_svg
 from pipeline.types import Episode, RecordingReport
 from tests.pipeline.factories import make_faceless, make_recording
 
@@ -19,7 +19,6 @@ LABELS = {
     "negative": "Negative <b>&",
     "surprise": "Surprise-like",
 }
-WIDTHS: tuple[Width, Width] = ("wide", "narrow")
 
 
 @pytest.fixture
@@ -27,15 +26,12 @@ def recording(tmp_path: Path) -> RecordingReport:
     return make_recording(tmp_path, duration_s=3605, points=600)
 
 
-def draw(recording: RecordingReport, width: Width = "wide", ident: str = "a") -> str:
-    return timeline_svg(
-        recording, labels=LABELS, width=width, ident=ident, title="T <1>", description="D & d"
-    )
+def draw(recording: RecordingReport, ident: str = "a") -> str:
+    return timeline_svg(recording, labels=LABELS, ident=ident, title="T <1>", description="D & d")
 
 
-@pytest.mark.parametrize("width", WIDTHS)
-def test_an_hour_is_small_and_well_formed(recording: RecordingReport, width: Width) -> None:
-    svg = draw(recording, width)
+def test_an_hour_is_small_and_well_formed(recording: RecordingReport) -> None:
+    svg = draw(recording)
     assert len(svg.encode()) < 80_000
     root = ElementTree.fromstring(svg)
     assert root.get("role") == "img"
@@ -68,7 +64,7 @@ def test_repeatable_and_without_a_date(recording: RecordingReport) -> None:
 
 
 def test_ids_of_two_drawings_never_meet(recording: RecordingReport) -> None:
-    first, second = draw(recording, ident="a"), draw(recording, "narrow", ident="b")
+    first, second = draw(recording, ident="a"), draw(recording, ident="b")
     ids = [set(re.findall(r'\bid="([^"]+)"', svg)) for svg in (first, second)]
     assert ids[0].isdisjoint(ids[1])
     for svg, own in zip((first, second), ids, strict=True):
@@ -77,11 +73,10 @@ def test_ids_of_two_drawings_never_meet(recording: RecordingReport) -> None:
         assert len(re.findall(r'\bid="', svg)) == len(own)
 
 
-@pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("points", [1, 2, 3])
-def test_a_moment_can_be_drawn(tmp_path: Path, points: int, width: Width) -> None:
+def test_a_moment_can_be_drawn(tmp_path: Path, points: int) -> None:
     short = make_recording(tmp_path, duration_s=0.4, points=points)
-    ElementTree.fromstring(draw(short, width))
+    ElementTree.fromstring(draw(short))
 
 
 def test_nothing_to_draw(tmp_path: Path) -> None:
@@ -116,3 +111,16 @@ def test_thinning_keeps_what_can_be_seen() -> None:
     assert _thinned(run, 1.0, 58.0, 0.3) == [
         (0.0, 0.1), (49.0, 0.1), (50.0, 0.9), (51.0, 0.1), (100.0, 0.1)
     ]  # fmt: skip
+
+
+def test_shares_over_recordings_keep_their_scale_and_their_gaps() -> None:
+    svg = progress_svg(
+        [0.2, None, 0.4], label="negative", name="부정적 <b>", ident="p", description="D"
+    )
+    root = ElementTree.fromstring(svg)
+    texts = "".join(root.itertext())
+    assert "부정적 <b>" in texts and "100%" in texts and "D" in texts
+    assert svg.count("<use") == 2  # a dot for each share that there is
+    full = progress_svg([1.0, 0.0], label="negative", name="n", ident="p")
+    heights = [float(y) for y in re.findall(r'<use[^>]* y="([\d.]+)"', full)]
+    assert heights[1] - heights[0] == pytest.approx(120, abs=0.2)

@@ -234,7 +234,7 @@ def test_many_recordings(tmp_path: Path) -> None:
         for k in range(12)
     ]
     page = page_of(make_candidate(recordings), tmp_path)
-    assert len(page.all("svg")) == 24
+    assert len(page.all("svg")) == 12
     assert "This report covers 12 recordings" in page.text
 
 
