@@ -42,7 +42,7 @@ _TICK_STEPS_S = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1200, 1800, 3600, 
 
 # Sizes in pixels of a drawing; a browser scales it to the column it stands in.
 _WIDTH, _LEFT, _RIGHT, _FONT, _ROW = 920.0, 44.0, 14.0, 12.5, 58.0
-_PANEL_WIDTH, _PANEL_HEIGHT = 260.0, 120.0
+_PANEL_WIDTH, _PANEL_HEIGHT = 210.0, 120.0
 _TICKS, _TOLERANCE_PX = 11, 0.3
 _NAME_ABOVE, _BAR_BELOW, _FOOT, _BAR_HEIGHT = 30.0, 9.0, 24.0, 4.5
 
