@@ -15,7 +15,7 @@ demo: $(VENV)/.installed ## Analyse the sample recordings and say where the repo
 	@echo "Open the reports: $(abspath $(REPORTS))/index.html"
 
 test: lint browser ## Lint, type-check, and run the tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal
 
 # Tests of the pages need Chromium. They are skipped, and say so, where it cannot be had.
 browser:

@@ -268,6 +268,7 @@ def test_zoom_and_pan_by_mouse(watched: Path, opened: Callable[..., Opened]) -> 
     assert (low, high) == (pytest.approx(1.9, abs=0.2), pytest.approx(17.1, abs=0.2))
     there.page.keyboard.down("Control")
     there.page.mouse.wheel(0, -200)
+    there.page.wait_for_timeout(300)
     there.page.keyboard.up("Control")
     nearer = shown()
     assert low < nearer[0] < nearer[1] < high
