@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 REPORTS ?= reports
 
-.PHONY: demo test browser lint chaos audit sbom train-smoke samples help clean
+.PHONY: demo test browser lint slow chaos audit sbom train-smoke samples help clean
 
 help: ## Say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -28,6 +28,9 @@ lint: $(VENV)/.installed ## Lint and type-check
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+slow: $(VENV)/.installed ## Run the tests that take long, but for those of `make chaos`
+	$(BIN)/python -m pytest -m slow --ignore tests/chaos
 
 chaos: $(VENV)/.installed ## Try to break a batch: kills, damage, hangs, full disks; half an hour
 	$(BIN)/python -m pytest -m slow -s tests/chaos tests/pipeline/test_signals.py

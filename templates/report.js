@@ -362,7 +362,10 @@
         follow();
       });
       video.addEventListener("pause", () => (this.playButton.textContent = words.play));
-      video.addEventListener("seeked", () => this.show(video.currentTime, { seek: false }));
+      video.addEventListener("seeked", () => {
+        const own = Math.abs(video.currentTime - this.time) < 0.1; // the answer to a seek of ours
+        if (!own) this.show(video.currentTime, { seek: false });
+      });
       pick.querySelector("input").addEventListener("change", (event) => {
         const [file] = event.target.files;
         if (!file) return;

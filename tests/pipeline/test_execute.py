@@ -141,7 +141,7 @@ def whole(
     return _frames(store, "a")
 
 
-@pytest.mark.parametrize("decoder", ["auto", "decord"])
+@pytest.mark.parametrize("decoder", ["auto", pytest.param("decord", marks=pytest.mark.slow)])
 def test_parts_give_the_same_frames_as_the_whole(
     long_clip: Path,
     whole: pd.DataFrame,
@@ -181,6 +181,7 @@ def test_a_part_that_fails_does_not_cost_the_recording(
     assert_same_frames(_frames(store, "a"), whole)
 
 
+@pytest.mark.slow
 def test_a_recording_with_a_damaged_part_is_analysed_whole(
     long_clip: Path, whole: pd.DataFrame, settings: Settings, tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -333,6 +334,7 @@ def cluster(tmp_path: Path) -> Iterator[tuple[str, list[subprocess.Popen[bytes]]
 
 
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
+@pytest.mark.slow
 def test_a_cluster_gives_the_same_tables_though_a_worker_is_killed(
     cluster: tuple[str, list[subprocess.Popen[bytes]]],
     settings: Settings,

@@ -48,6 +48,7 @@ def clips(tmp_path_factory: pytest.TempPathFactory, sample_faces: SampleFaces) -
     return folder
 
 
+@pytest.mark.slow
 def test_neither_the_batch_nor_its_workers_and_readers_connect_to_anything(
     clips: Path, tmp_path: Path, model_dir: Path
 ) -> None:

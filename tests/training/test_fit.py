@@ -59,6 +59,7 @@ def _killed(directory: str, at_step: int) -> None:
     _fit(Path(directory)).run(progress)
 
 
+@pytest.mark.slow
 def test_killed_and_started_again_gives_the_curve_of_an_undisturbed_run(tmp_path: Path) -> None:
     whole = _fit(tmp_path / "whole")
     whole.run()

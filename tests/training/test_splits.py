@@ -120,6 +120,7 @@ def test_pixel_hash_knows_the_shape() -> None:
     assert pixel_hash(flat) == pixel_hash(flat.copy()) != pixel_hash(tall)
 
 
+@pytest.mark.slow
 def test_ferplus_without_leaks(shared: Path) -> None:
     """The counts of faces are those by which models are compared on FER+."""
     dataset = read_ferplus(FileTree(shared / "data" / "ferplus.zip"))
