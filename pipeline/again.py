@@ -73,7 +73,7 @@ def render(output: Path | str, *, pdf: bool = False, **changed: Any) -> RunResul
         pages = [
             page
             for own in candidates.values()
-            for page in write_candidate(own, result.output, result.settings, spec)
+            for page in write_candidate(own, result.output, result.settings, spec).reports
         ]
         if pdf:
             print_pages(pages)

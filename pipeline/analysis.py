@@ -134,7 +134,6 @@ def _conclude(
     )
     with watch("explain"):
         pictures, loss = _explain(path, engine, seen, usable, posterior, picked, directory)
-    times, points = timeline.reduce_timeline(scored.pts_s, smoothed, labels)
     np.savez(
         directory / FRAMES_FILE,
         frame_index=seen.frame_index,
@@ -155,12 +154,9 @@ def _conclude(
         "statistics": asdict(statistics),
         "frames_shown": len(shown),
         "episodes": [asdict(episode) for episode in episodes],
-        "timeline_s": [round(t, 3) for t in times],
-        "timeline": {k: [None if v is None else round(v, 4) for v in vs]
-                     for k, vs in points.items()},
         "pictures": [asdict(picture) for picture in pictures],
         "stages": {stage: round(seconds, 3) for stage, seconds in watch.seconds.items()},
-    }  # fmt: skip
+    }
     text = json.dumps(result, ensure_ascii=False)
     (directory / RESULT_FILE).write_text(text, encoding="utf-8")
 

@@ -23,7 +23,7 @@ from pipeline.discover import safe_name
 from pipeline.errors import PipelineError
 from pipeline.locales import load_texts
 from pipeline.network import ModelSpec
-from pipeline.pages import Style
+from pipeline.pages import languages
 from pipeline.results import StoredResult
 from pipeline.settings import Settings
 from pipeline.types import CandidateReport, Recording, RecordingReport
@@ -55,9 +55,22 @@ class Outcome:
     result: StoredResult | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class Written:
+    """What was written for a candidate.
+
+    Args:
+        reports: The report in each language.
+        tables: Frames and episodes.
+    """
+
+    reports: list[Path]
+    tables: list[Path]
+
+
 def write_candidate(
     outcomes: Sequence[Outcome], output: Path, settings: Settings, spec: ModelSpec
-) -> list[Path]:
+) -> Written:
     """Write the report and the tables of one candidate.
 
     Args:
@@ -66,17 +79,17 @@ def write_candidate(
         settings, spec: Of the run.
 
     Returns:
-        The report in each language.
+        The files.
     """
     if settings.anonymous:
         _remove_named(output / outcomes[0].recording.candidate_id)
     outcomes = _as_named(outcomes, settings)
     directory = output / outcomes[0].recording.candidate_id
     pages = report.write_candidate_report(
-        candidate_report(outcomes, settings, spec, directory), directory, page_style(settings)
+        candidate_report(outcomes, settings, spec, directory), directory, settings
     )
-    _write_frames_and_episodes(outcomes, directory, settings, spec)
-    return pages
+    _, frames, episodes = _write_frames_and_episodes(outcomes, directory, settings, spec)
+    return Written(reports=pages, tables=[frames, episodes])
 
 
 def _remove_named(directory: Path) -> None:
@@ -99,7 +112,7 @@ def write_tables(
         settings, spec: Of the run.
     """
     outcomes = _as_named(outcomes, settings)
-    frames = _write_frames_and_episodes(outcomes, directory, settings, spec)
+    frames, *_ = _write_frames_and_episodes(outcomes, directory, settings, spec)
     tidy, schema = tables.posteriors(frames, spec.labels), tables.posteriors_schema()
     _write(tidy, schema, directory / "posteriors", settings)
     _write_recordings_and_dictionary(
@@ -115,7 +128,7 @@ def write_captions(outcomes: Sequence[Outcome], directory: Path, settings: Setti
         directory: Where the files go.
         settings: Of the run; the first of its languages names the expressions.
     """
-    texts = load_texts(page_style(settings).pages[0][0])
+    texts = load_texts(languages(settings)[0][0])
     taken: set[str] = set()
     for outcome in _as_named(outcomes, settings):
         if outcome.result is None:
@@ -131,14 +144,16 @@ def write_captions(outcomes: Sequence[Outcome], directory: Path, settings: Setti
 
 def _write_frames_and_episodes(
     outcomes: Sequence[Outcome], directory: Path, settings: Settings, spec: ModelSpec
-) -> pd.DataFrame:
-    """Write both tables; the rows of the first."""
+) -> tuple[pd.DataFrame, Path, Path]:
+    """Write both tables; the rows of the first, and the files."""
     read = [outcome for outcome in outcomes if outcome.result is not None]
     frames = _joined([_frame_rows(outcome) for outcome in read])
     episodes = _joined([_episode_rows(outcome) for outcome in read])
-    _write(frames, tables.frames_schema(spec.labels), directory / "frames", settings)
-    _write(episodes, tables.episodes_schema(), directory / "episodes", settings)
-    return frames
+    return (
+        frames,
+        _write(frames, tables.frames_schema(spec.labels), directory / "frames", settings),
+        _write(episodes, tables.episodes_schema(), directory / "episodes", settings),
+    )
 
 
 def _joined(parts: list[pd.DataFrame]) -> pd.DataFrame:
@@ -188,20 +203,8 @@ def write_overview(
     return report.write_index(
         [candidate_report(own, settings, spec) for own in candidates.values()],
         output,
-        page_style(settings),
+        settings,
         provenance=provenance(settings, spec),
-    )
-
-
-def page_style(settings: Settings) -> Style:
-    """Looks and languages of all pages."""
-    return Style(
-        language=settings.language,
-        name=settings.centre_name,
-        logo=settings.centre_logo,
-        colour=settings.centre_colour,
-        note=settings.centre_note,
-        templates=settings.templates,
     )
 
 
@@ -284,7 +287,6 @@ def _recording_report(
     outcome: Outcome, settings: Settings, directory: Path | None
 ) -> RecordingReport:
     recording, result = outcome.recording, outcome.result
-    timeline_s, points = result.read_timeline() if result and directory else ([], {})
     return RecordingReport(
         recording_id=recording.recording_id,
         session_date=recording.session_date,
@@ -293,8 +295,6 @@ def _recording_report(
         message=outcome.message,
         statistics=result.statistics if result else None,
         episodes=result.episodes if result else [],
-        timeline_s=timeline_s,
-        timeline=points,
         frames=result.pictures if result else [],
         directory=result.directory if result else None,
         series=result.read_series(settings.smoothing_s) if result and directory else None,
@@ -350,5 +350,5 @@ def _recording_row(outcome: Outcome, spec: ModelSpec) -> dict[str, Any]:
     return row
 
 
-def _write(rows: pd.DataFrame, schema: list[tables.Column], path: Path, settings: Settings) -> None:
-    tables.write_table(rows, schema, path, format=settings.format, csv_bom=settings.csv_bom)
+def _write(rows: pd.DataFrame, schema: list[tables.Column], path: Path, settings: Settings) -> Path:
+    return tables.write_table(rows, schema, path, format=settings.format, csv_bom=settings.csv_bom)

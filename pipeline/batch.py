@@ -273,10 +273,9 @@ class Batch:
             before, files = self._ledger.report(candidate)
             there = files and all((self._output / file).is_file() for file in files)
             if self._force or before != made_from or not there:
-                pages = write_candidate(own, self._output, self._settings, self._spec)
-                tables = (pages[0].with_name(f"{name}.{self._settings.format}")
-                          for name in ("frames", "episodes"))  # fmt: skip
-                files = [path.relative_to(self._output).as_posix() for path in (*pages, *tables)]
+                written = write_candidate(own, self._output, self._settings, self._spec)
+                paths = [*written.reports, *written.tables]
+                files = [path.relative_to(self._output).as_posix() for path in paths]
                 self._ledger.report_written(candidate, made_from, files)
         self._unwritten.pop(candidate, None)
 

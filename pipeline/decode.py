@@ -14,7 +14,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from pipeline.decoders import TOLERANCE_S, WHOLE, SampleSpan
@@ -149,12 +148,7 @@ class DecodingProcess:
     def __enter__(self) -> DecodingProcess:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def _trusted(self, path: Path, backend: str) -> str:

@@ -7,7 +7,6 @@ import warnings
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import replace
-from types import TracebackType
 from typing import Any
 
 from joblib import Parallel, delayed, parallel_config
@@ -57,12 +56,7 @@ class Pool:
             self._worker = replace(self._worker, owners=addresses)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self._stack.close()
         if kind is not None and not self.settings.cluster:
             self._kill_workers()  # what they do is of no use any more

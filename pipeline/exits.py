@@ -29,6 +29,8 @@ def exits(run: Callable[[], int], debug: bool) -> None:
     except KeyboardInterrupt as stopped:
         print("Stopped. What is done is kept: the same command goes on from here.", file=sys.stderr)
         code = _SIGNALLED + getattr(stopped, "number", signal.SIGINT)
+        for number in (signal.SIGINT, signal.SIGTERM):  # on the way out nothing else changes it
+            signal.signal(number, signal.SIG_IGN)
     sys.exit(code)
 
 

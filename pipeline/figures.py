@@ -11,8 +11,9 @@ from __future__ import annotations
 import io
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from html import escape
+from itertools import pairwise
 
 import matplotlib as mpl
 from markupsafe import Markup
@@ -21,8 +22,9 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
-from pipeline.labels import VALENCES
-from pipeline.types import RecordingReport
+from pipeline.labels import display_class
+from pipeline.timeline import segments
+from pipeline.types import Episode, RecordingReport, Series
 
 Points = list[tuple[float, float]]
 
@@ -43,14 +45,15 @@ _TICK_STEPS_S = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1200, 1800, 3600, 
 # Sizes in pixels of a drawing; a browser scales it to the column it stands in.
 _WIDTH, _LEFT, _RIGHT, _FONT, _ROW = 920.0, 44.0, 14.0, 12.5, 58.0
 _PANEL_WIDTH, _PANEL_HEIGHT = 210.0, 120.0
-_TICKS, _TOLERANCE_PX = 11, 0.3
+_TICKS, _TOLERANCE_PX, _MOST_POINTS = 11, 0.3, 600
 _NAME_ABOVE, _BAR_BELOW, _FOOT, _BAR_HEIGHT = 30.0, 9.0, 24.0, 4.5
+_FLOOR = -_BAR_BELOW / _ROW  # where the bars lie, in units of the rows
 
 
 def timeline_svg(
     recording: RecordingReport,
     *,
-    labels: Mapping[str, str],
+    name: Callable[[str], str] = str,
     ident: str = "timeline",
     title: str = "",
     description: str = "",
@@ -58,8 +61,8 @@ def timeline_svg(
     """Draw the timeline of a recording.
 
     Args:
-        recording: Its `timeline_s`, `timeline` and `episodes` are drawn.
-        labels: The reader's name of each apparent expression in the timeline, plain text.
+        recording: Its `series` and `episodes` are drawn.
+        name: Gives the reader's name of an apparent expression, plain text.
         ident: Prefix of every id in the drawing; unique within the page.
         title: Accessible name, plain text.
         description: Accessible description, plain text.
@@ -67,20 +70,20 @@ def timeline_svg(
     Returns:
         An `<svg>` element, or an empty string where there is nothing to draw.
     """
-    rows = [label for label in VALENCES if label in recording.timeline]
-    rows += [label for label in recording.timeline if label not in rows]
-    if not rows or not recording.timeline_s:
+    series = recording.series
+    if series is None:
         return ""
-    height = len(rows) * (_NAME_ABOVE + _ROW + _BAR_BELOW) + _FOOT
+    height = len(series.labels) * (_NAME_ABOVE + _ROW + _BAR_BELOW) + _FOOT
     figure = _figure(_WIDTH, height)
-    start_s, end_s = _extent(recording)
-    for number, label in enumerate(rows):
+    extent = _extent(recording, series)
+    for number, label in enumerate(series.labels):
         top = number * (_NAME_ABOVE + _ROW + _BAR_BELOW) + _NAME_ABOVE
         axes = _axes(figure, _LEFT, top, _WIDTH - _LEFT - _RIGHT, _ROW + _BAR_BELOW)
-        _draw_row(axes, recording, label, number)
-        axes.set_xlim(start_s, end_s)
-        _time_axis(axes, start_s, end_s, named=number == len(rows) - 1)
-    names = [labels.get(label, label) for label in rows]
+        _draw_row(axes, series, number, extent)
+        _draw_episodes(axes, [e for e in recording.episodes if e.label == label], extent)
+        _name_above(axes, number, _COLOURS.get(label, _APART_COLOUR))
+        _time_axis(axes, *extent, named=number == len(series.labels) - 1)
+    names = [name(label) for label in series.labels]
     return _render(figure, "timeline", ident, names, title, description)
 
 
@@ -132,7 +135,7 @@ def strip_svg(recording: RecordingReport, end_s: float | None = None) -> Markup:
     drawn: dict[str, str] = {}
     for episode in recording.episodes:
         left, right = round(episode.start_s * scale), round(episode.end_s * scale)
-        style = episode.label if episode.label in VALENCES else "apart"
+        style = display_class(episode.label)
         drawn[style] = drawn.get(style, "") + f"M{left} 0h{max(right - left, 2)}v10H{left}z"
     paths = "".join(f'<path class="s-{style}" d="{path}"/>' for style, path in drawn.items())
     width = f'<path class="s-none" d="M0 0h{round(length_s * scale)}v10H0z"/>'
@@ -177,20 +180,20 @@ def _name_above(axes: Axes, number: int, colour: str) -> None:
     )
 
 
-def _draw_row(axes: Axes, recording: RecordingReport, label: str, number: int) -> None:
-    """Line, area, episodes and gaps of one apparent expression."""
-    colour = _COLOURS.get(label, _APART_COLOUR)
+def _draw_row(axes: Axes, series: Series, number: int, extent: tuple[float, float]) -> None:
+    """Line, area and gaps of one apparent expression."""
+    colour = _COLOURS.get(series.labels[number], _APART_COLOUR)
     style = _LINE_STYLES[min(number, len(_LINE_STYLES) - 1)]
-    start_s, end_s = _extent(recording)
-    x_px = (_WIDTH - _LEFT - _RIGHT) / (end_s - start_s)
-    floor = -_BAR_BELOW / _ROW
-    axes.set_ylim(floor, 1.0)
     _bare(axes)
-    axes.hlines([0.0, 0.5, 1.0], start_s, end_s, colors=_LINE, linewidths=[1.0, 0.6, 0.6])
-    for gap_start, gap_end in _gaps(recording.timeline_s, recording.timeline[label]):
-        axes.fill_between([gap_start, gap_end], 0, 1, color=_GAP, alpha=0.4, lw=0, clip_on=False)
-    for run in _runs(recording.timeline_s, recording.timeline[label]):
-        points = _thinned(run, x_px, _ROW, _TOLERANCE_PX)
+    axes.set_xlim(*extent)
+    axes.set_ylim(_FLOOR, 1.0)
+    axes.hlines([0.0, 0.5, 1.0], *extent, colors=_LINE, linewidths=[1.0, 0.6, 0.6])
+    runs = _runs(series, number)
+    for before, after in pairwise(runs):
+        gap = [before[-1][0], after[0][0]]
+        axes.fill_between(gap, 0, 1, color=_GAP, alpha=0.4, lw=0, clip_on=False)
+    for run in runs:
+        points = _thinned(run, _x_px(extent), _ROW, _TOLERANCE_PX)
         xs, ys = [x for x, _ in points], [y for _, y in points]
         if len(points) == 1:
             axes.plot(xs, ys, color=colour, marker=".", markersize=3.5, clip_on=False)
@@ -198,20 +201,19 @@ def _draw_row(axes: Axes, recording: RecordingReport, label: str, number: int) -
         axes.fill([xs[0], *xs, xs[-1]], [0, *ys, 0], color=colour, alpha=0.2, lw=0, clip_on=False)
         (line,) = axes.plot(xs, ys, color=colour, linewidth=1.5, clip_on=False)
         line.set_linestyle(style)  # type: ignore[arg-type]
-    least_s = 1.5 / x_px
+    axes.set_yticks([0.0, 0.5, 1.0], ["0%", "50%", "100%"])
+
+
+def _draw_episodes(axes: Axes, episodes: Sequence[Episode], extent: tuple[float, float]) -> None:
+    """A bar for each, below the line and wide enough to be seen."""
+    least_s = 1.5 / _x_px(extent)
     axes.broken_barh(
-        [
-            (episode.start_s, max(episode.duration_s, least_s))
-            for episode in recording.episodes
-            if episode.label == label
-        ],
-        (floor, _BAR_HEIGHT / _ROW),
-        color=colour,
+        [(episode.start_s, max(episode.duration_s, least_s)) for episode in episodes],
+        (_FLOOR, _BAR_HEIGHT / _ROW),
+        color=_COLOURS.get(episodes[0].label, _APART_COLOUR) if episodes else _LINE,
         lw=0,
         clip_on=False,
     )
-    axes.set_yticks([0.0, 0.5, 1.0], ["0%", "50%", "100%"])
-    _name_above(axes, number, colour)
 
 
 def _time_axis(axes: Axes, start_s: float, end_s: float, *, named: bool) -> None:
@@ -242,39 +244,30 @@ def _clock(time_s: float) -> str:
     return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes:02}:{seconds:02}"
 
 
-def _extent(recording: RecordingReport) -> tuple[float, float]:
+def _extent(recording: RecordingReport, series: Series) -> tuple[float, float]:
     """First and last second of the time axis, at least one second apart."""
-    start_s = min(0.0, recording.timeline_s[0])
-    last_s = max([recording.timeline_s[-1], *(e.end_s for e in recording.episodes)])
+    last_s = max([float(series.pts_s[-1]), *(e.end_s for e in recording.episodes)])
     if recording.statistics is not None:
         last_s = max(last_s, recording.statistics.duration_s)
-    return start_s, max(last_s, start_s + 1.0)
+    return 0.0, max(last_s, 1.0)
 
 
-def _runs(times_s: Sequence[float], values: Sequence[float | None]) -> list[Points]:
-    """Stretches without a gap, as (time, value) each."""
-    runs: list[Points] = [[]]
-    for time_s, value in zip(times_s, values, strict=True):
-        if value is None or not math.isfinite(value):
-            runs.append([])
-        else:
-            runs[-1].append((time_s, min(1.0, max(0.0, value))))
-    return [run for run in runs if run]
+def _x_px(extent: tuple[float, float]) -> float:
+    """Pixels per second."""
+    return (_WIDTH - _LEFT - _RIGHT) / (extent[1] - extent[0])
 
 
-def _gaps(times_s: Sequence[float], values: Sequence[float | None]) -> list[tuple[float, float]]:
-    """Stretches without a usable face, from the last point seen to the next one."""
-    gaps: list[tuple[float, float]] = []
-    before: float | None = None
-    for index, (time_s, value) in enumerate(zip(times_s, values, strict=True)):
-        if value is None and before is None:
-            before = times_s[index - 1] if index else time_s
-        elif value is not None and before is not None:
-            gaps.append((before, time_s))
-            before = None
-    if before is not None:
-        gaps.append((before, times_s[-1]))
-    return [(start, end) for start, end in gaps if end > start]
+def _runs(series: Series, column: int) -> list[Points]:
+    """Stretches without a gap, as (time, value) each: at most about `_MOST_POINTS` in all."""
+    step = max(1, -(-len(series.pts_s) // _MOST_POINTS))
+    values = series.smoothed[:, column]
+    return [
+        [
+            (float(series.pts_s[part].mean()), float(values[part].mean()))
+            for part in (slice(k, min(k + step, end)) for k in range(start, end, step))
+        ]
+        for start, end in segments(series.pts_s)
+    ]
 
 
 def _thinned(run: Points, x_px: float, y_px: float, tolerance_px: float) -> Points:

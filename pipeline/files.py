@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -12,6 +13,8 @@ from pathlib import Path
 from pipeline.errors import DiskFullError, ReportError
 
 PRIVATE_UMASK = 0o077
+Stamp = tuple[int, int]  # size, time of change in ns
+
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _RESERVE_BYTES = 8_000_000
 _DRAFT = ".{name}.{pid}.tmp"
@@ -84,6 +87,26 @@ def sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def stamp_of(path: Path) -> Stamp:
+    """Size and time of change (ns) of a file.
+
+    Raises:
+        OSError: If it is gone, or may not be looked at.
+    """
+    status = path.stat()
+    return status.st_size, status.st_mtime_ns
+
+
+def sha256(path: Path) -> str:
+    """SHA-256 of a file's bytes.
+
+    Raises:
+        OSError: If it cannot be read.
+    """
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def free_bytes(path: Path) -> int:

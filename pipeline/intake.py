@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pipeline.errors import UnfinishedError
+from pipeline.files import Stamp, sha256, stamp_of
 from pipeline.ledger import Ledger
 from pipeline.types import Recording
 
 SETTLED_S = 2.0  # a file that was changed more recently may still be growing
 _KEEPING_S = 1.0  # between transactions while hashes are made
-Stamp = tuple[int, int]  # size, time of change in ns
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,23 +107,3 @@ def _stamp_or_none(path: Path) -> Stamp | None:
         return stamp_of(path)
     except OSError:
         return None
-
-
-def stamp_of(path: Path) -> Stamp:
-    """Size and time of change (ns) of a file.
-
-    Raises:
-        OSError: If it is gone, or may not be looked at.
-    """
-    status = path.stat()
-    return status.st_size, status.st_mtime_ns
-
-
-def sha256(path: Path) -> str:
-    """SHA-256 of a file's bytes.
-
-    Raises:
-        OSError: If it cannot be read.
-    """
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

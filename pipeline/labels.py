@@ -15,6 +15,14 @@ POSITIVE, NEUTRAL, NEGATIVE = "positive", "neutral", "negative"
 VALENCES: tuple[str, str, str] = (POSITIVE, NEUTRAL, NEGATIVE)
 
 
+APART = "apart"
+
+
+def display_class(label: str) -> str:
+    """The valence class that a label is, or `apart` for an emotion that has none."""
+    return label if label in VALENCES else APART
+
+
 @dataclass(frozen=True, kw_only=True)
 class LabelScheme:
     """Emotion classes in the order of the logits, and how they map to valence.

@@ -16,10 +16,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from pipeline.errors import DiskFullError, ReportError, SettingsError
+from pipeline.files import Stamp
 from pipeline.types import Recording
 
 LEDGER_FILE = "ledger.sqlite3"
@@ -123,12 +123,7 @@ class Ledger:
     def __enter__(self) -> Ledger:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     # Runs
@@ -191,14 +186,14 @@ class Ledger:
 
     # Files, and reports that need not be written again
 
-    def stamp_of(self, path: Path) -> tuple[tuple[int, int], str] | None:
+    def stamp_of(self, path: Path) -> tuple[Stamp, str] | None:
         """Size and time of change (ns) of a file when it was last read, and its SHA-256 then."""
         row = self._query(
             "SELECT size, mtime_ns, sha256 FROM files WHERE path = ?", (os.fsencode(path),)
         ).fetchone()
         return None if row is None else ((row[0], row[1]), row[2])
 
-    def stamp(self, files: Iterable[tuple[Path, tuple[int, int], str]]) -> None:
+    def stamp(self, files: Iterable[tuple[Path, Stamp, str]]) -> None:
         """Remember files: path, size and time of change, SHA-256."""
         with self._changing() as database:
             database.executemany(

@@ -12,18 +12,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.labels import VALENCES
+from pipeline.labels import display_class
 from pipeline.locales import Texts
 from pipeline.timeline import segments
 from pipeline.types import CandidateReport, FloatArray, RecordingReport, Series, TimeArray
 
 _STEPS, _NONE = 250, 255
 _WORDS = ("play", "pause", "no_face")
-
-
-def style_of(label: str) -> str:
-    """Style class of an apparent expression."""
-    return label if label in VALENCES else "apart"
 
 
 def page_data(report: CandidateReport, texts: Texts) -> dict[str, Any]:
@@ -57,7 +52,7 @@ def _viewer(
             "rows": [
                 {
                     "label": label,
-                    "style": style_of(label),
+                    "style": display_class(label),
                     "name": texts.name("label", label),
                     "short": texts.name("short", label),
                 }

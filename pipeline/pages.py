@@ -12,7 +12,6 @@ import contextlib
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
@@ -31,6 +30,7 @@ from markupsafe import Markup
 from pipeline.errors import ReportError
 from pipeline.files import write_whole
 from pipeline.locales import LANGUAGES, Texts, load_texts
+from pipeline.settings import Settings
 
 Helpers = Callable[[Texts], Mapping[str, Any]]
 
@@ -42,44 +42,23 @@ _SCRIPTS = {
 }
 
 
-@dataclass(frozen=True, kw_only=True)
-class Style:
-    """How a centre's pages look and what language they speak.
-
-    Args:
-        language: "en", "ko", or "both" for each page in both.
-        name: Of the centre; empty for none.
-        logo: A picture file.
-        colour: Of the line above the page, as `#rrggbb`; empty for the usual one.
-        note: What the centre tells its candidates; paragraphs lie between empty lines.
-        templates: Directory whose files take the place of those of the same name in `templates/`.
-    """
-
-    language: str = "en"
-    name: str = ""
-    logo: str = ""
-    colour: str = ""
-    note: str = ""
-    templates: str = ""
-
-    @property
-    def pages(self) -> list[tuple[str, str]]:
-        """Each language with what stands before `.html` in the names of its pages."""
-        if self.language != "both":
-            return [(self.language, "")]
-        first, *others = LANGUAGES
-        return [(first, ""), *((language, f".{language}") for language in others)]
+def languages(settings: Settings) -> list[tuple[str, str]]:
+    """Languages of the pages, each with what stands before `.html` in the names of its pages."""
+    if settings.language != "both":
+        return [(settings.language, "")]
+    first, *others = LANGUAGES
+    return [(first, ""), *((language, f".{language}") for language in others)]
 
 
 def write_pages(
-    page: str, directory: Path, style: Style, helpers: Helpers, **content: Any
+    page: str, directory: Path, settings: Settings, helpers: Helpers, **content: Any
 ) -> list[Path]:
     """Write a page in each language, and remove it in those no longer wanted.
 
     Args:
         page: `report`, `progress` or `index`.
         directory: Where it goes; made if absent.
-        style: Language and looks.
+        settings: Language and looks.
         helpers: What templates may call beside Jinja's own, made for a language.
         content: What they show.
 
@@ -91,28 +70,28 @@ def write_pages(
         ReportError: If a template is wrong, or a file cannot be read or written.
     """
     written = []
-    for language, suffix in style.pages:
-        html = render(page, language, style, helpers, suffix=suffix, **content)
+    for language, suffix in languages(settings):
+        html = render(page, language, settings, helpers, suffix=suffix, **content)
         written.append(_write(directory / f"{page}{suffix}.html", html))
-    remove_pages(page, directory, kept=[suffix for _, suffix in style.pages])
+    remove_pages(page, directory, kept=[suffix for _, suffix in languages(settings)])
     return written
 
 
-def render(page: str, language: str, style: Style, helpers: Helpers, **content: Any) -> str:
+def render(page: str, language: str, settings: Settings, helpers: Helpers, **content: Any) -> str:
     """The HTML of a page.
 
     Raises:
         ReportError: If a template is wrong, or a picture cannot be read.
     """
-    others = [(lang, f"{page}{end}.html") for lang, end in style.pages if lang != language]
+    others = [(lang, f"{page}{end}.html") for lang, end in languages(settings) if lang != language]
     try:
-        template = _environment(language, style, helpers).get_template(f"{page}.html")
+        template = _environment(language, settings, helpers).get_template(f"{page}.html")
         return template.render(other_languages=others, **content)
     except TemplateError as error:
         raise ReportError(
             f"the template of the page cannot be used ({error})",
             remedy="Correct it, or remove it from the directory of templates.",
-            path=Path(style.templates) / f"{page}.html",
+            path=Path(settings.templates) / f"{page}.html",
         ) from error
 
 
@@ -148,9 +127,9 @@ def data_uri(path: Path, remedy: str) -> str:
 
 
 @lru_cache(maxsize=8)
-def _environment(language: str, style: Style, helpers: Helpers) -> Environment:
+def _environment(language: str, settings: Settings, helpers: Helpers) -> Environment:
     texts = load_texts(language)
-    own = [FileSystemLoader(style.templates)] if style.templates else []
+    own = [FileSystemLoader(settings.templates)] if settings.templates else []
     environment = Environment(
         loader=ChoiceLoader([*own, FunctionLoader(_template_source)]),
         autoescape=True,
@@ -175,8 +154,10 @@ def _environment(language: str, style: Style, helpers: Helpers) -> Environment:
     )
     environment.globals.update(
         t=texts,
-        centre=style,
-        logo=data_uri(Path(style.logo), "Correct centre_logo.") if style.logo else "",
+        settings=settings,
+        logo=data_uri(Path(settings.centre_logo), "Correct centre_logo.")
+        if settings.centre_logo
+        else "",
         sheet=lambda *names: joined(names),
         script=lambda page: joined(_SCRIPTS[page]),
         policy=lambda page: _policy(joined(_SCRIPTS[page])),

@@ -13,10 +13,12 @@ from markupsafe import Markup
 
 from pipeline.feedback import feedback_on
 from pipeline.figures import progress_svg, strip_svg, timeline_svg
-from pipeline.labels import VALENCES
+from pipeline.labels import VALENCES, display_class
 from pipeline.locales import Texts
-from pipeline.packing import page_data, style_of
-from pipeline.pages import Style, as_json, data_uri, remove_pages, render, write_pages
+from pipeline.packing import page_data
+from pipeline.pages import as_json, data_uri, languages, remove_pages, render, write_pages
+from pipeline.settings import Settings
+from pipeline.timeline import segments
 from pipeline.types import CandidateReport, Episode, RecordingReport, Statistics
 from pipeline.wording import energy_sentence, remark_sentence
 
@@ -29,13 +31,15 @@ _STRAY_ENERGY = 0.75
 _INPUT = "input "
 
 
-def write_candidate_report(report: CandidateReport, directory: Path, style: Style) -> list[Path]:
+def write_candidate_report(
+    report: CandidateReport, directory: Path, settings: Settings
+) -> list[Path]:
     """Write the report of one candidate, and the page of progress over several recordings.
 
     Args:
         report: What it shows; pictures are read from each recording's directory.
         directory: Where the pages go; made if absent.
-        style: Language and looks.
+        settings: Language and looks.
 
     Returns:
         The report in each language.
@@ -50,7 +54,7 @@ def write_candidate_report(report: CandidateReport, directory: Path, style: Styl
     pages = write_pages(
         REPORT,
         directory,
-        style,
+        settings,
         _helpers,
         report=report,
         focus=focus,
@@ -58,7 +62,7 @@ def write_candidate_report(report: CandidateReport, directory: Path, style: Styl
         progress=len(read) > 1,
     )
     if len(read) > 1:
-        write_pages(PROGRESS, directory, style, _helpers, report=report, read=read)
+        write_pages(PROGRESS, directory, settings, _helpers, report=report, read=read)
     else:
         remove_pages(PROGRESS, directory)
     return pages
@@ -67,7 +71,7 @@ def write_candidate_report(report: CandidateReport, directory: Path, style: Styl
 def write_index(
     reports: Sequence[CandidateReport],
     directory: Path,
-    style: Style,
+    settings: Settings,
     *,
     provenance: Mapping[str, str] | None = None,
     notices: Sequence[str] = (),
@@ -80,7 +84,7 @@ def write_index(
     Args:
         reports: Of all candidates, in any order; may be empty.
         directory: Where the page goes. Links lead to `<candidate_id>/report.html` beside it.
-        style: Language and looks.
+        settings: Language and looks.
         provenance: Facts for the foot of the page, name to value.
         notices: Other things an operator should know, in plain words.
 
@@ -95,7 +99,7 @@ def write_index(
     write_pages(
         INDEX,
         directory,
-        style,
+        settings,
         _helpers,
         reports=ordered,
         problems=_problems(ordered),
@@ -108,7 +112,7 @@ def write_index(
     return directory / INDEX_FILE
 
 
-def rehearse(style: Style) -> None:
+def rehearse(settings: Settings) -> None:
     """Render a page of nothing, so that a wrong template or logo is found before a night's work.
 
     Raises:
@@ -117,9 +121,9 @@ def rehearse(style: Style) -> None:
     nobody = CandidateReport(
         candidate_id="", display_name="", recordings=[], overall=None, provenance={}
     )
-    for language, suffix in style.pages:
+    for language, suffix in languages(settings):
         render(
-            REPORT, language, style, _helpers, suffix=suffix, report=nobody, focus=None,
+            REPORT, language, settings, _helpers, suffix=suffix, report=nobody, focus=None,
             feedback=None, progress=False,
         )  # fmt: skip
 
@@ -148,7 +152,7 @@ def _helpers(texts: Texts) -> Mapping[str, Any]:
     return {
         "data": lambda report: as_json(page_data(report, texts)),
         "class_rows": _class_rows,
-        "style_of": style_of,
+        "style_of": display_class,
         "limits": _limits,
         "timeline": lambda recording, number: _timeline(recording, number, texts),
         "strip": strip_svg,
@@ -185,7 +189,7 @@ def _class_rows(statistics: Statistics) -> list[_ClassRow]:
     return [
         _ClassRow(
             label=label,
-            style=style_of(label),
+            style=display_class(label),
             apart=label not in VALENCES,
             share=statistics.shares[label],
             longest=statistics.longest.get(label),
@@ -211,7 +215,7 @@ def _timeline(recording: RecordingReport, number: int, texts: Texts) -> Markup:
     return Markup(
         timeline_svg(
             recording,
-            labels={label: texts.name("label", label) for label in recording.timeline},
+            name=lambda label: texts.name("label", label),
             ident=f"timeline-{number}",
             title=texts("timeline.alt", recording=recording.recording_id),
             description=texts("timeline.description", start=texts.clock(0), end=texts.clock(end_s)),
@@ -220,7 +224,7 @@ def _timeline(recording: RecordingReport, number: int, texts: Texts) -> Markup:
 
 
 def _has_gaps(recording: RecordingReport) -> bool:
-    return any(value is None for values in recording.timeline.values() for value in values)
+    return recording.series is not None and len(segments(recording.series.pts_s)) > 1
 
 
 def _progress(read: Sequence[RecordingReport], texts: Texts) -> list[Markup]:

@@ -34,7 +34,7 @@ class StoredResult:
     @classmethod
     def read(cls, directory: Path) -> StoredResult:
         """Read a result directory, the table of frames apart (`read_frames`)."""
-        plain = _plain(directory)
+        plain: dict[str, Any] = json.loads((directory / RESULT_FILE).read_text(encoding="utf-8"))
         statistics = plain["statistics"]
         longest = {label: Episode(**e) for label, e in statistics.pop("longest").items()}
         return cls(
@@ -46,11 +46,6 @@ class StoredResult:
             pictures=[RepresentativeFrame(**p) for p in plain["pictures"]],
             directory=directory,
         )
-
-    def read_timeline(self) -> tuple[list[float], dict[str, list[float | None]]]:
-        """Times, and the smoothed posteriors at each; not kept, as batches are large."""
-        plain = _plain(self.directory)
-        return plain["timeline_s"], plain["timeline"]
 
     def read_frames(self) -> pd.DataFrame:
         """The table of frames, without `recording_id`."""
@@ -78,11 +73,6 @@ class StoredResult:
     def _read_arrays(self) -> dict[str, npt.NDArray[Any]]:
         with np.load(self.directory / FRAMES_FILE, allow_pickle=False) as file:
             return {name: file[name] for name in file.files}
-
-
-def _plain(directory: Path) -> dict[str, Any]:
-    plain: dict[str, Any] = json.loads((directory / RESULT_FILE).read_text(encoding="utf-8"))
-    return plain
 
 
 def _frames_table(seen: Mapping[str, npt.NDArray[Any]], labels: LabelScheme) -> pd.DataFrame:

@@ -9,15 +9,15 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from pipeline.assemble import Outcome, page_style
+from pipeline.assemble import Outcome
 from pipeline.batch import EXPIRED, NOT_CONSENTED, Batch, Listener, Plan, RunResult
 from pipeline.classify import SHIPPED_MODEL
 from pipeline.device import choose_device
 from pipeline.discover import discover
 from pipeline.errors import DiskFullError, SettingsError, UnfinishedError
 from pipeline.execute import Pool
-from pipeline.files import Reserve, free_bytes, private, sweep_drafts
-from pipeline.intake import Intake, Stamp, settle, still_growing, take_in
+from pipeline.files import Reserve, Stamp, free_bytes, private, sweep_drafts
+from pipeline.intake import Intake, settle, still_growing, take_in
 from pipeline.journal import Journal, versions
 from pipeline.ledger import LEDGER_FILE, Ledger
 from pipeline.lock import held
@@ -79,7 +79,7 @@ def analyze(
     settings, listener = settings or Settings(), listener or Listener()
     root, target = Path(recordings), Path(output)
     _check_paths(root, target)
-    rehearse(page_style(settings))
+    rehearse(settings)
     spec = read_spec(Path(settings.model) if settings.model else SHIPPED_MODEL)
     device = str(choose_device(settings.device))
     found = discover(root)

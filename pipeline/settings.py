@@ -39,7 +39,7 @@ class Settings:
     """All settings of an analysis. A value out of bounds raises `SettingsError`."""
 
     sample_rate_hz: float = _setting(
-        5.0, "Sampled frames per second.", low=0.1, high=60, analysis=True
+        5.0, "Sampled frames per second.", low=2.0, high=60, analysis=True
     )
     decoder: str = _setting(
         "auto", "Library that reads recordings.", choices=("auto", "pyav", "decord"), analysis=True

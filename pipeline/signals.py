@@ -37,7 +37,10 @@ _writing = 0  # depth of `undisturbed`
 
 @contextmanager
 def listening() -> Iterator[None]:
-    """Let SIGINT and SIGTERM raise `Stopped`, once; does nothing outside of the main thread."""
+    """Let SIGINT and SIGTERM raise `Stopped`, once; does nothing outside of the main thread.
+
+    Once stopped, the process stays ready to leave at the next signal until it has ended.
+    """
     global _asked, _raised
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -48,8 +51,9 @@ def listening() -> Iterator[None]:
     try:
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        if _asked is None:
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
 
 @contextmanager

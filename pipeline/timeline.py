@@ -242,23 +242,3 @@ def _weighted(shares: Sequence[dict[str, float]], weights: Sequence[int]) -> dic
         for name in names
         if total
     }
-
-
-def reduce_timeline(
-    pts_s: TimeArray, smoothed: FloatArray, labels: Sequence[str], points: int = 600
-) -> tuple[list[float], dict[str, list[float | None]]]:
-    """The smoothed timeline with at most about `points` points, None in gaps, for the report."""
-    times: list[float] = []
-    values: dict[str, list[float | None]] = {label: [] for label in labels}
-    step = max(1, -(-len(pts_s) // points))
-    for number, (start, end) in enumerate(segments(pts_s)):
-        if number:
-            times.append((float(pts_s[start - 1]) + float(pts_s[start])) / 2)
-            for label in labels:
-                values[label].append(None)
-        for k in range(start, end, step):
-            part = slice(k, min(k + step, end))
-            times.append(float(pts_s[part].mean()))
-            for column, label in enumerate(labels):
-                values[label].append(float(smoothed[part, column].mean()))
-    return times, values

@@ -295,12 +295,9 @@ class RecordingReport:
         message: What was lost or why it failed, in plain words; empty when done.
         statistics: None when failed.
         episodes: In order of time.
-        timeline_s, timeline: Times, and for `positive`, `neutral`, `negative` and emotions without
-            valence the smoothed posterior at each; None where no usable face was seen. Reduced to
-            at most some hundred points.
         frames: Representative frames in order of time.
         directory: Where the pictures of `frames` lie.
-        series: What the timeline is reduced from; None without usable frames.
+        series: What its timeline shows; None without usable frames.
         video: Address of the recording, relative to the report; empty where there is none.
     """
 
@@ -311,8 +308,6 @@ class RecordingReport:
     message: str
     statistics: Statistics | None
     episodes: list[Episode]
-    timeline_s: list[float]
-    timeline: dict[str, list[float | None]]
     frames: list[RepresentativeFrame]
     directory: Path | None
     series: Series | None = None

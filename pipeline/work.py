@@ -24,7 +24,7 @@ from pipeline.analysis import analyse_parts, analyse_recording, look_at_part
 from pipeline.decoders import SampleSpan
 from pipeline.engine import Engine
 from pipeline.errors import DiskFullError, PipelineError, UnfinishedError, VideoError
-from pipeline.files import PRIVATE_UMASK, not_written
+from pipeline.files import PRIVATE_UMASK, Stamp, not_written, stamp_of
 from pipeline.follow import PERIOD_S, PERIOD_SAMPLES
 from pipeline.look import glance
 from pipeline.owner import Address
@@ -50,7 +50,7 @@ class Task:
 
     recording: Recording
     key: str
-    stamp: tuple[int, int] | None = None
+    stamp: Stamp | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -208,10 +208,7 @@ def _check_unchanged(task: Task) -> None:
         UnfinishedError: If the recording has changed since.
     """
     path = task.recording.path
-    if task.stamp is None:
-        return
-    status = path.stat()
-    if (status.st_size, status.st_mtime_ns) != task.stamp:
+    if task.stamp is not None and stamp_of(path) != task.stamp:
         raise UnfinishedError(
             "it changed while it was read, as if it were still being copied",
             remedy="Run the same command again when it is all there.",

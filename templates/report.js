@@ -296,7 +296,7 @@
     listen() {
       const span = () => this.view[1] - this.view[0];
       const deeds = {
-        play: () => (this.video.paused ? this.video.play() : this.video.pause()),
+        play: () => this.playOrPause(),
         closer: () => this.zoom(0.5),
         farther: () => this.zoom(2),
         whole: () => this.look(0, this.end),
@@ -337,6 +337,12 @@
         }
       }).observe(this.frame);
       matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.draw());
+    }
+
+    playOrPause() {
+      // A promise is broken where a pause follows at once: nobody has to be told.
+      if (this.video.paused) this.video.play().catch(() => {});
+      else this.video.pause();
     }
 
     prepareVideo() {

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-import math
-import random
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -54,23 +52,27 @@ def drawn_face(mood: float, *, warm: bool = False, size: int = 192) -> bytes:
 
 
 def make_timeline(
-    duration_s: float, *, points: int = 400, seed: int = 1, gap: bool = True
+    duration_s: float, *, seed: int = 1, gap: bool = True
 ) -> tuple[list[float], dict[str, list[float | None]]]:
-    """Smoothed posteriors that wander, sum to one and have a gap or two."""
-    chance = random.Random(seed)
-    drift = dict.fromkeys(LABELS, 0.0)
+    """Smoothed posteriors that wander, sum to one and have a gap or two; five a second."""
+    chance = np.random.default_rng(seed)
     base = {"positive": 0.2, "neutral": 1.9, "negative": 0.0, "surprise": -1.6}
-    times = [duration_s * (k + 0.5) / points for k in range(points)]
-    values: dict[str, list[float | None]] = {label: [] for label in LABELS}
-    for k in range(points):
-        for label in LABELS:
-            drift[label] = 0.95 * drift[label] + chance.gauss(0, 0.55)
-        seen = not (gap and (0.42 < k / points < 0.47 or 0.81 < k / points < 0.82))
-        weights = {label: math.exp(base[label] + drift[label]) for label in LABELS}
-        total = sum(weights.values())
-        for label in LABELS:
-            values[label].append(weights[label] / total if seen else None)
-    return times, values
+    times = np.arange(0.1, duration_s, 0.2)
+    knots = np.arange(0, duration_s + 2, 2.0)
+    steps = chance.normal(0, 0.55, (len(knots), len(LABELS)))
+    drift = np.zeros_like(steps)
+    for k in range(1, len(knots)):
+        drift[k] = 0.95 * drift[k - 1] + steps[k]
+    weights = np.exp(
+        [base[label] + np.interp(times, knots, drift[:, c]) for c, label in enumerate(LABELS)]
+    )
+    share = times / duration_s
+    unseen = gap & ((share > 0.42) & (share < 0.47) | (share > 0.81) & (share < 0.82))
+    values: dict[str, list[float | None]] = {
+        label: [None if hidden else float(value) for value, hidden in zip(row, unseen, strict=True)]
+        for label, row in zip(LABELS, weights / weights.sum(axis=0), strict=True)
+    }
+    return times.tolist(), values
 
 
 def make_series(times: list[float], values: dict[str, list[float | None]]) -> Series | None:
@@ -209,7 +211,6 @@ def make_recording(
     session_date: str = "2026-11-20",
     note: str = "",
     duration_s: float = 754.0,
-    points: int = 400,
     seed: int = 1,
     status: str = "done",
     message: str = "",
@@ -219,7 +220,7 @@ def make_recording(
     video: str = "",
 ) -> RecordingReport:
     """A recording that was read, in full or in part."""
-    times, values = make_timeline(duration_s, points=points, seed=seed)
+    times, values = make_timeline(duration_s, seed=seed)
     episodes = make_episodes(times, values)
     return RecordingReport(
         recording_id=recording_id,
@@ -229,8 +230,6 @@ def make_recording(
         message=message,
         statistics=make_statistics(duration_s, episodes, other_people=other_people, flags=flags),
         episodes=episodes,
-        timeline_s=times,
-        timeline=values,
         frames=make_frames(episodes, directory, stem=f"r{seed}", most=moments),
         directory=directory,
         series=make_series(times, values),
@@ -248,18 +247,15 @@ def make_failed(recording_id: str = "kim/broken.mp4") -> RecordingReport:
         message="the file ends before its index (moov); it was probably cut off while copying.",
         statistics=None,
         episodes=[],
-        timeline_s=[],
-        timeline={},
         frames=[],
         directory=None,
     )
 
 
 def make_faceless(
-    recording_id: str = "kim/dark.mp4", *, duration_s: float = 120.0, points: int = 60
+    recording_id: str = "kim/dark.mp4", *, duration_s: float = 120.0
 ) -> RecordingReport:
     """A recording that was read but never shows a usable face."""
-    times = [duration_s * (k + 0.5) / points for k in range(points)]
     return RecordingReport(
         recording_id=recording_id,
         session_date="2026-11-19",
@@ -268,8 +264,6 @@ def make_faceless(
         message="",
         statistics=make_statistics(duration_s, [], coverage=0.0, flags={}),
         episodes=[],
-        timeline_s=times,
-        timeline={label: [None] * points for label in LABELS},
         frames=[],
         directory=None,
     )

@@ -17,8 +17,8 @@ from pipeline.captions import webvtt
 from pipeline.cli import main
 from pipeline.errors import ReportError
 from pipeline.locales import Texts
-from pipeline.pages import Style
 from pipeline.report import rehearse
+from pipeline.settings import Settings
 from pipeline.tables import timecode
 from pipeline.types import Episode
 from tests.conftest import Analysed
@@ -177,7 +177,7 @@ def test_a_wrong_template_is_found_before_the_work(tmp_path: Path, text: str) ->
     (tmp_path / "own").mkdir()
     (tmp_path / "own" / "report.html").write_text(text)
     with pytest.raises(ReportError, match=r"template.*Correct it"):
-        rehearse(Style(templates=str(tmp_path / "own")))
+        rehearse(Settings(templates=str(tmp_path / "own")))
 
 
 def test_names_can_be_left_out(reports: Path, tmp_path: Path) -> None:

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 from pipeline.locales import LANGUAGES
-from pipeline.pages import Style
 from pipeline.pdf import find_browser, print_pages
 from pipeline.report import write_candidate_report, write_index
+from pipeline.settings import Settings
 from pipeline.types import CandidateReport, RecordingReport
 from tests.pipeline.factories import (
     PROVENANCE,
@@ -93,9 +93,14 @@ def written(
 ) -> Path:
     """A candidate's pages and an index below a directory."""
     report = make_candidate(recordings, **names)
-    style = Style(language=language, name="Myeongdong Centre", colour="#7a1f5c", note="Welcome.")
-    write_candidate_report(report, directory / "kim", style)
-    write_index([report], directory, style, provenance=PROVENANCE)
+    settings = Settings(
+        language=language,
+        centre_name="Myeongdong Centre",
+        centre_colour="#7a1f5c",
+        centre_note="Welcome.",
+    )
+    write_candidate_report(report, directory / "kim", settings)
+    write_index([report], directory, settings, provenance=PROVENANCE)
     return directory
 
 
@@ -305,7 +310,7 @@ def test_pinching_zooms(watched: Path, opened: Callable[..., Opened]) -> None:
 def test_an_hour_pans_and_zooms_without_a_stutter(
     tmp_path: Path, opened: Callable[..., Opened]
 ) -> None:
-    recording = make_recording(tmp_path / "p", duration_s=3600, points=18_000)
+    recording = make_recording(tmp_path / "p", duration_s=3600)
     there = opened(written(tmp_path, [recording]) / "kim" / "report.html")
     there.page.wait_for_timeout(1000)
     there.value(
@@ -386,13 +391,13 @@ def test_hostile_words_are_only_words(tmp_path: Path, opened: Callable[..., Open
 
 def test_weight_of_ten_minutes_with_twelve_moments(tmp_path: Path) -> None:
     pictures = tmp_path / "p"
-    recording = make_recording(pictures, duration_s=600, points=3000)
+    recording = make_recording(pictures, duration_s=600)
     noise = np.random.default_rng(0)
     frames = [replace(recording.frames[k % 4], pts_s=40.0 * k + 5) for k in range(12)]
     for path in pictures.iterdir():  # as heavy as photographs of this size are
         path.write_bytes(path.read_bytes() + noise.bytes(40_000 - path.stat().st_size))
     report: CandidateReport = make_candidate([replace(recording, frames=frames)])
-    (page,) = write_candidate_report(report, tmp_path / "kim", Style())
+    (page,) = write_candidate_report(report, tmp_path / "kim", Settings())
     assert 1_000_000 < page.stat().st_size <= 3_000_000
 
 
@@ -400,14 +405,14 @@ def test_index_searches_filters_and_sorts(tmp_path: Path, opened: Callable[..., 
     reports = [
         make_candidate(
             [make_recording(tmp_path / "p", recording_id=f"{name}/a.mp4", duration_s=60.0 * k,
-                            points=60, seed=k)],
+                            seed=k)],
             candidate_id=name,
             display_name=name,
         )
         for k, name in enumerate(("이서연", "Ahn", "Zoë"), start=1)
     ]  # fmt: skip
     failed = make_candidate([make_failed("Bae/b.mp4")], candidate_id="Bae", display_name="Bae")
-    there = opened(write_index([*reports, failed], tmp_path, Style()))
+    there = opened(write_index([*reports, failed], tmp_path, Settings()))
     page = there.page
 
     def names() -> list[str]:

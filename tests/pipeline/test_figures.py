@@ -7,10 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
 
-from pipeline.figures import _gaps, _runs, _thinned, progress_svg, timeline_svg
-from pipeline.types import Episode, RecordingReport
+from pipeline.figures import _runs, _thinned, progress_svg, timeline_svg
+from pipeline.types import Episode, RecordingReport, Series
 from tests.pipeline.factories import make_faceless, make_recording
 
 LABELS = {
@@ -23,16 +24,18 @@ LABELS = {
 
 @pytest.fixture
 def recording(tmp_path: Path) -> RecordingReport:
-    return make_recording(tmp_path, duration_s=3605, points=600)
+    return make_recording(tmp_path, duration_s=3605)
 
 
 def draw(recording: RecordingReport, ident: str = "a") -> str:
-    return timeline_svg(recording, labels=LABELS, ident=ident, title="T <1>", description="D & d")
+    return timeline_svg(
+        recording, name=LABELS.__getitem__, ident=ident, title="T <1>", description="D & d"
+    )
 
 
 def test_an_hour_is_small_and_well_formed(recording: RecordingReport) -> None:
     svg = draw(recording)
-    assert len(svg.encode()) < 80_000
+    assert len(svg.encode()) < 120_000
     root = ElementTree.fromstring(svg)
     assert root.get("role") == "img"
     texts = "".join(root.itertext())
@@ -73,37 +76,50 @@ def test_ids_of_two_drawings_never_meet(recording: RecordingReport) -> None:
         assert len(re.findall(r'\bid="', svg)) == len(own)
 
 
-@pytest.mark.parametrize("points", [1, 2, 3])
-def test_a_moment_can_be_drawn(tmp_path: Path, points: int) -> None:
-    short = make_recording(tmp_path, duration_s=0.4, points=points)
+@pytest.mark.parametrize("frames", [1, 2, 3])
+def test_a_moment_can_be_drawn(tmp_path: Path, frames: int) -> None:
+    short = make_recording(tmp_path, duration_s=0.2 * frames)
     ElementTree.fromstring(draw(short))
 
 
-def test_nothing_to_draw(tmp_path: Path) -> None:
+def test_nothing_to_draw() -> None:
+    assert draw(make_faceless()) == ""
+
+
+def test_gaps_are_shaded_where_no_face_was_read(tmp_path: Path) -> None:
     recording = make_recording(tmp_path)
-    assert draw(replace(recording, timeline_s=[], timeline={})) == ""
-
-
-def test_no_face_at_all_is_one_gap() -> None:
-    assert "var(--chart-gap" in draw(make_faceless())
+    assert recording.series is not None
+    unbroken = replace(recording.series, pts_s=np.arange(len(recording.series.pts_s)) * 0.5)
+    assert "var(--chart-gap" in draw(recording)
+    assert "var(--chart-gap" not in draw(replace(recording, series=unbroken))
 
 
 def test_an_episode_of_one_frame_can_be_seen(tmp_path: Path) -> None:
     blink = Episode(label="surprise", start_s=10, end_s=10, peak_s=10, mean_posterior=0.6)
-    recording = make_recording(tmp_path)
-    svg = draw(replace(recording, episodes=[blink], timeline={"surprise": [0.0] * 400}))
+    svg = draw(replace(make_recording(tmp_path), episodes=[blink]))
     bar = re.search(r'PolyCollection_.*? d="([^"]+)"', svg, re.DOTALL)
     assert bar is not None
     columns = [float(x) for x in re.findall(r"[ML] ([\d.]+) ", bar[1])]
     assert max(columns) - min(columns) >= 1.4
 
 
+def _series(pts_s: list[float], values: list[float]) -> Series:
+    smoothed = np.array(values, np.float32)[:, None]
+    return Series(
+        pts_s=np.array(pts_s), labels=("a",), smoothed=smoothed, emotions=("a",), emotion=smoothed
+    )
+
+
 def test_runs_end_at_gaps() -> None:
-    times = [0.0, 1.0, 2.0, 3.0, 4.0]
-    values = [None, 0.2, None, 0.4, 1.2]
-    assert _runs(times, values) == [[(1.0, 0.2)], [(3.0, 0.4), (4.0, 1.0)]]
-    assert _gaps(times, values) == [(0.0, 1.0), (1.0, 3.0)]
-    assert _gaps(times, [0.1, 0.1, None, None, None]) == [(1.0, 4.0)]
+    runs = _runs(_series([0.0, 0.5, 3.0, 3.5], [0.25, 0.5, 0.75, 1.0]), 0)
+    assert runs == [[(0.0, 0.25), (0.5, 0.5)], [(3.0, 0.75), (3.5, 1.0)]]
+
+
+def test_a_long_timeline_is_reduced_and_keeps_its_mean() -> None:
+    values = np.random.default_rng(0).random(18_000)
+    (run,) = _runs(_series((np.arange(18_000) * 0.2).tolist(), values.tolist()), 0)
+    assert 500 < len(run) <= 600
+    assert np.mean([value for _, value in run]) == pytest.approx(values.mean(), abs=1e-4)
 
 
 def test_thinning_keeps_what_can_be_seen() -> None:

@@ -16,8 +16,8 @@ import pytest
 
 from pipeline.errors import ReportError, SettingsError
 from pipeline.locales import LANGUAGES, load_texts
-from pipeline.pages import Style
 from pipeline.report import write_candidate_report, write_index
+from pipeline.settings import Settings
 from pipeline.types import CandidateReport
 from tests.pipeline.factories import (
     PROVENANCE,
@@ -79,7 +79,6 @@ def full(tmp_path: Path) -> CandidateReport:
                 pictures,
                 recording_id="kim/mock-2.mp4",
                 duration_s=3605,
-                points=600,
                 seed=2,
                 status="partial",
                 message="the recording stops at 1:00:05.",
@@ -91,7 +90,7 @@ def full(tmp_path: Path) -> CandidateReport:
 
 
 def page_of(report: CandidateReport, directory: Path, language: str = "en") -> Page:
-    return Page(write_candidate_report(report, directory, Style(language=language))[0])
+    return Page(write_candidate_report(report, directory, Settings(language=language))[0])
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -206,7 +205,9 @@ def test_words_from_outside_are_escaped(tmp_path: Path) -> None:
     report = replace(
         make_candidate([recording, failed], display_name=attack), provenance={attack: attack}
     )
-    index = write_index([report], tmp_path, Style(note=attack, name=attack), notices=[attack])
+    index = write_index(
+        [report], tmp_path, Settings(centre_note=attack, centre_name=attack), notices=[attack]
+    )
     for page in (page_of(report, tmp_path), Page(index)):
         assert not any(attack in script for script in page.scripts)
         assert attack in page.text
@@ -220,9 +221,9 @@ def test_never_speaks_of_feelings_or_scores(full: CandidateReport, tmp_path: Pat
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_same_report_same_bytes(full: CandidateReport, tmp_path: Path, language: str) -> None:
-    style = Style(language=language)
-    (first,) = write_candidate_report(full, tmp_path / "a", style)
-    (second,) = write_candidate_report(full, tmp_path / "b", style)
+    settings = Settings(language=language)
+    (first,) = write_candidate_report(full, tmp_path / "a", settings)
+    (second,) = write_candidate_report(full, tmp_path / "b", settings)
     assert second.read_bytes() == first.read_bytes()
     names = sorted(path.name for path in (tmp_path / "a").iterdir())
     assert names == ["progress.html", "report.html"]
@@ -230,8 +231,7 @@ def test_same_report_same_bytes(full: CandidateReport, tmp_path: Path, language:
 
 def test_many_recordings(tmp_path: Path) -> None:
     recordings = [
-        make_recording(tmp_path / "p", recording_id=f"kim/{k}.mp4", points=60, seed=k)
-        for k in range(12)
+        make_recording(tmp_path / "p", recording_id=f"kim/{k}.mp4", seed=k) for k in range(12)
     ]
     page = page_of(make_candidate(recordings), tmp_path)
     assert len(page.all("svg")) == 12
@@ -241,23 +241,23 @@ def test_many_recordings(tmp_path: Path) -> None:
 def test_missing_picture_names_the_file(full: CandidateReport, tmp_path: Path) -> None:
     (tmp_path / "pictures" / full.recordings[0].frames[0].overlay_file).unlink()
     with pytest.raises(ReportError, match=r"map\.jpg.*Analyze the recording again"):
-        write_candidate_report(full, tmp_path / "kim", Style())
+        write_candidate_report(full, tmp_path / "kim", Settings())
     assert not (tmp_path / "kim").exists()
 
 
 def test_unwritable_place(tmp_path: Path) -> None:
     (tmp_path / "kim").write_text("a file where the directory should be")
     with pytest.raises(ReportError, match="cannot be written"):
-        write_candidate_report(make_candidate([]), tmp_path / "kim", Style())
+        write_candidate_report(make_candidate([]), tmp_path / "kim", Settings())
     (tmp_path / "index.html").mkdir()
     with pytest.raises(ReportError, match="Check that the directory"):
-        write_index([], tmp_path, Style(language="en"))
+        write_index([], tmp_path, Settings(language="en"))
     assert not list(tmp_path.glob(".*.tmp"))
 
 
 def test_unknown_language(tmp_path: Path) -> None:
     with pytest.raises(SettingsError):
-        write_candidate_report(make_candidate([]), tmp_path, Style(language="fr"))
+        write_candidate_report(make_candidate([]), tmp_path, Settings(language="fr"))
 
 
 def test_index_puts_problems_first_then_names_in_order(
@@ -266,7 +266,7 @@ def test_index_puts_problems_first_then_names_in_order(
     names = ["하늘", "Zoë", "가람", "ahn", "Bae"]
     others = [make_candidate([make_failed(f"{n}.mp4")], candidate_id=n, display_name=n)
               for n in names]  # fmt: skip
-    path = write_index([*others, full], tmp_path, Style(language="en"), provenance=PROVENANCE)
+    path = write_index([*others, full], tmp_path, Settings(language="en"), provenance=PROVENANCE)
     page = Page(path)
     assert page.text.index("6 recordings could not be read") < page.text.index(
         "Candidates in the order"
@@ -282,7 +282,7 @@ def test_index_puts_problems_first_then_names_in_order(
 @pytest.mark.parametrize("name", ["김민지 #1", "100% ready?", 'a&b "c"', "x/y", "é"])
 def test_links_survive_any_name(tmp_path: Path, name: str) -> None:
     report = make_candidate([make_faceless()], candidate_id=name)
-    page = Page(write_index([report], tmp_path, Style(language="ko")))
+    page = Page(write_index([report], tmp_path, Settings(language="ko")))
     links = {a["href"] for a in page.all("a") if not a["href"].startswith("#")}
     assert len(links) == 1
     link = links.pop()
@@ -292,11 +292,11 @@ def test_links_survive_any_name(tmp_path: Path, name: str) -> None:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_index_without_candidates(tmp_path: Path, language: str) -> None:
-    page = Page(write_index([], tmp_path, Style(language=language)))
+    page = Page(write_index([], tmp_path, Settings(language=language)))
     assert load_texts(language)("index.none") in page.text
 
 
 def test_index_of_a_good_night(tmp_path: Path) -> None:
     report = make_candidate([make_recording(tmp_path / "p")])
-    page = Page(write_index([report], tmp_path, Style(language="en")))
+    page = Page(write_index([report], tmp_path, Settings(language="en")))
     assert "All recordings were read in full." in page.text

@@ -22,7 +22,6 @@ from pipeline.timeline import (
     display_labels,
     display_posterior,
     find_episodes,
-    reduce_timeline,
     segments,
     smooth,
     summarise,
@@ -342,26 +341,3 @@ def test_recordings_without_any_face_have_no_shares() -> None:
 
 def test_no_recording_has_no_figures() -> None:
     assert combine([], []) is None
-
-
-# The reduced timeline of the report
-
-
-def test_a_long_timeline_is_reduced_and_keeps_its_mean() -> None:
-    rng = np.random.default_rng(0)
-    values = _posterior(rng, 18_000)
-    shown_s, shown = reduce_timeline(np.arange(18_000) * 0.2, values, LABELS)
-    assert len(shown_s) <= 601
-    assert all(len(column) == len(shown_s) for column in shown.values())
-    assert np.mean(shown["positive"]) == pytest.approx(values[:, 0].mean(), abs=1e-3)  # type: ignore[arg-type]
-
-
-def test_gaps_are_none() -> None:
-    pts_s = np.array([0, 0.2, 0.4, 5, 5.2])
-    shown_s, shown = reduce_timeline(pts_s, np.full((5, 1), 0.5, np.float32), ["positive"])
-    assert shown["positive"] == [0.5, 0.5, 0.5, None, 0.5, 0.5]
-    assert shown_s == sorted(shown_s)
-
-
-def test_an_empty_timeline() -> None:
-    assert reduce_timeline(np.zeros(0), np.zeros((0, 1), np.float32), ["a"]) == ([], {"a": []})
