@@ -80,7 +80,7 @@ class ExpressionClassifier:
         self, directory: Path | None = None, *, device: str = "auto", batch_size: int = 0
     ) -> None:
         self.device = choose_device(device)
-        self.batch_size = batch_size or (32 if self.device.type == "cpu" else 256)
+        self.batch_size = batch_size or (16 if self.device.type == "cpu" else 256)
         self.dtype = computing_type(self.device)
         network, self.spec = load_model(directory or SHIPPED_MODEL)
         self.network = in_precision(network.to(self.device), self.dtype)

@@ -10,6 +10,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import av
+import cv2
 import numpy as np
 import pytest
 
@@ -206,6 +208,34 @@ def test_reduction_does_not_alias(decoding: DecodingProcess, tmp_path: Path) -> 
     path = write_clip(tmp_path / "fine.mp4", [stripes] * 3, (0, 40, 80), options={"crf": "1"})
     _, batches, _ = _sample(decoding, path, short_side_px=120)
     assert batches[0].images[:, 4:-4, 4:-4].std() < 12
+
+
+@pytest.mark.parametrize(
+    ("codec", "pixels"),
+    [
+        ("libx264", "yuv420p"), ("libx264", "yuvj420p"), ("libx264", "yuv422p"),
+        ("libx264", "yuv444p"), ("libx264", "yuv420p10le"), ("ffv1", "gray"), ("ffv1", "bgr0"),
+        ("gif", "rgb8"),
+    ],
+)  # fmt: skip
+def test_every_kind_of_pixels_shows_the_same(
+    decoding: DecodingProcess, tmp_path: Path, codec: str, pixels: str
+) -> None:
+    row = np.linspace(20, 235, 320, dtype=np.uint8)
+    image = np.stack([row, row, row], axis=1)[None].repeat(240, axis=0)
+    path = tmp_path / ("a.gif" if codec == "gif" else "a.mkv")
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=10)
+        stream.width, stream.height, stream.pix_fmt = 320, 240, pixels
+        for _ in range(3):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+        container.mux(stream.encode())
+    for short_side_px in (None, 120):
+        _, batches, _ = _sample(decoding, path, "pyav", short_side_px=short_side_px)
+        shown = batches[0].images[0]
+        expected = cv2.resize(image, shown.shape[1::-1], interpolation=cv2.INTER_AREA)
+        steps = 20 if pixels == "rgb8" else 2
+        assert np.abs(shown.astype(int) - expected).mean() < steps
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
