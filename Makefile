@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 REPORTS ?= reports
 
-.PHONY: demo test browser lint slow chaos audit sbom train-smoke samples help clean
+.PHONY: demo test browser lint slow chaos lowest audit sbom train-smoke samples help clean
 
 help: ## Say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -45,6 +45,16 @@ train-smoke: $(VENV)/.installed ## Train, export, evaluate and compare tiny mode
 	done
 	$(BIN)/poise-train evaluate $(SMOKE)/dense $(SMOKE)/dense.toml --changes --out $(SMOKE)/evaluation --threads 1
 	$(BIN)/poise-train compare $(SMOKE)/baseline $(SMOKE)/dense $(SMOKE)/dense.toml --out $(SMOKE)/comparison --threads 1
+
+LOWEST := build/lowest
+lowest: ## Run the tests with the oldest dependencies that pyproject.toml allows
+	mkdir -p build
+	sed -nE -e '/^dependencies =/,/^\]/s/.*"([a-z0-9-]+)[>=]=([0-9.]+)".*/\1==\2/p' \
+	  -e '/^cluster =/s/.*"([a-z0-9-]+)>=([0-9.]+)".*/\1==\2/p' pyproject.toml > $(LOWEST).txt
+	$(PYTHON) -m venv $(LOWEST)
+	$(LOWEST)/bin/python -m pip install --quiet --editable ".[dev]" --constraint $(LOWEST).txt
+	$(LOWEST)/bin/python -m pytest -n auto --maxprocesses 4 --dist worksteal \
+	  -W default::DeprecationWarning  # which old ones give beside newer ones
 
 audit: $(VENV)/.installed ## Look for known weaknesses in what is installed
 	$(BIN)/python -m pip install --quiet pip-audit

@@ -106,7 +106,7 @@ def test_every_setting_is_an_option_of_analyze(poise: Poise, entry: object) -> N
 
 def test_defaults_and_bounds_are_shown(poise: Poise) -> None:
     text = " ".join(poise("analyze", "--help").output.split())
-    assert "[default: 5.0]" in text and "0.1<=x<=60" in text
+    assert "[default: 5.0]" in text and "2.0<=x<=60" in text
     assert "[auto|pyav|decord]" in text
 
 
