@@ -104,18 +104,19 @@ def written(
     return directory
 
 
-@pytest.fixture(params=LANGUAGES)
-def night(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+@pytest.fixture(scope="module", params=LANGUAGES)
+def night(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Pages of a candidate with a recording of each kind."""
-    pictures = tmp_path / "pictures"
+    directory = tmp_path_factory.mktemp("night")
+    pictures = directory / "pictures"
     recordings = [
         make_recording(pictures, note="Self-introduction", other_people=2, video="gone.mp4"),
-        make_recording(pictures, recording_id="kim/mock-2.mp4", duration_s=3605, seed=2,
-                       status="partial", message="the recording stops at 1:00:05."),
+        make_recording(pictures, recording_id="kim/mock-2.mp4", duration_s=605, seed=2,
+                       status="partial", message="the recording stops at 10:05."),
         make_faceless(),
         make_failed(),
     ]  # fmt: skip
-    return written(tmp_path, recordings, request.param)
+    return written(directory, recordings, request.param)
 
 
 @pytest.fixture
