@@ -9,6 +9,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 from pipeline.errors import SettingsError
@@ -35,6 +36,8 @@ SUFFIXES = frozenset(
 )
 CANDIDATES_FILE = "candidates.csv"
 _COLUMNS = ("recording", "candidate_id", "display_name", "session_date", "note", "consent")
+# As phones and people name files.
+_DATE = re.compile(r"(?<!\d)(20\d\d)([-_.]?)(\d\d)\2(\d\d)(?!\d)")
 _YES = frozenset({"", "yes", "y", "true", "1", "예", "네"})
 _NO = frozenset({"no", "n", "false", "0", "아니오", "아니요"})
 _MAX_TABLE_BYTES = 16_000_000
@@ -48,7 +51,8 @@ def discover(root: Path) -> list[Recording]:
     """Find the recordings below a directory (or the one recording given).
 
     A recording's candidate is the folder it lies in directly below `root`; at the top it is the
-    file's own stem. Rows of `candidates.csv` at the top override that.
+    file's own stem, and its date the one in its name, if any (`2026-11-20`, `20261120_0915`). Rows
+    of `candidates.csv` at the top override that.
 
     Args:
         root: A directory, or a single video file.
@@ -136,10 +140,21 @@ def _recording(
         recording_id=recording_id,
         candidate_id=_nfc(name),
         display_name=_nfc(override.get("display_name") or name),
-        session_date=override.get("session_date", ""),
+        session_date=override.get("session_date") or _date_in(recording_id),
         note=override.get("note", ""),
         consent=override.get("consent", "").casefold() in _YES,
     )
+
+
+def _date_in(recording_id: str) -> str:
+    """The date in a recording's name or, failing that, a folder's, as YYYY-MM-DD; or nothing."""
+    for part in reversed(recording_id.split("/")):
+        for year, _, month, day in _DATE.findall(part):
+            try:
+                return date(int(year), int(month), int(day)).isoformat()
+            except ValueError:
+                continue
+    return ""
 
 
 def _read_candidates(path: Path, known: set[str]) -> dict[str, dict[str, str]]:

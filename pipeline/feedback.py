@@ -7,15 +7,17 @@ Every sentence is the answer of one rule to the data, and says only what was vis
 | `mix` | always: the share of the frames in which each expression was the most visible one |
 | `earlier` | an expression's share differs by `EARLIER` or more from earlier recordings' mean |
 | `minute` | in one stretch an expression fills `MINUTE` more of the frames than in the others |
-| `longest` | a positive or negative episode lasts `LONGEST_S` or longer |
+| `longest` | a positive or negative episode lasts `LONGEST_S`, or less where no `minute` is named |
+| `alike` | there are earlier recordings, and nothing of `earlier` |
 | `changes` | where fewer than two of these have anything to say |
 
 | advice | given when |
 |---|---|
 | `flag` | at least `FLAGGED` of the frames that show the candidate are flagged: what helps |
-| `tense` | the longest negative episode lasts `LONGEST_S` or longer: watch it once |
+| `tense` | the longest negative episode lasts `TENSE_S` or longer: watch it once |
 | `opening` | smile-like expressions occur, but not in the first `OPENING_S` |
 | `steady` | hardly any expression but a neutral one was visible |
+| `smile` | there is a positive episode: watch the longest, and try it elsewhere |
 | `choose` | where none of these applies: pick a moment |
 
 A recording is compared with the same person's other minutes and earlier recordings, never with
@@ -34,7 +36,7 @@ from pipeline.types import RecordingReport, Series, Statistics
 
 EARLIER = 0.10
 MINUTE = 0.25
-LONGEST_S = 3.0
+LONGEST_S, TENSE_S = 3.0, 1.5
 FLAGGED = 0.10
 OPENING_S = 30.0
 STEADY = 0.03
@@ -84,11 +86,11 @@ def feedback_on(recording: RecordingReport, earlier: Sequence[RecordingReport] =
     statistics, series = recording.statistics, recording.series
     if statistics is None or series is None or not statistics.shares:
         return Feedback()
-    found = [
-        _earlier(statistics, [r.statistics for r in earlier if r.statistics is not None]),
-        _minute(series, statistics.duration_s),
-        _longest(statistics),
-    ]
+    minute = _minute(series, statistics.duration_s)
+    compared = _earlier(statistics, [r.statistics for r in earlier if r.statistics is not None])
+    alike = compared is not None and compared.kind == "alike"
+    longest = _longest(statistics, LONGEST_S if minute else 0.0)
+    found = [minute, longest, compared] if alike else [compared, minute, longest]
     remarks = [Remark(kind="mix"), *(remark for remark in found if remark)][:MOST_REMARKS]
     if len(remarks) < 2 and statistics.changes_per_minute is not None:
         remarks.append(Remark(kind="changes", rate=statistics.changes_per_minute))
@@ -97,6 +99,7 @@ def feedback_on(recording: RecordingReport, earlier: Sequence[RecordingReport] =
         _tense(statistics),
         _opening(series, statistics),
         _steady(statistics),
+        _smile(statistics),
     ]
     advice = [piece for piece in tried if piece][:MOST_ADVICE]
     return Feedback(remarks=remarks, advice=advice or [Remark(kind="choose")])
@@ -113,7 +116,7 @@ def _earlier(now: Statistics, before: Sequence[Statistics]) -> Remark | None:
         changes.append((abs(now.shares.get(label, 0.0) - other), label, other))
     change, label, other = max(changes)
     if change < EARLIER:
-        return None
+        return Remark(kind="alike")
     return Remark(kind="earlier", label=label, share=now.shares.get(label, 0.0), other=other)
 
 
@@ -152,10 +155,10 @@ def _minute(series: Series, duration_s: float) -> Remark | None:
     return best
 
 
-def _longest(statistics: Statistics) -> Remark | None:
+def _longest(statistics: Statistics, least_s: float) -> Remark | None:
     episodes = [statistics.longest[k] for k in (POSITIVE, NEGATIVE) if k in statistics.longest]
     episode = max(episodes, key=lambda e: e.duration_s, default=None)
-    if episode is None or episode.duration_s < LONGEST_S:
+    if episode is None or episode.duration_s < least_s:
         return None
     return Remark(kind="longest", label=episode.label, start_s=episode.start_s, end_s=episode.end_s)
 
@@ -168,7 +171,7 @@ def _flag(statistics: Statistics) -> Remark | None:
 
 def _tense(statistics: Statistics) -> Remark | None:
     episode = statistics.longest.get(NEGATIVE)
-    if episode is None or episode.duration_s < LONGEST_S:
+    if episode is None or episode.duration_s < TENSE_S:
         return None
     return Remark(kind="tense", label=NEGATIVE, start_s=episode.start_s, end_s=episode.end_s)
 
@@ -187,3 +190,10 @@ def _opening(series: Series, statistics: Statistics) -> Remark | None:
 def _steady(statistics: Statistics) -> Remark | None:
     moved = statistics.shares.get(POSITIVE, 0.0) + statistics.shares.get(NEGATIVE, 0.0)
     return Remark(kind="steady", share=moved) if moved < STEADY else None
+
+
+def _smile(statistics: Statistics) -> Remark | None:
+    episode = statistics.longest.get(POSITIVE)
+    if episode is None:
+        return None
+    return Remark(kind="smile", label=POSITIVE, start_s=episode.start_s, end_s=episode.end_s)

@@ -56,8 +56,8 @@ def mix_sentence(statistics: Statistics, texts: Texts) -> str:
 
 
 def energy_sentence(frame: RepresentativeFrame, texts: Texts) -> str:
-    """Where the model looked, the largest part first."""
-    parts = sorted(("eyes", "mouth", "other"), key=lambda part: -frame.energy.get(part, 0.0))
+    """Where the model looked: eyes and mouth, the larger part first, then the rest."""
+    parts = [*sorted(("eyes", "mouth"), key=lambda part: -frame.energy.get(part, 0.0)), "other"]
     named = [
         texts(
             "frames.part",

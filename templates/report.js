@@ -64,6 +64,7 @@
       this.readout = section.querySelector(".readout");
       this.video = section.querySelector("video");
       this.playButton = section.querySelector("[data-do=play]");
+      this.movers = section.querySelectorAll("[data-do=farther], [data-do=whole], [data-do=earlier], [data-do=later]");
       this.draw();
       this.listen();
       this.prepareVideo();
@@ -101,7 +102,7 @@
         {
           width: this.frame.clientWidth,
           height: ROW_PX * count + 30,
-          padding: [4, 16, 0, 16],
+          padding: [4, 24, 0, 24],
           legend: { show: false },
           cursor: {
             y: false,
@@ -125,7 +126,7 @@
           series: [{}, ...series],
           hooks: {
             drawClear: [(plot) => this.drawGaps(plot, shade)],
-            draw: [(plot) => this.drawRows(plot, font, inks)],
+            draw: [(plot) => this.drawRows(plot, font, inks), () => this.place()],
             setCursor: [(plot) => this.hover(plot)],
           },
         },
@@ -230,7 +231,8 @@
     }
 
     look(low, high) {
-      const span = clamp(high - low, Math.min(LEAST_SPAN_S, this.end), this.end);
+      const asked = high - low > this.end - 0.01 ? this.end : high - low;
+      const span = clamp(asked, Math.min(LEAST_SPAN_S, this.end), this.end);
       const start = clamp(low, 0, this.end - span);
       this.view = [start, start + span];
       this.pending ??= requestAnimationFrame(() => this.redraw());
@@ -243,7 +245,8 @@
       if (level !== this.drawn) this.plot.setData(this.levels[level], false);
       this.drawn = level;
       this.plot.setScale("x", { min: this.view[0], max: this.view[1] });
-      this.place();
+      const whole = this.view[1] - this.view[0] >= this.end;
+      for (const button of this.movers) button.setAttribute("aria-disabled", whole);
     }
 
     zoom(factor, centre = clamp(this.time, ...this.view)) {
@@ -333,7 +336,6 @@
       new ResizeObserver(() => {
         if (this.frame.clientWidth && this.frame.clientWidth !== this.plot.width) {
           this.plot.setSize({ width: this.frame.clientWidth, height: this.plot.height });
-          this.place();
         }
       }).observe(this.frame);
       matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.draw());
@@ -364,6 +366,7 @@
       });
       video.addEventListener("error", () => present(false));
       video.addEventListener("play", () => {
+        for (const other of document.querySelectorAll("video")) if (other !== video) other.pause();
         this.playButton.textContent = words.pause;
         follow();
       });

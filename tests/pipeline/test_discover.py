@@ -267,3 +267,24 @@ def test_a_name_from_candidates_csv_is_cleaned(tmp_path: Path) -> None:
     (found,) = discover(tmp_path)
     assert "/" not in found.candidate_id
     assert not found.candidate_id.startswith(".")
+
+
+@pytest.mark.parametrize(
+    ("name", "session_date"),
+    [
+        ("2026-11-20 second.mp4", "2026-11-20"),
+        ("kim/20261120_091500.mp4", "2026-11-20"),
+        ("kim/KakaoTalk_2026.11.20 9.mp4", "2026-11-20"),
+        ("kim/2026-11-20/answer.mp4", "2026-11-20"),
+        ("2025-01-01/2026_11_20.mp4", "2026-11-20"),
+        ("kim/2026-13-40.mp4", ""),
+        ("kim/120261120.mp4", ""),
+        ("kim/2026-1120.mp4", ""),
+        ("kim/answer.mp4", ""),
+    ],
+)
+def test_a_date_in_the_name(tmp_path: Path, name: str, session_date: str) -> None:
+    (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / name).touch()
+    (recording,) = discover(tmp_path)
+    assert recording.session_date == session_date

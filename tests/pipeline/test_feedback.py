@@ -62,10 +62,17 @@ def test_nothing_is_said_without_a_face() -> None:
     assert feedback_on(make_failed()) == Feedback()
 
 
-def test_a_quiet_recording_gets_its_mix_its_changes_and_something_to_choose() -> None:
+def test_a_quiet_recording_still_names_a_moment_and_something_to_try() -> None:
     said = feedback_on(scripted(now_and_then, 180))
+    assert kinds(said) == ["mix", "longest"]
+    assert advice(said) == ["smile"]
+    piece = only(said.advice, "smile")
+    assert piece.end_s - piece.start_s == pytest.approx(1, abs=0.3)
+
+
+def test_without_any_moment_changes_are_counted() -> None:
+    said = feedback_on(scripted(lambda t: "surprise" if t % 20 < 3 else "neutral", 180))
     assert kinds(said) == ["mix", "changes"]
-    assert advice(said) == ["choose"]
 
 
 def test_a_minute_that_stands_out() -> None:
@@ -95,17 +102,26 @@ def test_short_recordings_are_cut_into_thirds_of_a_minute() -> None:
     assert (remark.start_s, remark.end_s) == (40, 60)
 
 
-@pytest.mark.parametrize(("length_s", "named"), [(2.0, False), (4.0, True)])
-def test_the_longest_stretch(length_s: float, named: bool) -> None:
-    def script(time_s: float) -> str:
-        return "positive" if 12 <= time_s < 12 + length_s else "neutral"
+@pytest.mark.parametrize(
+    ("length_s", "restless", "named"),
+    [(2.0, False, True), (4.0, False, True), (2.0, True, False), (4.0, True, True)],
+)
+def test_the_longest_stretch(length_s: float, restless: bool, named: bool) -> None:
+    """A short one is named only where no minute stands out."""
 
-    said = feedback_on(scripted(script, 120))
+    def script(time_s: float) -> str:
+        if 12 <= time_s < 12 + length_s:
+            return "positive"
+        return "negative" if restless and 120 <= time_s < 180 and time_s % 2 < 1 else "neutral"
+
+    said = feedback_on(scripted(script, 360))
+    assert ("minute" in kinds(said)) is restless
     assert ("longest" in kinds(said)) is named
     if named:
         remark = only(said.remarks, "longest")
+        assert remark.label == "positive"
         assert remark.start_s == pytest.approx(12)
-        assert remark.end_s == pytest.approx(16, abs=0.3)
+        assert remark.end_s == pytest.approx(12 + length_s, abs=0.3)
 
 
 @pytest.mark.parametrize(("before", "named"), [(0.15, False), (0.45, True)])
@@ -113,6 +129,7 @@ def test_earlier_recordings(before: float, named: bool) -> None:
     earlier = scripted(lambda t: "positive" if t % 10 < 10 * before else "neutral", 100)
     said = feedback_on(scripted(now_and_then, 100), [earlier])
     assert ("earlier" in kinds(said)) is named
+    assert ("alike" in kinds(said)) is not named
     if named:
         remark = only(said.remarks, "earlier")
         assert remark.label == "positive"
@@ -122,7 +139,7 @@ def test_earlier_recordings(before: float, named: bool) -> None:
 
 def test_earlier_recordings_without_a_face_are_no_comparison() -> None:
     said = feedback_on(scripted(now_and_then, 100), [make_faceless(), make_failed()])
-    assert "earlier" not in kinds(said)
+    assert not {"earlier", "alike"} & set(kinds(said))
 
 
 @pytest.mark.parametrize(("share", "given"), [(0.05, False), (0.22, True)])
@@ -176,11 +193,11 @@ FORBIDDEN = {
 
 def all_remarks() -> list[Remark]:
     """A remark of each kind about each label and flag."""
-    made = [Remark(kind=kind) for kind in ("mix", "changes", "steady", "choose")]
+    made = [Remark(kind=kind) for kind in ("mix", "alike", "changes", "steady", "choose")]
     for label in ("positive", "negative"):
         made += [
             Remark(kind=kind, label=label, share=0.4, other=0.1, start_s=61, end_s=75)
-            for kind in ("earlier", "minute", "longest", "tense", "opening")
+            for kind in ("earlier", "minute", "longest", "tense", "opening", "smile")
         ]
     flags = ("dark", "blurred", "too_small", "turned_away", "cut_off")
     return [*made, *(Remark(kind="flag", label=flag, share=0.2) for flag in flags)]
