@@ -215,6 +215,22 @@ def test_the_recording_may_be_elsewhere(tmp_path: Path, opened: Callable[..., Op
     assert there.page.locator(".pick").is_hidden()
 
 
+def test_the_playhead_stays_where_it_is(watched: Path, opened: Callable[..., Opened]) -> None:
+    there = opened(watched, "#t=9.5")  # the middle of 19 s
+    where = (
+        "(() => { const head = document.querySelector('.playhead').getBoundingClientRect();"
+        " const over = document.querySelector('.u-over').getBoundingClientRect();"
+        " return (head.left - over.left) / over.width; })()"
+    )
+    there.until(f"Math.abs({where} - 0.5) < 0.01")
+    there.page.check("[data-show=emotions]")
+    there.until("document.querySelector('.u-over').clientHeight > 400")
+    there.until(f"Math.abs({where} - 0.5) < 0.01")
+    there.page.set_viewport_size({"width": 700, "height": 900})
+    there.page.wait_for_timeout(300)
+    there.until(f"Math.abs({where} - 0.5) < 0.01")
+
+
 def test_everything_by_keyboard(watched: Path, opened: Callable[..., Opened]) -> None:
     there = opened(watched)
     there.until("document.querySelector('video').readyState > 0")
