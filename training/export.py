@@ -8,13 +8,13 @@ import platform
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 import torch
-import torchvision
 
 from pipeline import __version__
 from pipeline.classify import ExpressionClassifier
@@ -155,7 +155,7 @@ def _provenance(
             "poise": __version__,
             "python": platform.python_version(),
             "torch": torch.__version__,
-            "torchvision": torchvision.__version__,
+            "torchvision": version("torchvision"),
             "numpy": np.__version__,
             "opencv": cv2.__version__,
         },

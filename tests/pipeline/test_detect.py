@@ -7,7 +7,6 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 import pytest
-from facenet_pytorch import MTCNN
 
 from pipeline.detect import FaceDetector
 from pipeline.types import FaceDetections, Image
@@ -32,6 +31,8 @@ def frames() -> Image:
 @pytest.fixture(scope="module")
 def stock(frames: Image) -> list[tuple[npt.NDArray, npt.NDArray]]:
     """Boxes and landmarks of confident faces by facenet-pytorch's own cascade, frame by frame."""
+    from facenet_pytorch import MTCNN
+
     mtcnn = MTCNN(keep_all=True, device="cpu")
     found = []
     for image in frames:

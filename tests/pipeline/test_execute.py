@@ -229,7 +229,7 @@ def test_a_pool_with_spare_processes_cuts(
     assert_same_frames(_frames(store, "a"), whole)
 
 
-@pytest.mark.parametrize("batch_size", [1, 7, 200])
+@pytest.mark.parametrize("batch_size", [1, pytest.param(7, marks=pytest.mark.slow), 200])
 def test_the_batch_size_does_not_matter(
     long_clip: Path, whole: pd.DataFrame, settings: Settings, tmp_path: Path, batch_size: int
 ) -> None:
@@ -250,6 +250,7 @@ class Noting(Worker):
         return done
 
 
+@pytest.mark.slow
 def test_a_worker_goes_on_at_once_with_the_next_recording(
     settings: Settings, tmp_path: Path
 ) -> None:
@@ -273,6 +274,7 @@ def test_a_worker_goes_on_at_once_with_the_next_recording(
 # A device with an owner
 
 
+@pytest.mark.slow
 def test_workers_of_an_owner_give_the_same_frames(
     long_clip: Path, whole: pd.DataFrame, settings: Settings, tmp_path: Path
 ) -> None:

@@ -278,6 +278,7 @@ def _tables(output: Path) -> dict[str, bytes]:
     return {n: d for n, d in contents(output).items() if n.endswith(".csv") and ".poise" not in n}
 
 
+@pytest.mark.slow
 def test_several_processes_give_the_same_tables(
     tmp_path: Path, small: Path, small_run: RunResult, settings: Settings
 ) -> None:

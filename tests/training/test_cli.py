@@ -28,6 +28,7 @@ def _done(*arguments: str | Path) -> Result:
     return result
 
 
+@pytest.mark.slow
 def test_fit_export_evaluate_compare(drawn: Path, tmp_path: Path) -> None:
     models = {}
     for name in ("dense", "baseline"):
