@@ -231,7 +231,8 @@ def test_same_report_same_bytes(full: CandidateReport, tmp_path: Path, language:
 
 def test_many_recordings(tmp_path: Path) -> None:
     recordings = [
-        make_recording(tmp_path / "p", recording_id=f"kim/{k}.mp4", seed=k) for k in range(12)
+        make_recording(tmp_path / "p", recording_id=f"kim/{k}.mp4", duration_s=60, seed=k)
+        for k in range(12)
     ]
     page = page_of(make_candidate(recordings), tmp_path)
     assert len(page.all("svg")) == 12
