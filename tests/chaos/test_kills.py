@@ -69,10 +69,6 @@ def _trials(folder: Path, model: Path, images: object, *, count: int, kills: int
     )
 
 
-def test_some_kills(tmp_path: Path, model_dir: Path, sample_faces: SampleFaces) -> None:
-    print(_trials(tmp_path, model_dir, sample_faces.images, count=2, kills=2, seed=1))
-
-
 @pytest.mark.slow
 def test_many_kills(tmp_path: Path, model_dir: Path, sample_faces: SampleFaces) -> None:
     print(_trials(tmp_path, model_dir, sample_faces.images, count=12, kills=_KILLS, seed=2))

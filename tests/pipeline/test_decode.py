@@ -535,8 +535,7 @@ def test_a_decoder_that_hangs_is_killed_and_the_next_recording_works(
         assert _numbers(_sample(process, even)[1])[:2] == [0, 5]
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
-@pytest.mark.parametrize("after", [0, 3])
+@pytest.mark.parametrize(("backend", "after"), [("pyav", 0), ("decord", 3)])
 def test_where_a_decoder_hangs_holding_the_lock_the_other_goes_on(
     monkeypatch: pytest.MonkeyPatch, even: Path, decoding: DecodingProcess, backend: str, after: int
 ) -> None:
@@ -575,9 +574,12 @@ def test_a_decoder_that_dies_is_replaced_at_once(
 
 
 @pytest.mark.parametrize(
-    ("end", "cause"), [(_HOLDS_THE_LOCK, "no progress"), ("os._exit(1)", "died")],
-    ids=["hang", "die"],
-)  # fmt: skip
+    ("end", "cause"),
+    [
+        pytest.param(_HOLDS_THE_LOCK, "no progress", id="hang", marks=pytest.mark.slow),
+        pytest.param("os._exit(1)", "died", id="die"),
+    ],
+)
 def test_where_both_decoders_stop_what_they_had_is_given(
     monkeypatch: pytest.MonkeyPatch, even: Path, end: str, cause: str
 ) -> None:

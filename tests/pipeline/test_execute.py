@@ -229,10 +229,8 @@ def test_a_pool_with_spare_processes_cuts(
     assert_same_frames(_frames(store, "a"), whole)
 
 
-@pytest.mark.parametrize(
-    "batch_size",
-    [pytest.param(1, marks=pytest.mark.slow), pytest.param(7, marks=pytest.mark.slow), 200],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("batch_size", [1, 7, 200])
 def test_the_batch_size_does_not_matter(
     long_clip: Path, whole: pd.DataFrame, settings: Settings, tmp_path: Path, batch_size: int
 ) -> None:
