@@ -13,8 +13,6 @@ from pipeline.errors import ModelError
 
 POSITIVE, NEUTRAL, NEGATIVE = "positive", "neutral", "negative"
 VALENCES: tuple[str, str, str] = (POSITIVE, NEUTRAL, NEGATIVE)
-
-
 APART = "apart"
 
 

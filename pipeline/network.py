@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections import OrderedDict
@@ -19,6 +18,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from pipeline.errors import ModelError
+from pipeline.files import sha256
 from pipeline.labels import LabelScheme
 
 WEIGHTS_FILE = "model.safetensors"
@@ -306,7 +306,7 @@ def save_model(network: ExpressionNetwork, spec: ModelSpec, directory: Path) -> 
     temporary = directory / (WEIGHTS_FILE + ".tmp")
     save_file(weights, temporary)
     os.replace(temporary, directory / WEIGHTS_FILE)
-    spec = replace(spec, sha256=_sha256(directory / WEIGHTS_FILE))
+    spec = replace(spec, sha256=sha256(directory / WEIGHTS_FILE))
     text = json.dumps(spec.to_json(), indent=1, ensure_ascii=False) + "\n"
     temporary = directory / (SPEC_FILE + ".tmp")
     temporary.write_text(text, encoding="utf-8")
@@ -349,7 +349,7 @@ def load_model(directory: Path) -> tuple[ExpressionNetwork, ModelSpec]:
     spec = read_spec(directory)
     path = directory / WEIGHTS_FILE
     weights = _read_safetensors(path)
-    if spec.sha256 and _sha256(path) != spec.sha256:
+    if spec.sha256 and sha256(path) != spec.sha256:
         raise ModelError(
             "the weights are not the ones the description names",
             remedy=f"Export the model again, or restore {WEIGHTS_FILE}.",
@@ -374,8 +374,3 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
             remedy="Check the file, or fetch it again.",
             path=path,
         ) from error
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
