@@ -10,7 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pipeline.device import choose_device, computing_type, to_device
+from pipeline.device import choose_device, computing_type, prefers_int8, to_device
+from pipeline.int8 import quantised
 from pipeline.network import ExpressionNetwork, ModelSpec, in_precision, load_model
 from pipeline.types import FloatArray, Image, Predictions
 
@@ -84,6 +85,9 @@ class ExpressionClassifier:
         self.dtype = computing_type(self.device)
         network, self.spec = load_model(directory or SHIPPED_MODEL)
         self.network = in_precision(network.to(self.device), self.dtype)
+        if prefers_int8(self.device) and self.spec.activation_ranges:
+            with torch.no_grad():
+                network.backbone = quantised(network.backbone, self.spec.activation_ranges)
 
     @property
     def class_weights(self) -> FloatArray:

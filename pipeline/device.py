@@ -58,6 +58,11 @@ def computing_type(device: torch.device) -> torch.dtype:
     return torch.bfloat16 if _multiplies_bfloat16() else torch.float32
 
 
+def prefers_int8(device: torch.device) -> bool:
+    """Whether kernels of eight bits are the fastest there: VNNI, and no bfloat16."""
+    return computing_type(device) is torch.float32 and torch.cpu._is_vnni_supported()
+
+
 def _multiplies_bfloat16() -> bool:
     """Whether the processor has instructions for bfloat16.
 

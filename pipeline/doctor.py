@@ -74,11 +74,12 @@ def _detector() -> str:
 def _device(settings: Settings) -> str:
     import torch
 
-    from pipeline.device import choose_device, computing_type
+    from pipeline.device import choose_device, computing_type, prefers_int8
 
     device = choose_device(settings.device)
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else "processor"
-    return f"{device} ({name}), computing in {str(computing_type(device)).removeprefix('torch.')}"
+    kind = str(computing_type(device)).removeprefix("torch.")
+    return f"{device} ({name}), computing in {kind}{' and int8' if prefers_int8(device) else ''}"
 
 
 def _model(settings: Settings) -> str:

@@ -200,6 +200,8 @@ class ModelSpec:
         grayscale: Whether the network was trained on gray pictures and is given gray ones.
         mean, std: Normalisation of RGB in 0..1.
         temperature: Divides the logits, measured on the validation split.
+        activation_ranges: Greatest activation behind each ReLU of the backbone, measured likewise;
+            empty if unknown, and then the model never computes in eight bits.
         training: Data, recipe and versions of the training.
         metrics: Measured results.
         sha256: Of the weights file; empty until saved.
@@ -214,6 +216,7 @@ class ModelSpec:
     mean: tuple[float, ...] = IMAGENET_MEAN
     std: tuple[float, ...] = IMAGENET_STD
     temperature: float = 1.0
+    activation_ranges: tuple[float, ...] = ()
     training: Mapping[str, Any] = field(default_factory=dict)
     metrics: Mapping[str, Any] = field(default_factory=dict)
     sha256: str = ""
@@ -230,6 +233,8 @@ class ModelSpec:
             raise ModelError(f"the input size is {self.input_px}, not 16 to {_MOST_INPUT_PX}")
         if not self.temperature > 0:
             raise ModelError(f"the temperature is {self.temperature}, not above 0")
+        if not all(greatest > 0 for greatest in self.activation_ranges):
+            raise ModelError("an activation range is not above 0")
 
     def to_json(self) -> dict[str, Any]:
         """Plain form, written as `model.json`."""
@@ -243,6 +248,7 @@ class ModelSpec:
             "mean": list(self.mean),
             "std": list(self.std),
             "temperature": self.temperature,
+            "activation_ranges": list(self.activation_ranges),
             "training": dict(self.training),
             "metrics": dict(self.metrics),
             "sha256": self.sha256,
@@ -266,6 +272,7 @@ class ModelSpec:
                 mean=tuple(plain["mean"]),
                 std=tuple(plain["std"]),
                 temperature=float(plain["temperature"]),
+                activation_ranges=tuple(float(v) for v in plain.get("activation_ranges", ())),
                 training=plain.get("training", {}),
                 metrics=plain.get("metrics", {}),
                 sha256=plain.get("sha256", ""),
@@ -361,6 +368,13 @@ def load_model(directory: Path) -> tuple[ExpressionNetwork, ModelSpec]:
     except RuntimeError as error:
         raise ModelError(f"the weights do not fit {spec.architecture} ({error})", path=path) from (
             error
+        )
+    convolutions = sum(isinstance(layer, nn.Conv2d) for layer in network.backbone)
+    if len(spec.activation_ranges) not in (0, convolutions):
+        raise ModelError(
+            f"{len(spec.activation_ranges)} activation ranges for {convolutions} convolutions",
+            remedy="Export the model again.",
+            path=directory / SPEC_FILE,
         )
     return network, spec
 

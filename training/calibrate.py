@@ -1,14 +1,19 @@
-"""Temperature scaling: one number that makes the valence posterior say how sure it is."""
+"""What is measured on a trained model: its temperature, and the ranges of its activations.
+
+Temperature scaling is one number that makes the valence posterior say how sure it is.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
+from torch import Tensor, nn
 
+from pipeline.classify import ExpressionClassifier
 from pipeline.errors import SettingsError
 from pipeline.labels import LabelScheme
-from pipeline.types import FloatArray, IntArray
+from pipeline.types import FloatArray, Image, IntArray
 from training.metrics import reliability
 
 _LOW, _HIGH = 0.05, 20.0
@@ -89,6 +94,28 @@ def measure_temperature(logits: FloatArray, majority: IntArray, labels: LabelSch
         error_before=reliability(posterior(1.0), truth).error,
         error_after=reliability(posterior(temperature), truth).error,
     )
+
+
+def measure_activations(classifier: ExpressionClassifier, crops: Image) -> tuple[float, ...]:
+    """Greatest activation behind each ReLU of the backbone, for `pipeline.int8`.
+
+    Args:
+        classifier: Of a model without ranges, so that none of it is quantised.
+        crops: As for `ExpressionClassifier.predict`.
+    """
+    relus = [layer for layer in classifier.network.backbone if isinstance(layer, nn.ReLU)]
+    greatest = dict.fromkeys(relus, 0.0)
+
+    def watch(relu: nn.Module, _: object, maps: Tensor) -> None:
+        greatest[relu] = max(greatest[relu], float(maps.max()))
+
+    hooks = [relu.register_forward_hook(watch) for relu in relus]
+    try:
+        classifier.predict(crops)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return tuple(round(value, 2) for value in greatest.values())
 
 
 def softmax(logits: FloatArray) -> FloatArray:

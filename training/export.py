@@ -1,4 +1,4 @@
-"""From a run to the artefact that `pipeline` loads: averaged weights, temperature, provenance."""
+"""From a run to the artefact that `pipeline` loads: averaged weights, calibration, provenance."""
 
 from __future__ import annotations
 
@@ -21,8 +21,9 @@ from pipeline.classify import ExpressionClassifier
 from pipeline.errors import ModelError, SettingsError
 from pipeline.labels import LabelScheme
 from pipeline.network import ModelSpec, build, save_model
+from pipeline.types import Image, IntArray
 from training.augment import centre
-from training.calibrate import Calibration, measure_temperature
+from training.calibrate import Calibration, measure_activations, measure_temperature
 from training.fit import read_checkpoint
 from training.prepare import PreparedFaces, faces_file
 from training.recipe import IMAGENET, NOTHING, data_key
@@ -78,10 +79,19 @@ def export(
         ) from error
     # What is shipped is measured: the weights as rounded, through the classifier as used.
     save_model(network, spec, target)
-    calibration = _calibrate(target, faces, device)
+    crops, majority = _validation(faces)
+    classifier = ExpressionClassifier(target, device=device)
+    ranges = measure_activations(classifier, crops)
+    logits = classifier.predict(crops).logits
+    calibration = measure_temperature(logits, majority, spec.labels)
     rounded = {name: round(value, 4) for name, value in asdict(calibration).items()}
     training = {**spec.training, "calibration": rounded}
-    spec = replace(spec, temperature=calibration.temperature, training=training)
+    spec = replace(
+        spec,
+        temperature=calibration.temperature,
+        activation_ranges=ranges,
+        training=training,
+    )
     return save_model(network, spec, target), calibration
 
 
@@ -120,9 +130,8 @@ def _faces(directory: Path, recipe: Mapping[str, Any]) -> PreparedFaces:
     return PreparedFaces.load(path)
 
 
-def _calibrate(model: Path, faces: PreparedFaces, device: str) -> Calibration:
-    """Measure the temperature of a model on the validation faces."""
-    classifier = ExpressionClassifier(model, device=device)
+def _validation(faces: PreparedFaces) -> tuple[Image, IntArray]:
+    """Crops of the validation faces that most people agree on, and the class of each."""
     index = np.flatnonzero((faces.split == "validation") & (faces.majority >= 0))
     if len(index) == 0:
         raise SettingsError(
@@ -130,8 +139,7 @@ def _calibrate(model: Path, faces: PreparedFaces, device: str) -> Calibration:
             remedy="The temperature is measured on them: give the recipe more data.",
         )
     crops = np.stack([centre(faces.canvas[k], faces.input_px, faces.frame_px) for k in index])
-    logits = classifier.predict(crops).logits
-    return measure_temperature(logits, faces.majority[index], classifier.spec.labels)
+    return crops, faces.majority[index]
 
 
 def _provenance(

@@ -55,7 +55,7 @@ class PyAVDecoder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.loss, self.span_frames = "", 0
-        self._reformatter = VideoReformatter()
+        self._reducer, self._to_rgb = VideoReformatter(), VideoReformatter()
         try:
             self._container = open_file(path)
         except (av.error.FFmpegError, OSError) as error:
@@ -283,16 +283,22 @@ class PyAVDecoder:
         )
 
     def _upright(self, frame: VideoFrame, size: tuple[int, int]) -> Image:
-        """The frame reduced in FFmpeg's own conversion and turned upright: uint8 [H, W, 3]."""
+        """The frame reduced in FFmpeg's own conversion and turned upright: uint8 [H, W, 3].
+
+        YUV is reduced first and brought to RGB then, half the work of both at once. 4:2:2 is what
+        FFmpeg's way to RGB keeps of the colours.
+        """
         width, height = size if self._rotation not in (90, 270) else size[::-1]
-        image = self._reformatter.reformat(
-            frame,
-            width=width,
-            height=height,
-            format="rgb24",
-            interpolation=Interpolation.AREA,
-            threads=1,
-        ).to_ndarray()
+        if (width, height) != (frame.width, frame.height):
+            frame = self._reducer.reformat(
+                frame,
+                width=width,
+                height=height,
+                format="yuv422p" if frame.format.name.startswith("yuv") else "rgb24",
+                interpolation=Interpolation.AREA,
+                threads=1,
+            )
+        image = self._to_rgb.reformat(frame, format="rgb24", threads=1).to_ndarray()
         if self._rotation:
             image = np.rot90(image, k=self._rotation // 90)
         return np.ascontiguousarray(image, dtype=np.uint8)
