@@ -23,7 +23,7 @@ from pipeline.types import FloatArray, Image, IntArray, RepresentativeFrame, Tim
 
 FRAMES_FILE, RESULT_FILE = "frames.npz", "result.json"
 SIGHTINGS_FILE, CROPS_FILE = "sightings.npz", "crops.u8"
-_SAME_CROP = 1.5  # mean difference of gray levels, of 255
+_SAME_CROP = 2.0  # mean difference of gray levels, of 255
 _CLASSIFIED_AT_ONCE = 256
 
 

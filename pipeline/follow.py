@@ -2,9 +2,10 @@
 
 In an interview faces move little from one sampled frame to the next. The first frame of every
 period is a key frame; between two key frames that show the same faces their boxes are
-interpolated, and MTCNN's last network corrects them twice, as it does in the cascade. Where the key
-frames differ, the cascade looks at the frame in the middle, which becomes a key frame, and so on.
-Where the last network is not sure of a face, the cascade looks at that frame itself.
+interpolated, and MTCNN's last network corrects them, a second time where the first moved them far.
+Where the key frames differ, the cascade looks at the frame in the middle, which becomes a key
+frame, and so on. Where the last network is not sure of a face, the cascade looks at that frame
+itself.
 
 Which frames are keys depends on their time stamps alone, so that a recording that is analysed in
 parts gives the same faces as one analysed at once.
@@ -12,6 +13,7 @@ parts gives the same faces as one analysed at once.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
@@ -19,15 +21,16 @@ from typing import Protocol
 
 import numpy as np
 
-from pipeline.boxes import matched
+from pipeline.boxes import matched, paired_iou, squared
 from pipeline.detect import MIN_FACE_PX
 from pipeline.types import FaceDetections, FloatArray, FrameBatch, Image, IntArray, TimeArray
 
 PERIOD_S, PERIOD_SAMPLES = 2.0, 10  # whichever is shorter
-_WINDOW_FRAMES, _WINDOW_BYTES = 10, 32_000_000
+_WINDOW_FRAMES, _WINDOW_BYTES = 30, 32_000_000
 _CASCADE_FRAMES = 16
 _SURE = 0.9  # confidence of a face that was carried
 _LESS = 0.97  # of the confidence in the key frames suffices
+_SETTLED_IOU = 0.9  # with the box before it was corrected: no second correction
 _PART_OF = 0.6  # more in common than this, relative to the smaller: twice the same face
 
 
@@ -60,7 +63,7 @@ def follow(
         The same frames in other batches, each with its faces in pixels of the given frames, frame
         by frame.
     """
-    window = _Window(detector, min_face_px)
+    window: _Window | None = None
     last_period = None
     for batch in batches:
         for k in range(len(batch)):
@@ -68,60 +71,80 @@ def follow(
             period = int((pts_s + 1e-6) / period_s) if period_s else None
             is_key = period is None or period != last_period
             last_period = period
-            if is_key and window.is_full:
+            if window is not None and is_key and window.is_full:
                 yield window.close(batch, k)
+                window = _Window(detector, min_face_px, batch, window.closing_faces)
+            if window is None:
+                window = _Window(detector, min_face_px, batch)
             window.add(batch, k, is_key)
-    if window.frames:
+    if window is not None:
         yield window.finish()
 
 
 class _Window:
     """Frames that wait for the key frame that closes them; the first is a key frame."""
 
-    def __init__(self, detector: Detector, min_face_px: float) -> None:
+    def __init__(
+        self,
+        detector: Detector,
+        min_face_px: float,
+        like: FrameBatch,
+        first_faces: FaceDetections | None = None,
+    ) -> None:
         self.detector, self.min_face_px = detector, min_face_px
-        self.frames: list[tuple[FrameBatch, int]] = []
+        self.closing_faces: FaceDetections | None = None
+        self._first_faces = first_faces
+        shape = like.images.shape[1:]
+        self._enough = min(_WINDOW_FRAMES, max(1, _WINDOW_BYTES // math.prod(shape)))
+        # Copied into one array at once: views would keep whole batches alive beside it.
+        self._images = np.empty((self._enough + 1, *shape), np.uint8)
+        self._scale = like.scale
+        self._frame_index: list[int] = []
+        self._pts_s: list[float] = []
         self._keys: list[int] = []
-        self._first_faces: FaceDetections | None = None
 
     @property
     def is_full(self) -> bool:
-        if not self.frames:
-            return False
-        nbytes = int(self.frames[0][0].images[0].nbytes)
-        return len(self.frames) >= min(_WINDOW_FRAMES, max(1, _WINDOW_BYTES // nbytes))
+        return len(self._pts_s) >= self._enough
 
     def add(self, batch: FrameBatch, k: int, is_key: bool) -> None:
+        count = len(self._pts_s)
+        if count == len(self._images):
+            self._images = np.concatenate([self._images, np.empty_like(self._images)])
+        self._images[count] = batch.images[k]
+        self._frame_index.append(int(batch.frame_index[k]))
+        self._pts_s.append(float(batch.pts_s[k]))
         if is_key:
-            self._keys.append(len(self.frames))
-        self.frames.append((batch, k))
+            self._keys.append(count)
 
     def close(self, batch: FrameBatch, k: int) -> tuple[FrameBatch, FaceDetections]:
         """Faces of all frames, given the key frame that comes after them."""
-        frames, faces = self._faces([*self.frames, (batch, k)], [*self._keys, len(self.frames)])
-        count = len(self.frames)
-        self.frames, self._keys = [], []
+        count = len(self._pts_s)
+        self.add(batch, k, is_key=True)
+        frames, faces = self._faces()
         closing = faces.take(faces.row == count)
-        self._first_faces = replace(closing, row=closing.row - count)
+        self.closing_faces = replace(closing, row=closing.row - count)
         return frames.take(slice(count)), faces.take(faces.row < count)
 
     def finish(self) -> tuple[FrameBatch, FaceDetections]:
         """Faces of all frames, the last of which is taken for a key frame."""
-        last = len(self.frames) - 1
-        keys = self._keys if self._keys[-1] == last else [*self._keys, last]
-        result = self._faces(self.frames, keys)
-        self.frames = []
-        return result
+        last = len(self._pts_s) - 1
+        if self._keys[-1] != last:
+            self._keys.append(last)
+        return self._faces()
 
-    def _faces(
-        self, frames: Sequence[tuple[FrameBatch, int]], keys: Sequence[int]
-    ) -> tuple[FrameBatch, FaceDetections]:
-        joined = _stacked(frames)
+    def _faces(self) -> tuple[FrameBatch, FaceDetections]:
+        frames = FrameBatch(
+            images=self._images[: len(self._pts_s)],
+            frame_index=np.array(self._frame_index, np.int64),
+            pts_s=np.array(self._pts_s, np.float64),
+            scale=self._scale,
+        )
         known: dict[int, FaceDetections] = {}
         if self._first_faces is not None:
             known[0] = self._first_faces
-        known |= self._cascade(joined.images, [key for key in keys if key not in known])
-        gaps, carried = list(pairwise(keys)), _Carried()
+        known |= self._cascade(frames.images, [key for key in self._keys if key not in known])
+        gaps, carried = list(pairwise(self._keys)), _Carried()
         narrowed = False
         while gaps:
             middles = []
@@ -131,24 +154,27 @@ class _Window:
                 if after - before < 2 or (counts == {0} and narrowed):
                     continue
                 if len(counts) == 1 and counts != {0}:
-                    carried.add(before, after, known, pairs, joined.pts_s)
+                    carried.add(before, after, known, pairs, frames.pts_s)
                 else:
                     middles.append((before, (before + after) // 2, after))
-            known |= self._cascade(joined.images, [middle for _, middle, _ in middles])
+            known |= self._cascade(frames.images, [middle for _, middle, _ in middles])
             gaps = [gap for before, middle, after in middles
                     for gap in ((before, middle), (middle, after))]  # fmt: skip
             narrowed = True
-        between, unsure = self._corrected(joined.images, carried)
-        known |= self._cascade(joined.images, unsure)
+        between, unsure = self._corrected(frames.images, carried)
+        known |= self._cascade(frames.images, unsure)
         faces = FaceDetections.joined([*known.values(), between])
-        return joined, faces.take(np.argsort(faces.row, kind="stable"))
+        return frames, faces.take(np.argsort(faces.row, kind="stable"))
 
     def _corrected(self, images: Image, carried: _Carried) -> tuple[FaceDetections, list[int]]:
         """Carried faces as the last network sees them, and the frames in which it is unsure."""
         boxes, row, needed = carried.arrays()
         first = self.detector.refine(images, boxes, row)
-        between = self.detector.refine(images, first.boxes_xyxy_px, row)
-        unsure = sorted(_unsure(between, needed))
+        far = paired_iou(squared(boxes), squared(first.boxes_xyxy_px)) < _SETTLED_IOU
+        moved, settled = np.flatnonzero(far), np.flatnonzero(~far)
+        second = self.detector.refine(images, first.boxes_xyxy_px[moved], row[moved])
+        between = FaceDetections.joined([first.take(settled), second])
+        unsure = sorted(_unsure(between, needed[np.concatenate([settled, moved])]))
         return between.take(~np.isin(row, unsure)), unsure
 
     def _cascade(self, images: Image, frames: Sequence[int]) -> dict[int, FaceDetections]:
@@ -214,12 +240,3 @@ def _shared(a: FloatArray, b: FloatArray) -> float:
     extent = np.maximum(np.minimum(a[2:], b[2:]) - np.maximum(a[:2], b[:2]), 0)
     smaller = min(float((a[2:] - a[:2]).prod()), float((b[2:] - b[:2]).prod()))
     return float(extent.prod()) / max(smaller, 1e-9)
-
-
-def _stacked(frames: Sequence[tuple[FrameBatch, int]]) -> FrameBatch:
-    return FrameBatch(
-        images=np.stack([batch.images[k] for batch, k in frames]),
-        frame_index=np.array([batch.frame_index[k] for batch, k in frames], np.int64),
-        pts_s=np.array([batch.pts_s[k] for batch, k in frames], np.float64),
-        scale=frames[0][0].scale,
-    )

@@ -10,8 +10,7 @@ The convolutions are oneDNN's, by the operators that torch.compile uses for quan
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import pairwise
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -24,21 +23,22 @@ def quantised(features: nn.Sequential, ranges: Sequence[float]) -> nn.Sequential
 
     Args:
         features: Convolutions with their ReLUs, and pooling; float32; ends with a ReLU.
-        ranges: Greatest activation behind each ReLU, positive.
+        ranges: Greatest activation behind each ReLU, positive; the last one's is not needed.
 
     Returns:
         Takes and gives what `features` does, float32 both.
     """
-    steps: list[float | None] = [greatest / _ACTIVATION_STEPS for greatest in ranges]
-    between = pairwise([*steps[:-1], None])
-    layers: list[nn.Module] = []
-    for layer in features:
-        if isinstance(layer, nn.MaxPool2d):
-            layers.append(_Pooling())
-        elif isinstance(layer, nn.Conv2d) and not layers:
-            layers.append(_FirstConvolution(layer, ranges[0] / _ACTIVATION_STEPS))
-        elif isinstance(layer, nn.Conv2d):
-            layers.append(_Convolution(layer, *next(between)))
+    first, *later = [layer for layer in features if isinstance(layer, nn.Conv2d)]
+    steps = [greatest / _ACTIVATION_STEPS for greatest in ranges[: len(later)]]
+    convolutions: Iterator[nn.Module] = iter([
+        _FirstConvolution(first, steps[0]),
+        *map(_Convolution, later, steps, [*steps[1:], None]),
+    ])  # fmt: skip
+    layers = [
+        _Pooling() if isinstance(layer, nn.MaxPool2d) else next(convolutions)
+        for layer in features
+        if not isinstance(layer, nn.ReLU)
+    ]
     return nn.Sequential(*layers)
 
 

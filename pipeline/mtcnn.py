@@ -33,9 +33,10 @@ class PNet(nn.Module):
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Box regression [N, 4, h, w] and probability of a face [N, h, w]."""
-        x = _halved(self.prelu1(self.conv1(images)))
+        x = _halved(_prelu_by_rows(self.conv1(images), self.prelu1.weight))
         x = self.prelu3(self.conv3(self.prelu2(self.conv2(x))))
-        return self.conv4_2(x), self.conv4_1(x).softmax(dim=1)[:, 1]
+        scores = _in_each_place(x, self.conv4_1)
+        return _in_each_place(x, self.conv4_2), torch.sigmoid(scores[:, 1] - scores[:, 0])
 
 
 class RNet(nn.Module):
@@ -124,6 +125,20 @@ def _halved(maps: Tensor) -> Tensor:
         rest = maps.narrow(dim, even, maps.shape[dim] - even)
         maps = torch.cat([pooled, rest], dim=dim) if rest.numel() else pooled
     return maps
+
+
+def _prelu_by_rows(maps: Tensor, weight: Tensor) -> Tensor:
+    """PReLU of channels-last maps; torch's own is four times as slow on ten channels."""
+    count, channels, height, width = maps.shape
+    rows = maps.permute(0, 2, 3, 1).reshape(count * height, width * channels)
+    rows = nn.functional.prelu(rows, weight.repeat(width))
+    return rows.view(count, height, width, channels).permute(0, 3, 1, 2)
+
+
+def _in_each_place(maps: Tensor, layer: nn.Conv2d) -> Tensor:
+    """1x1 convolution of channels-last maps; torch's own is slow to few channels."""
+    places = nn.functional.linear(maps.permute(0, 2, 3, 1), layer.weight.flatten(1), layer.bias)
+    return places.permute(0, 3, 1, 2)
 
 
 def _as_in_caffe(maps: Tensor) -> Tensor:

@@ -60,8 +60,8 @@ class _DenseLayer(nn.Module):
         self.conv2 = nn.Conv2d(inner, growth, 3, padding=1, bias=False)
 
     def forward(self, maps: Tensor) -> Tensor:
-        reduced = self.conv1(torch.relu(self.norm1(maps)))
-        return self.conv2(torch.relu(self.norm2(reduced)))  # type: ignore[no-any-return]
+        reduced = self.conv1(self.norm1(maps).relu_())
+        return self.conv2(self.norm2(reduced).relu_())  # type: ignore[no-any-return]
 
 
 class _DenseBlock(nn.Module):

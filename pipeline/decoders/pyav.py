@@ -28,7 +28,7 @@ from pipeline.decoders import (
 from pipeline.errors import VideoError
 from pipeline.types import FrameBatch, Image, VideoInfo
 
-_PROBE_S = 2.0
+_PROBE_S = 1.0
 _FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,flv,live_flv,mpegts,mpeg,mpegvideo,asf,gif"
 _EXACT_S = 1e-3  # time stamps that differ by less are one
 _REMEDY = "Check that it plays in a video player; export it again if it does not."
@@ -223,7 +223,7 @@ class PyAVDecoder:
     def _skipping_is_harmless(self, tolerance_s: float) -> bool:
         """Whether decoding reference frames alone moves a sample by no more than the tolerance.
 
-        Judged by the first seconds: how far reference frames are apart, less the time between
+        Judged by the first second: how far reference frames are apart, less the time between
         frames. A sample then is a later frame than it might be; its time stamp is its own.
         """
         self._rewind()
