@@ -38,21 +38,15 @@ def suppressed(boxes: FloatArray, score: FloatArray, row: IntArray, most_iou: fl
     return np.asarray(kept, np.int64)
 
 
-def paired_iou(a: FloatArray, b: FloatArray) -> FloatArray:
-    """Intersection over union of each box of `a` with its own of `b`, float [M, 4]: float32 [M]."""
-    extent = np.minimum(a[:, 2:], b[:, 2:]) - np.maximum(a[:, :2], b[:, :2])
-    common = np.maximum(extent, 0).prod(axis=1)
-    both = (a[:, 2:] - a[:, :2]).prod(axis=1) + (b[:, 2:] - b[:, :2]).prod(axis=1)
-    return np.asarray(common / np.maximum(both - common, 1e-9), np.float32)
-
-
 def affinity(a: FloatArray, b: FloatArray) -> float:
     """Above 0 where two boxes, float [4], can be the same face; overlap counts most."""
     side_a, side_b = a[2:] - a[:2], b[2:] - b[:2]
     ratio = float(side_a.mean() / max(float(side_b.mean()), 1e-6))
     if not 1 / _MAX_SIZE_RATIO <= ratio <= _MAX_SIZE_RATIO:
         return 0.0
-    iou = float(paired_iou(a[None], b[None])[0])
+    extent = np.maximum(np.minimum(a[2:], b[2:]) - np.maximum(a[:2], b[:2]), 0)
+    overlap = float(extent.prod())
+    iou = overlap / max(float(side_a.prod() + side_b.prod()) - overlap, 1e-9)
     if iou >= _MIN_IOU:
         return 1.0 + iou
     shift = float(np.abs((a[:2] + a[2:]) - (b[:2] + b[2:])).max()) / 2

@@ -81,15 +81,13 @@ class ExpressionClassifier:
         self, directory: Path | None = None, *, device: str = "auto", batch_size: int = 0
     ) -> None:
         self.device = choose_device(device)
+        self.batch_size = batch_size or (16 if self.device.type == "cpu" else 256)
         self.dtype = computing_type(self.device)
         network, self.spec = load_model(directory or SHIPPED_MODEL)
         self.network = in_precision(network.to(self.device), self.dtype)
-        at_once = 16 if self.device.type == "cpu" else 256
         if prefers_int8(self.device) and self.spec.activation_ranges:
             with torch.no_grad():
                 network.backbone = quantised(network.backbone, self.spec.activation_ranges)
-            at_once = 32
-        self.batch_size = batch_size or at_once
 
     @property
     def class_weights(self) -> FloatArray:

@@ -2,10 +2,9 @@
 
 In an interview faces move little from one sampled frame to the next. The first frame of every
 period is a key frame; between two key frames that show the same faces their boxes are
-interpolated, and MTCNN's last network corrects them, a second time where the first moved them far.
-Where the key frames differ, the cascade looks at the frame in the middle, which becomes a key
-frame, and so on. Where the last network is not sure of a face, the cascade looks at that frame
-itself.
+interpolated, and MTCNN's last network corrects them twice, as it does in the cascade. Where the key
+frames differ, the cascade looks at the frame in the middle, which becomes a key frame, and so on.
+Where the last network is not sure of a face, the cascade looks at that frame itself.
 
 Which frames are keys depends on their time stamps alone, so that a recording that is analysed in
 parts gives the same faces as one analysed at once.
@@ -21,16 +20,15 @@ from typing import Protocol
 
 import numpy as np
 
-from pipeline.boxes import matched, paired_iou, squared
+from pipeline.boxes import matched
 from pipeline.detect import MIN_FACE_PX
 from pipeline.types import FaceDetections, FloatArray, FrameBatch, Image, IntArray, TimeArray
 
 PERIOD_S, PERIOD_SAMPLES = 2.0, 10  # whichever is shorter
-_WINDOW_FRAMES, _WINDOW_BYTES = 30, 32_000_000
+_WINDOW_FRAMES, _WINDOW_BYTES = 20, 32_000_000
 _CASCADE_FRAMES = 16
 _SURE = 0.9  # confidence of a face that was carried
 _LESS = 0.97  # of the confidence in the key frames suffices
-_SETTLED_IOU = 0.9  # with the box before it was corrected: no second correction
 _PART_OF = 0.6  # more in common than this, relative to the smaller: twice the same face
 
 
@@ -170,11 +168,8 @@ class _Window:
         """Carried faces as the last network sees them, and the frames in which it is unsure."""
         boxes, row, needed = carried.arrays()
         first = self.detector.refine(images, boxes, row)
-        far = paired_iou(squared(boxes), squared(first.boxes_xyxy_px)) < _SETTLED_IOU
-        moved, settled = np.flatnonzero(far), np.flatnonzero(~far)
-        second = self.detector.refine(images, first.boxes_xyxy_px[moved], row[moved])
-        between = FaceDetections.joined([first.take(settled), second])
-        unsure = sorted(_unsure(between, needed[np.concatenate([settled, moved])]))
+        between = self.detector.refine(images, first.boxes_xyxy_px, row)
+        unsure = sorted(_unsure(between, needed))
         return between.take(~np.isin(row, unsure)), unsure
 
     def _cascade(self, images: Image, frames: Sequence[int]) -> dict[int, FaceDetections]:

@@ -208,6 +208,7 @@ def look(
                 early = _sightings(parts, info, short_side_px, reading.end, glance_s)
                 if closer(early, track_faces(early)[1]):
                     return info, early
+            del batch  # two at once would take half as much memory again
     except VideoError as error:
         if seen == 0:
             raise

@@ -47,3 +47,4 @@ class Stopwatch:
                 spent = time.perf_counter() - started
                 self.seconds[stage] += spent - (self.seconds[inner] - before if inner else 0.0)
             yield item
+            del item  # it may be large, and the next one is on its way

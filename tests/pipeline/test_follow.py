@@ -93,22 +93,7 @@ def test_the_cascade_looks_at_key_frames_alone_where_faces_move_smoothly() -> No
     assert sorted(detector.cascade) == [0, 5, 10, 15, 20, 22]
     assert np.allclose(left, [[10.0 + k] for k in range(23)], atol=1e-3)
     assert sorted(set(detector.refined)) == sorted(set(range(23)) - set(detector.cascade))
-    assert len(detector.refined) == len(set(detector.refined))
-
-
-def test_a_face_that_the_first_correction_moved_far_is_corrected_again() -> None:
-    class Knowing(Scripted):
-        def refine(self, images: Image, boxes_xyxy_px: FloatArray, row: IntArray) -> FaceDetections:
-            found = super().refine(images, boxes_xyxy_px, row)
-            left = [self.places[int(images[frame][0, 0, 0])][0] for frame in row]
-            return _faces(left, row.tolist(), found.detection_confidence.tolist())
-
-    places = [[10.0]] * 11
-    places[3], places[7] = [22.0], [11.0]
-    detector = Knowing(places)
-    left, _ = _followed(detector, 11)
-    assert left == places
-    assert sorted(k for k in set(detector.refined) if detector.refined.count(k) == 2) == [3]
+    assert len(detector.refined) == 2 * len(set(detector.refined))
 
 
 def test_a_face_that_is_not_found_again_is_looked_for() -> None:
