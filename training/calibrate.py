@@ -115,7 +115,7 @@ def measure_activations(classifier: ExpressionClassifier, crops: Image) -> tuple
     finally:
         for hook in hooks:
             hook.remove()
-    return tuple(round(value, 2) for value in greatest.values())
+    return tuple(float(f"{max(value, 1e-6):.5g}") for value in greatest.values())
 
 
 def softmax(logits: FloatArray) -> FloatArray:

@@ -193,6 +193,14 @@ def test_weights_of_another_network_are_refused(small: Path) -> None:
         load_model(small)
 
 
+def test_ranges_of_another_network_are_refused(artefact: Path, tmp_path: Path) -> None:
+    for path in artefact.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    _change(tmp_path, activation_ranges=[1.0, 2.0])
+    with pytest.raises(ModelError, match="2 activation ranges"):
+        load_model(tmp_path)
+
+
 def test_damaged_weights_are_refused(small: Path) -> None:
     (small / WEIGHTS_FILE).write_bytes(b"\x00" * 100)
     with pytest.raises(ModelError, match="cannot read the weights"):
@@ -233,6 +241,8 @@ def test_a_description_that_lacks_something_says_what(small: Path, name: str) ->
         {"template_px": [[1, 2], [3, 4]]},
         {"temperature": 0.0},
         {"temperature": -1.0},
+        {"activation_ranges": [1.0, 0.0]},
+        {"activation_ranges": "wide"},
         {"input_px": "large"},
         {"template_px": "none"},
     ],

@@ -1,12 +1,19 @@
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
+import torch
+from torch import nn
 
+from pipeline.classify import ExpressionClassifier, normalise
 from pipeline.errors import SettingsError
 from pipeline.labels import LabelScheme
+from pipeline.network import build, read_spec, save_model
 from pipeline.types import FloatArray, IntArray
-from training.calibrate import measure_temperature, softmax
+from training.calibrate import measure_activations, measure_temperature, softmax
 
 _LABELS = LabelScheme(
     name="four",
@@ -46,3 +53,22 @@ def test_faces_without_a_clear_majority_do_not_count() -> None:
 def test_no_face_to_measure_on() -> None:
     with pytest.raises(SettingsError, match="validation split"):
         measure_temperature(np.zeros((3, 4), np.float32), np.array([-1, 2, 2]), _LABELS)
+
+
+@torch.no_grad()
+def test_the_greatest_activations(model_dir: Path, tmp_path: Path) -> None:
+    spec = replace(read_spec(model_dir), activation_ranges=())
+    torch.manual_seed(0)
+    save_model(build(spec), spec, tmp_path)
+    classifier = ExpressionClassifier(tmp_path, device="cpu", batch_size=2)
+    crops = np.random.default_rng(0).integers(0, 256, (5, 48, 48, 3), np.uint8)
+    found = measure_activations(classifier, crops)
+    maps = normalise(crops, spec, classifier.device).to(classifier.dtype)
+    maps = torch.cat([maps, maps.flip(3)])  # photographs are seen with their mirror image
+    expected = []
+    for layer in classifier.network.backbone:
+        maps = layer(maps)
+        if isinstance(layer, nn.ReLU):
+            expected.append(float(maps.max()))
+    assert found == pytest.approx(expected, rel=1e-2)
+    assert not any(layer._forward_hooks for layer in classifier.network.backbone)
