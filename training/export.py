@@ -77,7 +77,7 @@ def export(
             remedy="Give the directory of a run of this recipe.",
             path=run,
         ) from error
-    # What is shipped is measured: the weights as rounded, through the classifier as used.
+    # What is shipped is measured: the weights as rounded, through the classifier.
     save_model(network, spec, target)
     crops, majority = _validation(faces)
     classifier = ExpressionClassifier(target, device=device)
