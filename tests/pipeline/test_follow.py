@@ -162,3 +162,11 @@ def _iou(a: FloatArray, b: FloatArray) -> float:
     extent = np.maximum(np.minimum(a[2:], b[2:]) - np.maximum(a[:2], b[:2]), 0)
     both = float(np.prod(extent))
     return both / float(np.prod(a[2:] - a[:2]) + np.prod(b[2:] - b[:2]) - both)
+
+
+def test_a_window_grows_until_its_key_frame_comes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.follow._WINDOW_FRAMES", 2)
+    places = [[10.0 + k] for k in range(23)]
+    left, times = _followed(Scripted(places), 23)
+    assert times == [k / 5 for k in range(23)]
+    assert np.allclose(left, places, atol=1e-3)
