@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from pipeline.device import choose_device, computing_type, prefers_int8, to_device
-from pipeline.int8 import quantised
+from pipeline.int8 import quantise
 from pipeline.network import ExpressionNetwork, ModelSpec, in_precision, load_model
 from pipeline.types import FloatArray, Image, Predictions
 
@@ -86,8 +86,7 @@ class ExpressionClassifier:
         network, self.spec = load_model(directory or SHIPPED_MODEL)
         self.network = in_precision(network.to(self.device), self.dtype)
         if prefers_int8(self.device) and self.spec.activation_ranges:
-            with torch.no_grad():
-                network.backbone = quantised(network.backbone, self.spec.activation_ranges)
+            quantise(self.network, self.spec.activation_ranges)
 
     @property
     def class_weights(self) -> FloatArray:

@@ -42,9 +42,9 @@ class FaceDetector:
     def __init__(self, *, device: str = "cpu", max_candidates: int = 96) -> None:
         self.device = torch.device(device)
         self.max_candidates = max_candidates
-        self._pnet, self._rnet, self._onet = (
-            load_pretrained(network, self.device) for network in (PNet(), RNet(), ONet())
-        )
+        self._pnet = load_pretrained(PNet(), self.device)
+        self._rnet = load_pretrained(RNet(), self.device)
+        self._onet = load_pretrained(ONet(), self.device)
 
     @torch.inference_mode()
     def detect(self, images: Image, *, min_face_px: float = MIN_FACE_PX) -> FaceDetections:
@@ -92,39 +92,46 @@ class FaceDetector:
         windows, corrections, scores, rows = [], [], [], []
         level = images
         for scale in _pyramid(min(height, width), min_face_px):
-            size = (int(width * scale + 1), int(height * scale + 1))
+            # Even sides, for their maps are halved faster.
+            size = (round(width * scale / 2) * 2, round(height * scale / 2) * 2)
             # From the level above, which costs half as much as from the picture itself.
             level = np.stack([_resize(image, size) for image in level])
-            at_once = max(1, _LEVEL_PIXELS // (size[0] * size[1]))
-            if self.device.type != "cpu":
-                at_once = len(level)
-            parts = [
-                self._pnet(self._as_input(level[start : start + at_once]))
-                for start in range(0, len(level), at_once)
-            ]
-            regression, probability = (torch.cat(part) for part in zip(*parts, strict=True))
-            frame, y, x = (probability >= _PNET_THRESHOLD).nonzero(as_tuple=True)
-            if len(frame) == 0:
+            place, score, row, correction = self._windows_of(level)
+            if len(row) == 0:
                 continue
-            corner = torch.stack([x, y], dim=1).float() * _PNET_STRIDE_PX + 1
-            low = (corner / scale).floor()
-            high = ((corner + _PNET_CELL_PX - 1) / scale).floor()
-            window = torch.cat([low, high], dim=1).cpu().numpy()
-            score = probability[frame, y, x].cpu().numpy()
-            row = frame.cpu().numpy()
+            corner = place * _PNET_STRIDE_PX + 1
+            step = np.array([width / size[0], height / size[1]])
+            low, high = np.floor(corner * step), np.floor((corner + _PNET_CELL_PX - 1) * step)
+            window = np.concatenate([low, high], axis=1).astype(np.float32)
             keep = suppressed(window, score, row, 0.5)
             windows.append(window[keep])
             scores.append(score[keep])
             rows.append(row[keep])
-            corrections.append(regression[frame, :, y, x].cpu().numpy()[keep])
+            corrections.append(correction[keep])
         if not windows:
             return np.zeros((0, 4), np.float32), np.zeros(0, np.int64)
-        window, score, row = (np.concatenate(parts) for parts in (windows, scores, rows))
+        window, score, row = np.concatenate(windows), np.concatenate(scores), np.concatenate(rows)
         keep = suppressed(window, score, row, 0.7)
         keep = keep[_first_per_group(row[keep], self.max_candidates)]
         extent = np.tile(window[keep, 2:] - window[keep, :2], 2)
         corrected = window[keep] + np.concatenate(corrections)[keep] * extent
         return squared(corrected), row[keep]
+
+    def _windows_of(self, level: Image) -> tuple[FloatArray, FloatArray, IntArray, FloatArray]:
+        """Where P-Net sees a face: column and line, probability, frame, and correction of each."""
+        count, height, width = level.shape[:3]
+        at_once = count
+        if self.device.type == "cpu":
+            at_once = max(1, _LEVEL_PIXELS // (height * width))
+        found = []
+        for start in range(0, count, at_once):
+            maps, probability = self._pnet(self._as_input(level[start : start + at_once]))
+            row, y, x = (probability >= _PNET_THRESHOLD).nonzero(as_tuple=True)
+            correction = self._pnet.correction(maps[row, :, y, x])
+            place = torch.stack([x, y], dim=1)
+            found.append((place, probability[row, y, x], row + start, correction))
+        columns = [torch.cat(column).cpu().numpy() for column in zip(*found, strict=True)]
+        return columns[0], columns[1], columns[2], columns[3]
 
     def _filter(
         self, images: Image, boxes: FloatArray, row: IntArray

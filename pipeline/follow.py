@@ -3,7 +3,8 @@
 In an interview faces move little from one sampled frame to the next. The first frame of every
 period is a key frame; between two key frames that show the same faces their boxes are
 interpolated, and MTCNN's last network corrects them twice, as it does in the cascade. Where the key
-frames differ, the cascade looks at the frame in the middle, which becomes a key frame, and so on.
+frames differ by a face that is certainly one, the cascade looks at the frame in the middle, for
+faces as large as theirs; it becomes a key frame, and so on.
 Where the last network is not sure of a face, the cascade looks at that frame itself.
 
 Which frames are keys depends on their time stamps alone, so that a recording that is analysed in
@@ -13,7 +14,7 @@ parts gives the same faces as one analysed at once.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from typing import Protocol
@@ -25,8 +26,10 @@ from pipeline.detect import MIN_FACE_PX
 from pipeline.types import FaceDetections, FloatArray, FrameBatch, Image, IntArray, TimeArray
 
 PERIOD_S, PERIOD_SAMPLES = 2.0, 10  # whichever is shorter
-_WINDOW_FRAMES, _WINDOW_BYTES = 20, 32_000_000
+_WINDOW_FRAMES, _WINDOW_BYTES = 30, 40_000_000
 _CASCADE_FRAMES = 16
+_CERTAIN = 0.95  # confidence of a face that is looked for where it comes or goes
+_LEAST_PART = 0.6  # of the smallest face of two key frames; smaller ones are not expected between
 _SURE = 0.9  # confidence of a face that was carried
 _LESS = 0.97  # of the confidence in the key frames suffices
 _PART_OF = 0.6  # more in common than this, relative to the smaller: twice the same face
@@ -141,26 +144,27 @@ class _Window:
         known: dict[int, FaceDetections] = {}
         if self._first_faces is not None:
             known[0] = self._first_faces
-        known |= self._cascade(frames.images, [key for key in self._keys if key not in known])
+        keys = [key for key in self._keys if key not in known]
+        known |= self._cascade(frames.images, keys, self.min_face_px)
         gaps, carried = list(pairwise(self._keys)), _Carried()
         narrowed = False
         while gaps:
-            middles = []
+            narrower = []
             for before, after in gaps:
-                pairs = matched(known[before].boxes_xyxy_px, known[after].boxes_xyxy_px)
-                counts = {len(known[before]), len(known[after]), len(pairs)}
-                if after - before < 2 or (counts == {0} and narrowed):
+                here, there = known[before], known[after]
+                pairs = matched(here.boxes_xyxy_px, there.boxes_xyxy_px)
+                differ = _alone(here, pairs.values()) or _alone(there, pairs.keys())
+                if after - before < 2 or not (differ or pairs or not narrowed):
                     continue
-                if len(counts) == 1 and counts != {0}:
+                if pairs and not differ:
                     carried.add(before, after, known, pairs, frames.pts_s)
-                else:
-                    middles.append((before, (before + after) // 2, after))
-            known |= self._cascade(frames.images, [middle for _, middle, _ in middles])
-            gaps = [gap for before, middle, after in middles
-                    for gap in ((before, middle), (middle, after))]  # fmt: skip
-            narrowed = True
+                    continue
+                middle = (before + after) // 2
+                known |= self._cascade(frames.images, [middle], self._least_px(here, there))
+                narrower += [(before, middle), (middle, after)]
+            gaps, narrowed = narrower, True
         between, unsure = self._corrected(frames.images, carried)
-        known |= self._cascade(frames.images, unsure)
+        known |= self._cascade(frames.images, unsure, self.min_face_px)
         faces = FaceDetections.joined([*known.values(), between])
         return frames, faces.take(np.argsort(faces.row, kind="stable"))
 
@@ -172,15 +176,31 @@ class _Window:
         unsure = sorted(_unsure(between, needed))
         return between.take(~np.isin(row, unsure)), unsure
 
-    def _cascade(self, images: Image, frames: Sequence[int]) -> dict[int, FaceDetections]:
+    def _least_px(self, here: FaceDetections, there: FaceDetections) -> float:
+        """Height of the smallest face looked for between two key frames: much as in these."""
+        boxes = np.concatenate([here.boxes_xyxy_px, there.boxes_xyxy_px])
+        if len(boxes) == 0:
+            return self.min_face_px
+        height = float((boxes[:, 3] - boxes[:, 1]).min())
+        return max(self.min_face_px, _LEAST_PART * height)
+
+    def _cascade(
+        self, images: Image, frames: Sequence[int], min_face_px: float
+    ) -> dict[int, FaceDetections]:
         """The full cascade on the given frames; `row` of the faces counts in all of them."""
         found: dict[int, FaceDetections] = {}
         for start in range(0, len(frames), _CASCADE_FRAMES):
             part = np.array(frames[start : start + _CASCADE_FRAMES])
-            faces = self.detector.detect(images[part], min_face_px=self.min_face_px)
+            faces = self.detector.detect(images[part], min_face_px=min_face_px)
             faces = replace(faces, row=part[faces.row])
             found |= {int(frame): faces.take(faces.row == frame) for frame in part}
         return found
+
+
+def _alone(faces: FaceDetections, paired: Collection[int]) -> bool:
+    """Whether a face that is certainly one has no counterpart in the other key frame."""
+    alone = np.isin(np.arange(len(faces)), list(paired), invert=True)
+    return bool((faces.detection_confidence[alone] > _CERTAIN).any())
 
 
 class _Carried:

@@ -32,11 +32,18 @@ class PNet(nn.Module):
         self.conv4_1, self.conv4_2 = nn.Conv2d(32, 2, 1), nn.Conv2d(32, 4, 1)
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Box regression [N, 4, h, w] and probability of a face [N, h, w]."""
+        """Last maps [N, 32, h, w], for `correction`, and probability of a face [N, h, w]."""
         x = _halved(_prelu_by_rows(self.conv1(images), self.prelu1.weight))
         x = self.prelu3(self.conv3(self.prelu2(self.conv2(x))))
-        scores = _in_each_place(x, self.conv4_1)
-        return _in_each_place(x, self.conv4_2), torch.sigmoid(scores[:, 1] - scores[:, 0])
+        # The softmax of two scores is the sigmoid of their difference: one product for two.
+        weight, bias = self.conv4_1.weight.flatten(1), self.conv4_1.bias
+        assert bias is not None
+        score = x.permute(0, 2, 3, 1) @ (weight[1] - weight[0]) + (bias[1] - bias[0])
+        return x, torch.sigmoid(score)
+
+    def correction(self, maps: Tensor) -> Tensor:
+        """Box regression [..., 4] in places whose maps are given, [..., 32]."""
+        return nn.functional.linear(maps, self.conv4_2.weight.flatten(1), self.conv4_2.bias)
 
 
 class RNet(nn.Module):
@@ -133,12 +140,6 @@ def _prelu_by_rows(maps: Tensor, weight: Tensor) -> Tensor:
     rows = maps.permute(0, 2, 3, 1).reshape(count * height, width * channels)
     rows = nn.functional.prelu(rows, weight.repeat(width))
     return rows.view(count, height, width, channels).permute(0, 3, 1, 2)
-
-
-def _in_each_place(maps: Tensor, layer: nn.Conv2d) -> Tensor:
-    """1x1 convolution of channels-last maps; torch's own is slow to few channels."""
-    places = nn.functional.linear(maps.permute(0, 2, 3, 1), layer.weight.flatten(1), layer.bias)
-    return places.permute(0, 3, 1, 2)
 
 
 def _as_in_caffe(maps: Tensor) -> Tensor:

@@ -49,7 +49,7 @@ def _vgg16_features(end: int) -> nn.Sequential:
     return nn.Sequential(*layers[:end])
 
 
-class _DenseLayer(nn.Module):
+class DenseLayer(nn.Module):
     """Norm, 1x1 convolution, norm, 3x3 convolution: `growth` new maps from all earlier ones."""
 
     def __init__(self, channels: int, growth: int, bottleneck: int) -> None:
@@ -64,13 +64,13 @@ class _DenseLayer(nn.Module):
         return self.conv2(self.norm2(reduced).relu_())  # type: ignore[no-any-return]
 
 
-class _DenseBlock(nn.Module):
+class DenseBlock(nn.Module):
     """Each layer sees the maps of all before it; names of weights as in torchvision."""
 
     def __init__(self, channels: int, layers: int, growth: int, bottleneck: int) -> None:
         super().__init__()
         for k in range(layers):
-            layer = _DenseLayer(channels + k * growth, growth, bottleneck)
+            layer = DenseLayer(channels + k * growth, growth, bottleneck)
             self.add_module(f"denselayer{k + 1}", layer)
 
     def forward(self, maps: Tensor) -> Tensor:
@@ -153,9 +153,11 @@ class VGG16DenseNet(ExpressionNetwork):
         Huang et al., arXiv:1608.06993.
     """
 
+    head: nn.Sequential
+
     def __init__(self, n_classes: int) -> None:
         super().__init__()
-        block = _DenseBlock(channels=512, layers=16, growth=32, bottleneck=4)
+        block = DenseBlock(channels=512, layers=16, growth=32, bottleneck=4)
         channels = 512 + 16 * 32
         self.backbone = _vgg16_features(_RELU4_3)
         self.head = nn.Sequential(OrderedDict(denseblock4=block, norm5=nn.BatchNorm2d(channels)))

@@ -22,7 +22,7 @@ from pipeline.settings import Settings
 from pipeline.types import Recording
 
 HOUSE = ".poise"  # below the reports: what Poise keeps for itself
-ANALYSIS_VERSION = 5  # raise it when the same input would give another result
+ANALYSIS_VERSION = 6  # raise it when the same input would give another result
 
 
 class ResultStore:

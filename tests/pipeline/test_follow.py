@@ -22,19 +22,27 @@ class Scripted:
     Args:
         places: For each frame the left edges of its faces, 40 px large.
         unsure: Frames in which a carried face is not sure.
+        doubtful: Frames of which the cascade is not certain.
     """
 
-    def __init__(self, places: Sequence[Sequence[float]], unsure: Sequence[int] = ()) -> None:
-        self.places, self.unsure = places, unsure
+    def __init__(
+        self,
+        places: Sequence[Sequence[float]],
+        unsure: Sequence[int] = (),
+        doubtful: Sequence[int] = (),
+    ) -> None:
+        self.places, self.unsure, self.doubtful = places, unsure, doubtful
         self.cascade: list[int] = []
+        self.least_px: dict[int, float] = {}  # face looked for in each frame
         self.refined: list[int] = []
 
     def detect(self, images: Image, *, min_face_px: float = 20.0) -> FaceDetections:
         numbers = [int(image[0, 0, 0]) for image in images]
         self.cascade += numbers
+        self.least_px |= dict.fromkeys(numbers, min_face_px)
         rows = [k for k, number in enumerate(numbers) for _ in self.places[number]]
         left = [x for number in numbers for x in self.places[number]]
-        return _faces(left, rows, [0.99] * len(rows))
+        return _faces(left, rows, [0.9 if numbers[k] in self.doubtful else 0.99 for k in rows])
 
     def refine(self, images: Image, boxes_xyxy_px: FloatArray, row: IntArray) -> FaceDetections:
         numbers = [int(images[frame][0, 0, 0]) for frame in row]
@@ -108,6 +116,20 @@ def test_where_faces_change_is_narrowed_down() -> None:
     left, _ = _followed(detector, 16)
     assert left == places
     assert sorted(detector.cascade) == [0, 5, 7, 8, 10, 15]
+
+
+def test_between_key_frames_only_faces_like_theirs_are_looked_for() -> None:
+    detector = Scripted([[50.0]] * 3 + [[]] * 13)
+    _followed(detector, 16, min_face_px=10)
+    assert detector.least_px == {0: 10, 5: 10, 10: 10, 15: 10, 2: 24, 3: 24, 7: 10, 12: 10}
+
+
+def test_a_doubtful_face_is_not_looked_for_where_it_comes_and_goes() -> None:
+    places = [[50.0, 120.0] if k == 5 else [50.0] for k in range(11)]
+    detector = Scripted(places, doubtful=[5])
+    left, _ = _followed(detector, 11)
+    assert detector.cascade == [0, 5, 10]
+    assert left == places
 
 
 def test_a_face_between_two_empty_key_frames_is_found() -> None:

@@ -14,8 +14,8 @@ from torch import Tensor, nn
 import pipeline.classify
 from pipeline.classify import ExpressionClassifier
 from pipeline.device import prefers_int8
-from pipeline.int8 import quantised
-from pipeline.network import ARCHITECTURES, SPEC_FILE
+from pipeline.int8 import quantise
+from pipeline.network import ARCHITECTURES, SPEC_FILE, ExpressionNetwork, VGG16DenseNet
 from tests.conftest import SampleFaces
 
 pytestmark = pytest.mark.skipif(
@@ -30,15 +30,21 @@ def no_gradients() -> Iterator[None]:
 
 
 @pytest.fixture(params=ARCHITECTURES)
-def features(request: pytest.FixtureRequest) -> nn.Sequential:
-    """A backbone with weights that keep its activations in bounds."""
+def network(request: pytest.FixtureRequest) -> ExpressionNetwork:
+    """A network whose weights keep activations in bounds, and whose norms know its maps."""
     torch.manual_seed(0)
-    backbone = ARCHITECTURES[request.param](4).backbone
-    for layer in backbone:
+    network = ARCHITECTURES[request.param](4).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    for layer in network.backbone:
         if isinstance(layer, nn.Conv2d):
             nn.init.kaiming_normal_(layer.weight)
             nn.init.normal_(layer.bias, std=0.1)  # type: ignore[arg-type]
-    return backbone.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
+    norms = [layer for layer in network.modules() if isinstance(layer, nn.BatchNorm2d)]
+    for norm in norms:
+        norm.momentum = None  # the average of what it sees
+        nn.init.normal_(norm.weight, 1.0, 0.3)  # also below zero
+        nn.init.normal_(norm.bias, 0.0, 0.3)
+    network.train().maps(torch.randn(32, 3, 48, 48))
+    return network.eval()  # type: ignore[no-any-return]
 
 
 @pytest.fixture
@@ -46,41 +52,50 @@ def images() -> Tensor:
     return torch.randn(5, 3, 48, 48).to(memory_format=torch.channels_last)
 
 
-def _ranges(features: nn.Sequential, images: Tensor) -> list[float]:
+def _ranges(network: ExpressionNetwork, images: Tensor) -> list[float]:
     found = []
-    for layer in features:
+    for layer in network.backbone:
         images = layer(images)
         if isinstance(layer, nn.ReLU):
             found.append(float(images.max()))
     return found
 
 
-def test_it_computes_what_the_features_do(features: nn.Sequential, images: Tensor) -> None:
-    expected = features(images)
-    maps = quantised(features, _ranges(features, images))(images)
+def test_it_computes_what_the_network_does(network: ExpressionNetwork, images: Tensor) -> None:
+    expected = network.maps(images)
+    quantise(network, _ranges(network, images))
+    maps = network.maps(images)
     assert maps.shape == expected.shape
     assert maps.dtype is torch.float32
-    assert (maps - expected).abs().mean() < 0.03 * expected.mean()
+    assert not torch.equal(maps, expected)
+    # Random maps stay near their means, where a step of the dense block is a tenth of a deviation.
+    most = 0.15 if isinstance(network, VGG16DenseNet) else 0.03
+    assert (maps - expected).abs().mean() < most * expected.mean()
 
 
-def test_each_face_is_the_same_in_any_company(features: nn.Sequential, images: Tensor) -> None:
-    network = quantised(features, _ranges(features, images))
-    alone = torch.cat([network(image[None]) for image in images])
-    assert torch.equal(network(images), alone)
+def test_each_face_is_the_same_in_any_company(network: ExpressionNetwork, images: Tensor) -> None:
+    quantise(network, _ranges(network, images))
+    alone = torch.cat([network.maps(image[None]) for image in images])
+    assert torch.equal(network.maps(images), alone)
 
 
-def test_activations_beyond_the_range_are_cut_off(features: nn.Sequential, images: Tensor) -> None:
-    ranges = _ranges(features, images)
-    maps = quantised(features, ranges)(100 * images)
-    assert torch.isfinite(maps).all()
+def test_activations_beyond_the_range_are_cut_off(
+    network: ExpressionNetwork, images: Tensor
+) -> None:
+    ranges = _ranges(network, images)
+    quantise(network, ranges)
+    maps = network.backbone(100 * images)
+    assert torch.isfinite(network.maps(100 * images)).all()
     assert maps.max() < 3 * ranges[-1]
 
 
 @pytest.mark.parametrize("size", [(16, 16), (17, 22), (23, 33)])
-def test_pooling_is_that_of_torch(size: tuple[int, int], features: nn.Sequential) -> None:
+def test_pooling_is_that_of_torch(size: tuple[int, int], network: ExpressionNetwork) -> None:
+    layers = _without_relu(network.backbone)
+    quantise(network, [1.0] * 13)
     pooling = next(
         layer
-        for layer, old in zip(quantised(features, [1.0] * 13), _without_relu(features), strict=True)
+        for layer, old in zip(network.backbone, layers, strict=True)
         if isinstance(old, nn.MaxPool2d)
     )
     maps = torch.randint(0, 256, (2, 8, *size), dtype=torch.uint8)

@@ -24,7 +24,11 @@ def test_they_compute_the_same(ours: type[nn.Module], size: tuple[int, int]) -> 
     torch.manual_seed(0)
     images = torch.rand(3, 3, *size) * 2 - 1
     with torch.inference_mode():
-        mine, expected = load_pretrained(ours(), CPU)(images), theirs()(images)
+        network = load_pretrained(ours(), CPU)
+        mine, expected = network(images), theirs()(images)
+        if isinstance(network, PNet):  # corrects only where it is asked
+            everywhere = network.correction(mine[0].permute(0, 2, 3, 1))
+            mine = (everywhere.permute(0, 3, 1, 2), mine[1])
     for a, b in zip(mine[:-1], expected[:-1], strict=True):
         torch.testing.assert_close(a, b, atol=1e-5, rtol=1e-4)
     torch.testing.assert_close(mine[-1], expected[-1][:, 1], atol=1e-5, rtol=1e-4)
