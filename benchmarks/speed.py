@@ -19,7 +19,9 @@ before the clock starts. Memory is that of the process itself; `others` are thos
 decoder, and its workers. Needs Linux and `ffmpeg`.
 
 `--growth` adds Poise alone on longer recordings, with more faces, and with two workers on two
-cores; each table's ratios are to its first row.
+cores; each table's ratios are to its first row. `--gpu` measures something else instead: a batch
+of two recordings for every core, analysed by all cores alone and with the first GPU, whose owner
+process is started within the measured time.
 """
 
 from __future__ import annotations
@@ -30,6 +32,7 @@ import json
 import os
 import platform
 import resource
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -116,12 +119,12 @@ class Recordings:
             part.replace(path)
         return path
 
-    def batch(self, size: tuple[int, int], seconds: int) -> Path:
+    def batch(self, size: tuple[int, int], seconds: int, count: int = BATCH) -> Path:
         """A folder of recordings that differ by their titles, and so in their bytes."""
         source = self.get(size, seconds)
-        folder = self.folder / f"{source.stem} times {BATCH}"
+        folder = self.folder / f"{source.stem} times {count}"
         folder.mkdir(exist_ok=True)
-        for number in range(BATCH):
+        for number in range(count):
             path = folder / f"candidate {number}.mp4"
             if not path.exists():
                 part = path.with_suffix(".part")
@@ -293,13 +296,13 @@ def run_plain(path: str, warm_up: str) -> Row:
     return {"wall_s": wall, "cpu_s": cpu, "peak_mb": peak, "sampled": sampled, "faces": faces}
 
 
-def run_batch(folder: str, warm_up: str, jobs: int) -> Row:
+def run_batch(folder: str, warm_up: str, jobs: int, device: str = "cpu") -> Row:
     """Analyse a folder with so many workers; they have loaded their networks before."""
     _one_thread()
     from pipeline.run import analyze
     from pipeline.settings import Settings
 
-    settings = Settings(device="cpu", jobs=jobs)
+    settings = Settings(device=device, jobs=jobs)
     with tempfile.TemporaryDirectory() as reports:
         analyze(warm_up, Path(reports, "warm-up"), settings, force=True)
         wall, cpu = time.perf_counter(), _cpu_s()
@@ -428,6 +431,23 @@ def growth(made: Recordings, given: argparse.Namespace, cores: Sequence[int]) ->
     return rows
 
 
+def beside_a_gpu(made: Recordings, given: argparse.Namespace, cores: Sequence[int]) -> list[Row]:
+    """Rows of a batch on all cores, alone and with a GPU."""
+    import torch
+
+    rows = []
+    size, jobs = SIZES[0], len(cores)
+    folder = str(made.batch(size, given.seconds, 2 * jobs))
+    warm_up = str(made.batch(size, WARM_UP_S, jobs))
+    for number in range(given.rounds):
+        for device, name in (("cpu", f"{jobs} cores"), ("cuda:0", torch.cuda.get_device_name(0))):
+            task = {"folder": folder, "warm_up": warm_up, "jobs": jobs, "device": device}
+            row = {"table": "GPU", "name": name, "round": number,
+                   "video_s": 2 * jobs * given.seconds}  # fmt: skip
+            rows.append({**row, **measured(row, "batch", task, cores)})
+    return rows
+
+
 # What is printed
 
 
@@ -480,7 +500,10 @@ def machine() -> Row:
     """What the figures were measured on."""
     cpu = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     models = [line.partition(":")[2].strip() for line in cpu if line.startswith("model name")]
-    ffmpeg = subprocess.run(["ffmpeg", "-version"], check=True, capture_output=True, text=True)
+    ffmpeg = "missing"
+    if shutil.which("ffmpeg"):
+        said = subprocess.run(["ffmpeg", "-version"], check=True, capture_output=True, text=True)
+        ffmpeg = said.stdout.split()[2]
     return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "platform": platform.platform(),
@@ -488,7 +511,7 @@ def machine() -> Row:
         "cores": len(os.sched_getaffinity(0)),
         "load": os.getloadavg()[0],
         "python": platform.python_version(),
-        "ffmpeg": ffmpeg.stdout.split()[2],
+        "ffmpeg": ffmpeg,
         **{name: version(name) for name in PACKAGES},
     }
 
@@ -511,6 +534,9 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3, help="measurements of each program")
     parser.add_argument("--fer-python", type=Path, help="python of an environment with fer")
     parser.add_argument("--growth", action="store_true", help="also lengths, faces and workers")
+    parser.add_argument(
+        "--gpu", action="store_true", help="instead: all cores without and with one"
+    )
     parser.add_argument("--json", type=Path, help="file for the figures")
     given = parser.parse_args()
 
@@ -519,13 +545,16 @@ def main() -> None:
     cores = sorted(os.sched_getaffinity(0))
     with tempfile.TemporaryDirectory() as folder:
         made = Recordings(given.work or Path(folder), given.clip)
-        rows = beside_others(made, given, cores[0])
-        titles = {}
-        for size in SIZES:
-            bits = made.get(size, given.seconds).stat().st_size * 8
-            titles[f"{size[1]}p"] = f"{given.seconds} s, {bits / given.seconds / 1e6:.1f} Mbit/s"
+        if given.gpu:
+            rows = beside_a_gpu(made, given, cores)
+        else:
+            rows = beside_others(made, given, cores[0])
         if given.growth:
             rows += growth(made, given, cores)
+        titles = {}
+        for size in SIZES[: 1 if given.gpu else None]:
+            bits = made.get(size, given.seconds).stat().st_size * 8
+            titles[f"{size[1]}p"] = f"{given.seconds} s, {bits / given.seconds / 1e6:.1f} Mbit/s"
     tables = {}
     for name in dict.fromkeys(row["table"] for row in rows):
         tables[name] = summary([row for row in rows if row["table"] == name])

@@ -8,7 +8,7 @@ reduced in uint8, the networks run channels-last and over many frames at once.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import cv2
@@ -29,6 +29,7 @@ _PNET_THRESHOLD, _RNET_THRESHOLD, _ONET_THRESHOLD = 0.6, 0.7, 0.8
 _LEVEL_PIXELS = 150_000  # at once through the first network, so that its maps stay in the cache
 _GPU_CROPS = 256
 _RNET_CROPS, _ONET_CROPS = 32, 3  # at once, for the same reason
+_RNET_PX, _ONET_PX = 24, 48
 
 
 class FaceDetector:
@@ -67,12 +68,11 @@ class FaceDetector:
             second = self.detect(images[half:], min_face_px=min_face_px)
             return FaceDetections.joined([first, replace(second, row=second.row + half)])
         boxes, row = self._filter(images, boxes, row)
-        found = self._refine(images, boxes, row)
+        found = refined(images, boxes, row, self.judge)
         keep = found.detection_confidence > _ONET_THRESHOLD
         found = found.take(np.flatnonzero(keep))
         return found.take(_suppress_contained(found))
 
-    @torch.inference_mode()
     def refine(self, images: Image, boxes_xyxy_px: FloatArray, row: IntArray) -> FaceDetections:
         """Let the last network alone correct given boxes and find the landmarks in them.
 
@@ -84,7 +84,16 @@ class FaceDetector:
         Returns:
             M faces in the order given, whatever their confidence.
         """
-        return self._refine(images, squared(boxes_xyxy_px), row)
+        return refined(images, squared(boxes_xyxy_px), row, self.judge)
+
+    @torch.inference_mode()
+    def judge(self, windows: Image) -> tuple[FloatArray, ...]:
+        """What the last network says of windows, uint8 [M, 48, 48, 3].
+
+        Returns:
+            Box regression float32 [M, 4], landmarks [M, 10] (x of five, y of five), confidence [M].
+        """
+        return self._run(self._onet, windows, _ONET_CROPS)
 
     def _propose(self, images: Image, min_face_px: float) -> tuple[FloatArray, IntArray]:
         """First stage: P-Net over an image pyramid."""
@@ -140,32 +149,10 @@ class FaceDetector:
         boxes, row = _inside(boxes, row, images.shape)
         if len(row) == 0:
             return boxes, row
-        regression, score = self._run(self._rnet, _crops(images, boxes, row, 24), _RNET_CROPS)
+        regression, score = self._run(self._rnet, _crops(images, boxes, row, _RNET_PX), _RNET_CROPS)
         passed = np.flatnonzero(score > _RNET_THRESHOLD)
         keep = passed[suppressed(boxes[passed], score[passed], row[passed], 0.7)]
         return squared(_corrected(boxes[keep], regression[keep])), row[keep]
-
-    def _refine(self, images: Image, boxes: FloatArray, row: IntArray) -> FaceDetections:
-        """Third stage: O-Net scores, corrects, and finds the landmarks; nothing is dropped."""
-        if len(row) == 0:
-            return FaceDetections.joined([])
-        regression, points, score = self._run(
-            self._onet, _crops(images, boxes, row, 48), _ONET_CROPS
-        )
-        extent = boxes[:, 2:] - boxes[:, :2] + 1
-        landmarks = np.stack(
-            [
-                extent[:, :1] * points[:, :5] + boxes[:, :1] - 1,
-                extent[:, 1:] * points[:, 5:] + boxes[:, 1:2] - 1,
-            ],
-            axis=2,
-        )
-        return FaceDetections(
-            boxes_xyxy_px=_corrected(boxes, regression),
-            landmarks_px=landmarks,
-            detection_confidence=score,
-            row=row,
-        )
 
     def _as_input(self, images: Image) -> Tensor:
         tensor = to_device(images, self.device).permute(0, 3, 1, 2)
@@ -187,6 +174,39 @@ class FaceDetector:
         return tuple(
             torch.cat(outputs)[:count].cpu().numpy() for outputs in zip(*parts, strict=True)
         )
+
+
+def refined(
+    images: Image,
+    windows: FloatArray,
+    row: IntArray,
+    judge: Callable[[Image], tuple[FloatArray, ...]],
+) -> FaceDetections:
+    """The cascade's third stage: faces in windows, whatever their confidence.
+
+    Args:
+        images: uint8 [N, H, W, 3] RGB.
+        windows: Squares, float32 [M, 4], in pixels.
+        row: Frame of each, int64 [M].
+        judge: See `FaceDetector.judge`, here or in another process.
+    """
+    if len(row) == 0:
+        return FaceDetections.joined([])
+    regression, points, score = judge(_crops(images, windows, row, _ONET_PX))
+    extent = windows[:, 2:] - windows[:, :2] + 1
+    landmarks = np.stack(
+        [
+            extent[:, :1] * points[:, :5] + windows[:, :1] - 1,
+            extent[:, 1:] * points[:, 5:] + windows[:, 1:2] - 1,
+        ],
+        axis=2,
+    )
+    return FaceDetections(
+        boxes_xyxy_px=_corrected(windows, regression),
+        landmarks_px=landmarks,
+        detection_confidence=score,
+        row=row,
+    )
 
 
 def _pyramid(short_side_px: int, min_face_px: float) -> list[float]:

@@ -27,10 +27,10 @@ import cv2
 import numpy as np
 import torch
 
+from pipeline.boxes import squared
 from pipeline.classify import Classifier, ExpressionClassifier
-from pipeline.detect import MIN_FACE_PX, FaceDetector
+from pipeline.detect import MIN_FACE_PX, FaceDetector, refined
 from pipeline.errors import ModelError, PipelineError
-from pipeline.follow import Detector
 from pipeline.network import ModelSpec
 from pipeline.settings import Settings
 from pipeline.types import FaceDetections, FloatArray, Image, IntArray, Predictions
@@ -107,7 +107,7 @@ class OwnerProcess:
 
 
 class RemoteNetworks:
-    """The networks of an owner, as a worker sees them: both `Classifier` and `Detector`.
+    """The networks of an owner, as a worker sees them: both `Classifier` and `follow.Detector`.
 
     Args:
         address: Of the owner.
@@ -142,8 +142,8 @@ class RemoteNetworks:
         return self._ask("detect", images, min_face_px)  # type: ignore[no-any-return]
 
     def refine(self, images: Image, boxes_xyxy_px: FloatArray, row: IntArray) -> FaceDetections:
-        """See `FaceDetector.refine`."""
-        return self._ask("refine", images, boxes_xyxy_px, row)  # type: ignore[no-any-return]
+        """See `FaceDetector.refine`; only the windows go to the owner, not the frames."""
+        return refined(images, squared(boxes_xyxy_px), row, lambda w: self._ask("judge", w))
 
     def _ask(self, method: str, *arguments: Any) -> Any:
         until = time.monotonic() + _PATIENCE_S
@@ -191,7 +191,7 @@ class Owner:
         detector: On the device.
     """
 
-    def __init__(self, classifier: Classifier, detector: Detector) -> None:
+    def __init__(self, classifier: Classifier, detector: FaceDetector) -> None:
         self.classifier, self.detector = classifier, detector
         self._requests: SimpleQueue[_Request] = SimpleQueue()
         self.batches: list[int] = []  # requests answered together, for tests
@@ -235,20 +235,12 @@ class Owner:
                 np.split(said.logits, ends[:-1]), np.split(said.posterior, ends[:-1]), strict=True
             )
             return [Predictions(logits=logits, posterior=posterior) for logits, posterior in parts]
-        starts = ends - counts
-        if method == "detect":
-            faces = self.detector.detect(images, min_face_px=same[0].arguments[1])
-            return [_of_frames(faces, start, end) for start, end in zip(starts, ends, strict=True)]
-        boxes = np.concatenate([request.arguments[1] for request in same])
-        row = np.concatenate(
-            [request.arguments[2] + start for request, start in zip(same, starts, strict=True)]
-        )
-        refined = self.detector.refine(images, boxes, row)
-        faces_until = np.cumsum([len(request.arguments[1]) for request in same])
-        parts_of = np.split(np.arange(len(row)), faces_until[:-1])
+        if method == "judge":
+            columns = [np.split(column, ends[:-1]) for column in self.detector.judge(images)]
+            return list(zip(*columns, strict=True))
+        faces = self.detector.detect(images, min_face_px=same[0].arguments[1])
         return [
-            replace(refined.take(part), row=request.arguments[2])
-            for part, request in zip(parts_of, same, strict=True)
+            _of_frames(faces, end - count, end) for count, end in zip(counts, ends, strict=True)
         ]
 
     def _waiting(self) -> list[_Request]:

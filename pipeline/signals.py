@@ -15,6 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 
+_HEARD = (signal.SIGINT, signal.SIGTERM)
 _WATCH_S = 0.5
 
 
@@ -46,8 +47,7 @@ def listening() -> Iterator[None]:
         yield
         return
     _asked, _raised = None, False
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    before = {number: signal.signal(number, _stop) for number in numbers}
+    before = {number: signal.signal(number, _stop) for number in _HEARD}
     try:
         yield
     finally:
@@ -78,6 +78,8 @@ def _pass_on(number: int) -> None:
 def _stop(number: int, frame: FrameType | None) -> None:
     global _asked
     if _asked is not None:
+        for heard in _HEARD:  # or the next one would interrupt this, and so on without end
+            signal.signal(heard, signal.SIG_IGN)
         leave(128 + number)
     _asked = number
     if not _writing:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -19,12 +20,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from pipeline import work
 from pipeline.analysis import SIGHTINGS_FILE
-from pipeline.errors import SettingsError
+from pipeline.errors import ModelError, SettingsError
 from pipeline.execute import Pool
 from pipeline.look import Sightings
+from pipeline.owner import OwnerProcess, RemoteNetworks
 from pipeline.results import StoredResult
 from pipeline.run import analyze
 from pipeline.settings import Settings
@@ -135,9 +138,13 @@ def whole(
     long_clip: Path, model_dir: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> pd.DataFrame:
     """Frames of the recording analysed at once."""
-    store = ResultStore(tmp_path_factory.mktemp("whole"))
-    worker = Worker(Settings(model=str(model_dir), device="cpu"), store)
-    assert worker.analyse(_task(long_clip)).error is None
+    return _analysed(long_clip, model_dir, "cpu", tmp_path_factory.mktemp("whole"))
+
+
+def _analysed(path: Path, model_dir: Path, device: str, folder: Path) -> pd.DataFrame:
+    store = ResultStore(folder)
+    worker = Worker(Settings(model=str(model_dir), device=device), store)
+    assert worker.analyse(_task(path)).error is None
     return _frames(store, "a")
 
 
@@ -275,18 +282,68 @@ def test_a_worker_goes_on_at_once_with_the_next_recording(
 # A device with an owner
 
 
+DEVICES = [
+    "cpu",
+    pytest.param(
+        "cuda",
+        marks=[
+            pytest.mark.needs_cuda,
+            pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device"),
+        ],
+    ),
+]
+
+
+class Watched(OwnerProcess):
+    """An owner that is killed as often as is wanted, each time when it has worked for a moment."""
+
+    kills = 0
+
+    def __init__(self, settings: Settings, device: str) -> None:
+        super().__init__(settings, device)
+        self.killed = 0
+        threading.Thread(target=self._kill, daemon=True).start()
+
+    def _kill(self) -> None:
+        while self.killed < Watched.kills and not self._ending:
+            with contextlib.suppress(ModelError):
+                RemoteNetworks(self.address)  # waits until it listens
+                time.sleep(0.4)
+                assert self._process is not None
+                self._process.kill()
+                self.killed += 1
+
+
 @pytest.mark.slow
+@pytest.mark.parametrize("kills", [0, 2])
+@pytest.mark.parametrize("device", DEVICES)
 def test_workers_of_an_owner_give_the_same_frames(
-    long_clip: Path, whole: pd.DataFrame, settings: Settings, tmp_path: Path
+    device: str,
+    kills: int,
+    long_clip: Path,
+    whole: pd.DataFrame,
+    model_dir: Path,
+    settings: Settings,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    owners: list[Watched] = []
+    monkeypatch.setattr(Watched, "kills", kills)
+    monkeypatch.setattr(
+        "pipeline.execute.OwnerProcess",
+        lambda *given: owners.append(Watched(*given)) or owners[-1],
+    )
     store = ResultStore(tmp_path / "out")
-    with Pool(replace(settings, owner="always"), store) as pool:
+    with Pool(replace(settings, owner="always", device=device), store) as pool:
         others = [replace(_task(long_clip), key=key) for key in "ab"]
         tasks = [
             replace(task, recording=replace(task.recording, recording_id=task.key))
             for task in others
         ]
         assert [done.error for done in pool.execute(tasks)] == [None, None]
+        assert [owner.killed for owner in owners] == [kills]
+    if device != "cpu":  # which computes in another precision
+        whole = _analysed(long_clip, model_dir, device, tmp_path / "whole")
     for key in "ab":
         assert_same_frames(_frames(store, key), whole)
 

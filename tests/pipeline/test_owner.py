@@ -13,6 +13,7 @@ import torch
 
 from pipeline.classify import ExpressionClassifier
 from pipeline.detect import FaceDetector
+from pipeline.errors import ModelError
 from pipeline.owner import Owner, OwnerProcess, RemoteNetworks, _Request
 from pipeline.settings import Settings
 from pipeline.types import FaceDetections, Image
@@ -54,8 +55,8 @@ def test_it_answers_as_the_networks_do(
 
 
 def test_a_failure_is_answered(remote: RemoteNetworks, sample_faces: SampleFaces) -> None:
-    with pytest.raises(Exception, match="the networks failed"):
-        remote.refine(sample_faces.images, np.zeros((1, 4), np.float32), np.array([99]))
+    with pytest.raises(ModelError, match="the networks failed"):
+        remote.predict(sample_faces.crops[..., :2])
     assert len(remote.predict(sample_faces.crops).posterior) == len(sample_faces.crops)
 
 
@@ -80,6 +81,10 @@ class Counting:
     def maps(self, crops: Image) -> Any:
         self.given.append(("maps", len(crops)))
         return crops[:, 0, 0].astype(np.float32)
+
+    def judge(self, windows: Image) -> tuple[Any, Any]:
+        self.given.append(("judge", len(windows)))
+        return windows[:, 0, 0], -windows[:, 0, 0, 0].astype(int)
 
     def detect(self, images: Image, *, min_face_px: float) -> FaceDetections:
         self.given.append((f"detect {min_face_px:.0f}", len(images)))
@@ -109,18 +114,22 @@ def test_requests_of_one_kind_share_a_batch_and_get_their_own_answers() -> None:
         _asked("detect", _images(4), 20.0),
         _asked("detect", _images(5), 30.0),
         _asked("detect", _images(6, size=8), 20.0),
+        _asked("judge", _images(7, 8)),
+        _asked("judge", _images(9)),
     ]
     owner = Owner(networks, networks)  # type: ignore[arg-type]
     owner.answer([request for _, request in asked])
     assert sorted(networks.given) == [
-        ("detect 20", 1), ("detect 20", 4), ("detect 30", 1), ("maps", 1),
+        ("detect 20", 1), ("detect 20", 4), ("detect 30", 1), ("judge", 3), ("maps", 1),
     ]  # fmt: skip
     answers = [mine.recv() for mine, _ in asked]
     assert answers[0].boxes_xyxy_px[:, 0].tolist() == [1, 2, 3]
     assert answers[0].row.tolist() == [0, 1, 2]
     assert answers[2].boxes_xyxy_px[:, 0].tolist() == [4] and answers[2].row.tolist() == [0]
     assert answers[3].boxes_xyxy_px[:, 0].tolist() == [5]
-    assert sorted(owner.batches) == [1, 1, 1, 2]
+    assert answers[5][1].tolist() == [-7, -8]
+    assert answers[6][0].tolist() == [[9, 9, 9]] and answers[6][1].tolist() == [-9]
+    assert sorted(owner.batches) == [1, 1, 1, 2, 2]
 
 
 def test_a_worker_that_has_died_costs_the_others_nothing() -> None:
