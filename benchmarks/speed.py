@@ -16,12 +16,12 @@ times:
 The last two are slow and see the first seconds only. Ratios are those of seconds per second of
 video, taken round by round. Loading networks is left out; all but `ffmpeg` see two seconds of video
 before the clock starts. Memory is that of the process itself; `others` are those it starts: Poise's
-decoder, and its workers. Needs Linux and `ffmpeg`.
+decoder, and its workers. Needs Linux, and `ffmpeg` but for `--gpu`.
 
 `--growth` adds Poise alone on longer recordings, with more faces, and with two workers on two
 cores; each table's ratios are to its first row. `--gpu` measures something else instead: a batch
-of two recordings for every core, analysed by all cores alone and with the first GPU, whose owner
-process is started within the measured time.
+of two recordings for every core, analysed by all cores alone and with the first GPU. Its owner
+process is started within the measured time, and has ended when memory is looked at.
 """
 
 from __future__ import annotations
@@ -297,7 +297,7 @@ def run_plain(path: str, warm_up: str) -> Row:
 
 
 def run_batch(folder: str, warm_up: str, jobs: int, device: str = "cpu") -> Row:
-    """Analyse a folder with so many workers; they have loaded their networks before."""
+    """Analyse a folder with so many workers; those that compute themselves are loaded before."""
     _one_thread()
     from pipeline.run import analyze
     from pipeline.settings import Settings
@@ -539,6 +539,10 @@ def main() -> None:
     )
     parser.add_argument("--json", type=Path, help="file for the figures")
     given = parser.parse_args()
+    if not given.gpu and not shutil.which("ffmpeg"):
+        parser.error("ffmpeg is missing")
+    if given.gpu and not shutil.which("nvidia-smi"):
+        parser.error("no CUDA device here")
 
     on = machine()
     print(", ".join(f"{name} {value}" for name, value in on.items()))

@@ -22,7 +22,7 @@ from pipeline.mtcnn import ONet, PNet, RNet, load_pretrained
 from pipeline.types import FaceDetections, FloatArray, Image, IntArray
 
 MIN_FACE_PX = 24.0  # smaller ones are often found as well
-_PYRAMID_FACTOR = 0.709
+PYRAMID_FACTOR = 0.709
 _PNET_CELL_PX, _PNET_STRIDE_PX = 12, 2
 # The last is a tenth above facenet-pytorch's: in reduced frames a little more looks like a face.
 _PNET_THRESHOLD, _RNET_THRESHOLD, _ONET_THRESHOLD = 0.6, 0.7, 0.8
@@ -126,8 +126,16 @@ class FaceDetector:
         corrected = window[keep] + np.concatenate(corrections)[keep] * extent
         return squared(corrected), row[keep]
 
-    def _windows_of(self, level: Image) -> tuple[FloatArray, FloatArray, IntArray, FloatArray]:
-        """Where P-Net sees a face: column and line, probability, frame, and correction of each."""
+    def _windows_of(self, level: Image) -> tuple[IntArray, FloatArray, IntArray, FloatArray]:
+        """Where P-Net sees a face.
+
+        Args:
+            level: Of the pyramid, uint8 [N, h, w, 3].
+
+        Returns:
+            Column and line int64 [M, 2], probability float32 [M], frame int64 [M], and
+            correction float32 [M, 4] of each.
+        """
         count, height, width = level.shape[:3]
         at_once = count
         if self.device.type == "cpu":
@@ -139,8 +147,10 @@ class FaceDetector:
             correction = self._pnet.correction(maps[row, :, y, x])
             place = torch.stack([x, y], dim=1)
             found.append((place, probability[row, y, x], row + start, correction))
-        columns = [torch.cat(column).cpu().numpy() for column in zip(*found, strict=True)]
-        return columns[0], columns[1], columns[2], columns[3]
+        places, scores, rows, corrections = (
+            torch.cat(column).cpu().numpy() for column in zip(*found, strict=True)
+        )
+        return places, scores, rows, corrections
 
     def _filter(
         self, images: Image, boxes: FloatArray, row: IntArray
@@ -214,7 +224,7 @@ def _pyramid(short_side_px: int, min_face_px: float) -> list[float]:
     scales = []
     while short_side_px * scale >= _PNET_CELL_PX:
         scales.append(scale)
-        scale *= _PYRAMID_FACTOR
+        scale *= PYRAMID_FACTOR
     return scales
 
 

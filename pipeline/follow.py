@@ -2,9 +2,9 @@
 
 In an interview faces move little from one sampled frame to the next. The first frame of every
 period is a key frame; between two key frames that show the same faces their boxes are
-interpolated, and MTCNN's last network corrects them twice, as it does in the cascade. Where the key
-frames differ by a face that is certainly one, the cascade looks at the frame in the middle, for
-faces as large as theirs; it becomes a key frame, and so on.
+interpolated, and MTCNN's last network corrects them twice, as it does in the cascade. Where they
+differ by a face that is certainly one, or share none, the cascade looks at the frame in the middle,
+for faces not much smaller than theirs; it becomes a key frame, and so on.
 Where the last network is not sure of a face, the cascade looks at that frame itself.
 
 Which frames are keys depends on their time stamps alone, so that a recording that is analysed in
@@ -14,15 +14,17 @@ parts gives the same faces as one analysed at once.
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from typing import Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from pipeline.boxes import matched
-from pipeline.detect import MIN_FACE_PX
+from pipeline.detect import MIN_FACE_PX, PYRAMID_FACTOR
 from pipeline.types import FaceDetections, FloatArray, FrameBatch, Image, IntArray, TimeArray
 
 PERIOD_S, PERIOD_SAMPLES = 2.0, 10  # whichever is shorter
@@ -149,19 +151,22 @@ class _Window:
         gaps, carried = list(pairwise(self._keys)), _Carried()
         narrowed = False
         while gaps:
+            middles: dict[float, list[int]] = defaultdict(list)  # by the smallest face looked for
             narrower = []
             for before, after in gaps:
                 here, there = known[before], known[after]
-                pairs = matched(here.boxes_xyxy_px, there.boxes_xyxy_px)
-                differ = _alone(here, pairs.values()) or _alone(there, pairs.keys())
-                if after - before < 2 or not (differ or pairs or not narrowed):
+                empty = len(here) == len(there) == 0
+                if after - before < 2 or (empty and narrowed):
                     continue
-                if pairs and not differ:
+                pairs = matched(here.boxes_xyxy_px, there.boxes_xyxy_px)
+                if pairs and not _differ(here, there, pairs):
                     carried.add(before, after, known, pairs, frames.pts_s)
                     continue
                 middle = (before + after) // 2
-                known |= self._cascade(frames.images, [middle], self._least_px(here, there))
+                middles[self._least_px(here, there, pairs)].append(middle)
                 narrower += [(before, middle), (middle, after)]
+            for least_px, looked_at in middles.items():
+                known |= self._cascade(frames.images, looked_at, least_px)
             gaps, narrowed = narrower, True
         between, unsure = self._corrected(frames.images, carried)
         known |= self._cascade(frames.images, unsure, self.min_face_px)
@@ -176,13 +181,24 @@ class _Window:
         unsure = sorted(_unsure(between, needed))
         return between.take(~np.isin(row, unsure)), unsure
 
-    def _least_px(self, here: FaceDetections, there: FaceDetections) -> float:
-        """Height of the smallest face looked for between two key frames: much as in these."""
-        boxes = np.concatenate([here.boxes_xyxy_px, there.boxes_xyxy_px])
+    def _least_px(
+        self, here: FaceDetections, there: FaceDetections, pairs: Mapping[int, int]
+    ) -> float:
+        """Height of the smallest face looked for between two key frames: not much below theirs.
+
+        Doubtful faces without a counterpart do not count. A level of the cascade's pyramid, so that
+        its networks see few sizes.
+        """
+        counting = [
+            here.take(_certain(here) | _among(here, pairs.values())),
+            there.take(_certain(there) | _among(there, pairs.keys())),
+        ]
+        boxes = FaceDetections.joined(counting).boxes_xyxy_px
         if len(boxes) == 0:
             return self.min_face_px
-        height = float((boxes[:, 3] - boxes[:, 1]).min())
-        return max(self.min_face_px, _LEAST_PART * height)
+        part = _LEAST_PART * float((boxes[:, 3] - boxes[:, 1]).min()) / self.min_face_px
+        levels = max(0, math.floor(math.log(part, 1 / PYRAMID_FACTOR)))
+        return self.min_face_px / PYRAMID_FACTOR**levels
 
     def _cascade(
         self, images: Image, frames: Sequence[int], min_face_px: float
@@ -197,10 +213,19 @@ class _Window:
         return found
 
 
-def _alone(faces: FaceDetections, paired: Collection[int]) -> bool:
-    """Whether a face that is certainly one has no counterpart in the other key frame."""
-    alone = np.isin(np.arange(len(faces)), list(paired), invert=True)
-    return bool((faces.detection_confidence[alone] > _CERTAIN).any())
+def _differ(here: FaceDetections, there: FaceDetections, pairs: Mapping[int, int]) -> bool:
+    """Whether a face that is certainly one is in one of two key frames alone."""
+    alone_here = _certain(here) & ~_among(here, pairs.values())
+    alone_there = _certain(there) & ~_among(there, pairs.keys())
+    return bool(alone_here.any() or alone_there.any())
+
+
+def _certain(faces: FaceDetections) -> npt.NDArray[np.bool_]:
+    return np.asarray(faces.detection_confidence > _CERTAIN)
+
+
+def _among(faces: FaceDetections, chosen: Collection[int]) -> npt.NDArray[np.bool_]:
+    return np.isin(np.arange(len(faces)), list(chosen))
 
 
 class _Carried:

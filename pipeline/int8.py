@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from pipeline.network import DenseLayer, ExpressionNetwork, VGG16DenseNet
+from pipeline.network import DenseBlock, DenseLayer, ExpressionNetwork, VGG16DenseNet
 
 _ACTIVATION_STEPS, _KERNEL_STEPS = 255, 127
 _DEVIATIONS = 24  # of a channel from its mean; a few faces reach so far, and to cut them off costs
@@ -39,7 +39,7 @@ def quantise(network: ExpressionNetwork, ranges: Sequence[float]) -> None:
     """
     network.backbone = _features(network.backbone, ranges)
     if isinstance(network, VGG16DenseNet):
-        network.head[0] = _DenseBlock(network.head[0])
+        network.head[0] = _DenseBlock(cast(DenseBlock, network.head[0]))
 
 
 def _features(features: nn.Sequential, ranges: Sequence[float]) -> nn.Sequential:
@@ -85,7 +85,8 @@ class _Convolution(nn.Module):
     Args:
         kernels: float32 [K, C, s, s], for activations counted in steps.
         bias: float32 [K]; like the result counted in steps where that is bytes.
-        to_bytes, relu: Which of the three.
+        to_bytes: Whether the result is bytes; a ReLU then belongs to it.
+        relu: Whether a ReLU follows.
     """
 
     def __init__(
@@ -159,7 +160,7 @@ def _counted(norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor, Tensor]:
 class _DenseBlock(nn.Module):
     """Each layer sees the maps of all before it, which lie in one piece of memory."""
 
-    def __init__(self, block: nn.Module) -> None:
+    def __init__(self, block: DenseBlock) -> None:
         super().__init__()
         self.layers = [_DenseLayer(cast(DenseLayer, layer)) for layer in block.children()]
 

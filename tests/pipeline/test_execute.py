@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import shutil
@@ -24,7 +23,7 @@ import torch
 
 from pipeline import work
 from pipeline.analysis import SIGHTINGS_FILE
-from pipeline.errors import ModelError, SettingsError
+from pipeline.errors import SettingsError
 from pipeline.execute import Pool
 from pipeline.look import Sightings
 from pipeline.owner import OwnerProcess, RemoteNetworks
@@ -285,33 +284,13 @@ def test_a_worker_goes_on_at_once_with_the_next_recording(
 DEVICES = [
     "cpu",
     pytest.param(
-        "cuda",
+        "cuda:0",
         marks=[
             pytest.mark.needs_cuda,
             pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device"),
         ],
     ),
 ]
-
-
-class Watched(OwnerProcess):
-    """An owner that is killed as often as is wanted, each time when it has worked for a moment."""
-
-    kills = 0
-
-    def __init__(self, settings: Settings, device: str) -> None:
-        super().__init__(settings, device)
-        self.killed = 0
-        threading.Thread(target=self._kill, daemon=True).start()
-
-    def _kill(self) -> None:
-        while self.killed < Watched.kills and not self._ending:
-            with contextlib.suppress(ModelError):
-                RemoteNetworks(self.address)  # waits until it listens
-                time.sleep(0.4)
-                assert self._process is not None
-                self._process.kill()
-                self.killed += 1
 
 
 @pytest.mark.slow
@@ -327,13 +306,24 @@ def test_workers_of_an_owner_give_the_same_frames(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    owners: list[Watched] = []
-    monkeypatch.setattr(Watched, "kills", kills)
+    owners: list[OwnerProcess] = []
     monkeypatch.setattr(
         "pipeline.execute.OwnerProcess",
-        lambda *given: owners.append(Watched(*given)) or owners[-1],
+        lambda *given: owners.append(OwnerProcess(*given)) or owners[-1],
     )
     store = ResultStore(tmp_path / "out")
+
+    def kill() -> None:
+        while not list((tmp_path / "out").rglob("unfinished/*/*")):
+            time.sleep(0.05)
+        for _ in range(kills):
+            RemoteNetworks(owners[0].address)  # waits until it listens
+            time.sleep(0.3)
+            assert owners[0]._process is not None
+            owners[0]._process.kill()
+
+    killer = threading.Thread(target=kill, daemon=True)
+    killer.start()
     with Pool(replace(settings, owner="always", device=device), store) as pool:
         others = [replace(_task(long_clip), key=key) for key in "ab"]
         tasks = [
@@ -341,7 +331,7 @@ def test_workers_of_an_owner_give_the_same_frames(
             for task in others
         ]
         assert [done.error for done in pool.execute(tasks)] == [None, None]
-        assert [owner.killed for owner in owners] == [kills]
+        assert not killer.is_alive()
     if device != "cpu":  # which computes in another precision
         whole = _analysed(long_clip, model_dir, device, tmp_path / "whole")
     for key in "ab":

@@ -121,7 +121,9 @@ def test_where_faces_change_is_narrowed_down() -> None:
 def test_between_key_frames_only_faces_like_theirs_are_looked_for() -> None:
     detector = Scripted([[50.0]] * 3 + [[]] * 13)
     _followed(detector, 16, min_face_px=10)
-    assert detector.least_px == {0: 10, 5: 10, 10: 10, 15: 10, 2: 24, 3: 24, 7: 10, 12: 10}
+    assert detector.least_px == pytest.approx(
+        {0: 10, 5: 10, 10: 10, 15: 10, 2: 10 / 0.709**2, 3: 10 / 0.709**2, 7: 10, 12: 10}
+    )
 
 
 def test_a_doubtful_face_is_not_looked_for_where_it_comes_and_goes() -> None:
@@ -130,6 +132,14 @@ def test_a_doubtful_face_is_not_looked_for_where_it_comes_and_goes() -> None:
     left, _ = _followed(detector, 11)
     assert detector.cascade == [0, 5, 10]
     assert left == places
+
+
+def test_a_doubtful_face_without_company_is_looked_for() -> None:
+    places = [[50.0]] * 10 + [[]]
+    detector = Scripted(places, doubtful=range(11))
+    left, _ = _followed(detector, 11)
+    assert left == places
+    assert set(detector.least_px.values()) == {24}
 
 
 def test_a_face_between_two_empty_key_frames_is_found() -> None:
