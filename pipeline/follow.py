@@ -196,8 +196,9 @@ class _Window:
         boxes = FaceDetections.joined(counting).boxes_xyxy_px
         if len(boxes) == 0:
             return self.min_face_px
-        part = _LEAST_PART * float((boxes[:, 3] - boxes[:, 1]).min()) / self.min_face_px
-        levels = max(0, math.floor(math.log(part, 1 / PYRAMID_FACTOR)))
+        least_px = _LEAST_PART * float((boxes[:, 3] - boxes[:, 1]).min())
+        larger = max(1.0, least_px / self.min_face_px)
+        levels = math.floor(math.log(larger, 1 / PYRAMID_FACTOR))
         return self.min_face_px / PYRAMID_FACTOR**levels
 
     def _cascade(
