@@ -556,7 +556,7 @@ def main() -> None:
         if given.growth:
             rows += growth(made, given, cores)
         titles = {}
-        for size in SIZES[: 1 if given.gpu else None]:
+        for size in SIZES[:1] if given.gpu else SIZES:
             bits = made.get(size, given.seconds).stat().st_size * 8
             titles[f"{size[1]}p"] = f"{given.seconds} s, {bits / given.seconds / 1e6:.1f} Mbit/s"
     tables = {}

@@ -8,6 +8,7 @@ import traceback
 from collections.abc import Callable
 
 from pipeline.errors import PipelineError, SettingsError
+from pipeline.signals import hear_no_more
 
 ABORTED, USAGE = 1, 2
 _SIGNALLED = 128  # and the number of the signal
@@ -29,8 +30,7 @@ def exits(run: Callable[[], int], debug: bool) -> None:
     except KeyboardInterrupt as stopped:
         print("Stopped. What is done is kept: the same command goes on from here.", file=sys.stderr)
         code = _SIGNALLED + getattr(stopped, "number", signal.SIGINT)
-        for number in (signal.SIGINT, signal.SIGTERM):  # on the way out nothing else changes it
-            signal.signal(number, signal.SIG_IGN)
+        hear_no_more()  # on the way out nothing else changes the code
     sys.exit(code)
 
 

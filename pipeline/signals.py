@@ -78,12 +78,17 @@ def _pass_on(number: int) -> None:
 def _stop(number: int, frame: FrameType | None) -> None:
     global _asked
     if _asked is not None:
-        for heard in _HEARD:  # or the next one would interrupt this, and so on without end
-            signal.signal(heard, signal.SIG_IGN)
+        hear_no_more()  # or the next one would interrupt this, and so on without end
         leave(128 + number)
     _asked = number
     if not _writing:
         _pass_on(number)
+
+
+def hear_no_more() -> None:
+    """Ignore SIGINT and SIGTERM from here on; for the last steps of a process that ends anyway."""
+    for number in _HEARD:
+        signal.signal(number, signal.SIG_IGN)
 
 
 @contextmanager

@@ -191,7 +191,6 @@ def test_a_missing_model(tmp_path: Path) -> None:
 
 
 @pytest.mark.needs_cuda
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 def test_a_gpu_says_the_same_as_the_processor(
     model_dir: Path, crops: Image, predictions: Predictions
 ) -> None:

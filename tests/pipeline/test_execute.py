@@ -19,7 +19,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 
 from pipeline import work
 from pipeline.analysis import SIGHTINGS_FILE
@@ -281,21 +280,9 @@ def test_a_worker_goes_on_at_once_with_the_next_recording(
 # A device with an owner
 
 
-DEVICES = [
-    "cpu",
-    pytest.param(
-        "cuda:0",
-        marks=[
-            pytest.mark.needs_cuda,
-            pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device"),
-        ],
-    ),
-]
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("kills", [0, 2])
-@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda:0", marks=pytest.mark.needs_cuda)])
 def test_workers_of_an_owner_give_the_same_frames(
     device: str,
     kills: int,

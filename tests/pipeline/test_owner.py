@@ -159,7 +159,6 @@ def test_frames_that_do_not_fit_into_memory_are_looked_at_in_halves(
 
 
 @pytest.mark.needs_cuda
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 def test_on_a_gpu(model_dir: Path, classifier: ExpressionClassifier, sample_faces: Any) -> None:
     with OwnerProcess(Settings(model=str(model_dir)), "cuda:0") as owner:
         said = RemoteNetworks(owner.address).predict(sample_faces.crops).posterior
