@@ -175,9 +175,22 @@ def reduced_size(width: int, height: int, short_side_px: int | None) -> tuple[in
     return max(2, round(width * factor / 2) * 2), max(2, round(height * factor / 2) * 2)
 
 
-def describe_end(last_s: float, duration_s: float | None, damaged: int) -> str:
-    """What was lost, in plain words, from where reading ended and how many packets were damaged."""
+def describe_end(
+    last_s: float, duration_s: float | None, damaged: int, again_s: float | None = None
+) -> str:
+    """What was lost, in plain words.
+
+    Args:
+        last_s: Where reading ended.
+        duration_s: What the container says, if it does.
+        damaged: Packets that were skipped.
+        again_s: Where time started again, and frames were left out, if it did.
+    """
     parts = []
+    if again_s is not None:
+        parts.append(
+            f"its time starts again at {again_s:.1f} s; frames were left out from there on"
+        )
     if damaged:
         packets = "packet was" if damaged == 1 else "packets were"
         parts.append(f"{damaged} damaged {packets} skipped")

@@ -30,6 +30,7 @@ from pipeline.types import FrameBatch, Image, VideoInfo
 
 _PROBE_S = 1.0
 _FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,flv,live_flv,mpegts,mpeg,mpegvideo,asf,gif"
+_BACK_S = 0.5  # a frame this much earlier than one before it belongs to another recording
 _EXACT_S = 1e-3  # time stamps that differ by less are one
 _REMEDY = "Check that it plays in a video player; export it again if it does not."
 
@@ -97,10 +98,12 @@ class PyAVDecoder:
         images: list[Image] = []
         index: list[int] = []
         times: list[float] = []
-        last_s = -1.0
+        last_s, again_s = -1.0, None
         for frame in self._frames():
             time_s = self._time(frame)
             if time_s is None or time_s <= last_s:
+                if again_s is None and time_s is not None and time_s < last_s - _BACK_S:
+                    again_s = last_s
                 continue
             last_s = time_s
             if time_s >= clock.stop_s:
@@ -123,7 +126,7 @@ class PyAVDecoder:
             before = self._position.before(clock.start_s)
         self.span_frames = self._position.before(clock.end_s) - before
         end_s = self.info.duration_s if span.last is None else None
-        self.loss = describe_end(last_s, end_s, self._damaged)
+        self.loss = describe_end(last_s, end_s, self._damaged, again_s)
 
     def fetch(self, pts_s: Sequence[float]) -> Iterator[Image]:
         """See `VideoDecoder.fetch`."""

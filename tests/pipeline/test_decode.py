@@ -22,6 +22,7 @@ from pipeline.decoders import (
     SampleSpan,
     describe_end,
     frames_per_batch,
+    open_decoder,
     reduced_size,
 )
 from pipeline.decoders.server import SampleEnd
@@ -140,9 +141,21 @@ def test_what_was_lost_is_said_in_words() -> None:
     assert describe_end(5.0, None, 0) == ""
     assert "breaks off at 4.0 s of 10.0 s" in describe_end(4.0, 10.0, 0)
     assert "3 damaged" in describe_end(9.9, 10.0, 3)
+    assert "starts again at 7.0 s" in describe_end(9.9, 10.0, 0, 7.0)
 
 
 # Whole recordings, both backends
+
+
+def test_what_comes_after_time_starts_again_is_said_to_be_lost(tmp_path: Path) -> None:
+    images = np.zeros((30, 48, 64, 3), np.uint8)
+    part = write_clip(tmp_path / "part.ts", images, [40 * k for k in range(30)])
+    joined = tmp_path / "joined.ts"
+    joined.write_bytes(part.read_bytes() * 2)
+    decoder = open_decoder(joined, "pyav")
+    times = np.concatenate([batch.pts_s for batch in decoder.sample(5.0, None)])
+    assert (np.diff(times) > 0).all()
+    assert decoder.loss.startswith("its time starts again at 1.2 s")
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
