@@ -33,7 +33,7 @@ slow: $(VENV)/.installed ## Run the tests that take long, but for those of `make
 	$(BIN)/python -m pytest -m slow --ignore tests/chaos
 
 chaos: $(VENV)/.installed ## Try to break a batch: kills, damage, hangs, full disks; half an hour
-	$(BIN)/python -m pytest -m slow -s tests/chaos tests/pipeline/test_signals.py
+	$(BIN)/python -m pytest -m slow -s tests/chaos tests/system/test_interrupts.py
 
 SMOKE := build/smoke
 train-smoke: $(VENV)/.installed ## Train, export, evaluate and compare tiny models in two minutes

@@ -24,13 +24,14 @@ from typing import Any
 import numpy as np
 from PIL import Image as PillowImage
 
-from pipeline.classify import SHIPPED_MODEL, ExpressionClassifier
-from pipeline.detect import FaceDetector
-from pipeline.labels import NEGATIVE, NEUTRAL, POSITIVE, LabelScheme
-from pipeline.types import FloatArray
-from training.evaluate import Task, measure, tasks
-from training.recipe import DataSource
-from training.testset import TestSet, collect, predict, recipe_for, scheme_for
+from poise.expression.classifier import ExpressionClassifier
+from poise.expression.model_spec import SHIPPED_MODEL
+from poise.faces.detector import FaceDetector
+from poise.labels import NEGATIVE, NEUTRAL, POSITIVE, LabelScheme
+from poise.types import FloatArray
+from poise_training.evaluate import Task, measure, tasks
+from poise_training.recipe import DataSource
+from poise_training.testset import TestSet, collect, predict, recipe_for, scheme_for
 
 FER_LABELS = LabelScheme(
     name="fer",

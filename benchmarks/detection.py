@@ -25,14 +25,14 @@ import numpy as np
 import torch
 from facenet_pytorch import MTCNN
 
-from pipeline.decoders import open_decoder
-from pipeline.discover import discover
-from pipeline.engine import Engine
-from pipeline.errors import PipelineError
-from pipeline.look import closer, look, track_faces
-from pipeline.settings import Settings
-from pipeline.spool import CropSpool
-from pipeline.types import FaceDetections, FloatArray, Image
+from poise.analysis.context import AnalysisContext
+from poise.analysis.crop_file import CropFile
+from poise.analysis.observe import closer, observe, track_faces
+from poise.batch.discovery import discover
+from poise.errors import PoiseError
+from poise.media.decoders import open_decoder
+from poise.settings import Settings
+from poise.types import FaceDetections, FloatArray, Image
 
 SAMPLES = Path(__file__).resolve().parent.parent / "sample_videos"
 SURE, SAME_FACE_IOU = 0.9, 0.5
@@ -40,15 +40,15 @@ SMALLEST_PX = 20.0  # in the reduced frames: 60 px in a frame of 1920x1080
 HEIGHTS_PX, FRAME_SIZE, POSITIONS = (40, 50, 60, 80, 120), (1920, 1080), 10
 
 
-def poise_faces(path: Path, engine: Engine) -> list[tuple[float, FaceDetections]]:
+def poise_faces(path: Path, context: AnalysisContext) -> list[tuple[float, FaceDetections]]:
     """Time stamp of every sampled frame, and its faces in full-resolution pixels."""
-    short_side_px: int | None = engine.settings.detection_px
+    short_side_px: int | None = context.settings.detection_px
     with (
         tempfile.TemporaryDirectory() as folder,
-        CropSpool(Path(folder), engine.spec.input_px) as spool,
+        CropFile(Path(folder), context.spec.input_px) as crops,
     ):
         while short_side_px:
-            _, seen = look(path, engine, spool, short_side_px=short_side_px)
+            _, seen = observe(path, context, crops, short_side_px=short_side_px)
             short_side_px = closer(seen, track_faces(seen)[1])
     found = FaceDetections(
         boxes_xyxy_px=seen.boxes,
@@ -143,32 +143,32 @@ class Comparison:
         }
 
 
-def compare(path: Path, engine: Engine, most_frames: int) -> Comparison:
+def compare(path: Path, context: AnalysisContext, most_frames: int) -> Comparison:
     """Both on the same frames of a clip, spread over its length.
 
     Raises:
-        PipelineError: If it cannot be read.
+        PoiseError: If it cannot be read.
     """
     result = Comparison()
-    found = poise_faces(path, engine)
+    found = poise_faces(path, context)
     spread = np.linspace(0, len(found) - 1, min(len(found), most_frames)).round().astype(int)
     chosen = [found[k] for k in spread]
     decoder = open_decoder(path, "pyav")
-    stock = Stock((decoder.info.width_px, decoder.info.height_px), engine.settings)
+    stock = Stock((decoder.info.width_px, decoder.info.height_px), context.settings)
     images = decoder.fetch([pts_s for pts_s, _ in chosen])
     for (_, faces), image in zip(chosen, images, strict=True):
         result.add_frame(stock.detect(image), faces)
     return result
 
 
-def small_faces(engine: Engine) -> list[dict[str, Any]]:
+def small_faces(context: AnalysisContext) -> list[dict[str, Any]]:
     """In how many frames a face of each height is found."""
     sys.path.insert(0, str(SAMPLES))
     from make_samples import room
     from portrait import Look, Pose, Puppet
 
     puppet, background = Puppet(), room(FRAME_SIZE)
-    stock = Stock(FRAME_SIZE, engine.settings)
+    stock = Stock(FRAME_SIZE, context.settings)
 
     def drawn(centre: tuple[float, float], scale: float) -> Image:
         return np.asarray(puppet.draw(background, Pose(centre_px=centre, scale=scale), Look()))
@@ -185,8 +185,8 @@ def small_faces(engine: Engine) -> list[dict[str, Any]]:
         truth = [np.float32(np.tile(centre, 2) + outline * scale) for centre in centres]
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder, "small.mp4")
-            encode(path, images, engine.settings.sample_rate_hz)
-            ours = [faces for _, faces in poise_faces(path, engine)]
+            encode(path, images, context.settings.sample_rate_hz)
+            ours = [faces for _, faces in poise_faces(path, context)]
         theirs = [stock.detect(image) for image in images]
         rows.append({
             "height_px": height_px,
@@ -237,7 +237,7 @@ def main() -> None:
     given = parser.parse_args()
 
     torch.set_num_threads(1)
-    engine, total = Engine.start(Settings(device="cpu")), Comparison()
+    context, total = AnalysisContext.start(Settings(device="cpu")), Comparison()
     clips: dict[str, dict[str, Any]] = {}
     print(
         f"{'':<36}{'frames':>7}{'faces':>7}{'misses':>7}{'extras':>7}{'unsure':>7}"
@@ -245,19 +245,19 @@ def main() -> None:
     )
     for recording in discover(given.clips):
         try:
-            result = compare(recording.path, engine, given.frames)
-        except PipelineError as error:
+            result = compare(recording.path, context, given.frames)
+        except PoiseError as error:
             print(f"{recording.recording_id[-35:]:<36}{error.cause}")
             continue
         total.add(result)
         clips[recording.recording_id] = result.row()
         show(recording.recording_id, result.row())
     show("all", total.row())
-    heights = small_faces(engine)
+    heights = small_faces(context)
     print(f"\n{'height of the face, px':<36}{'frames':>7}{'Poise':>7}{'stock':>7}")
     for row in heights:
         print(f"{row['height_px']:<36}{row['frames']:>7}{row['poise']:>7}{row['stock']:>7}")
-    engine.decoding.close()
+    context.decoding.close()
     if given.json:
         figures = {"clips": clips, "all": total.row(), "small_faces": heights}
         given.json.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")

@@ -46,7 +46,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pipeline.types import Image
+    from poise.types import Image
 
 # The rest is imported where it is used: what measures others must be small and start quickly.
 
@@ -138,7 +138,7 @@ def pictures(clip: Path, size: tuple[int, int], faces: int) -> Iterator[Image]:
     import cv2
     import numpy as np
 
-    from pipeline.decoders import open_decoder
+    from poise.media.decoders import open_decoder
 
     rng = np.random.default_rng(0)
     width, height = size
@@ -230,16 +230,16 @@ def run_ffmpeg(path: str) -> Row:
 def run_poise(path: str, warm_up: str, settings: dict[str, Any]) -> Row:
     """Analyse one recording."""
     _one_thread()
-    from pipeline.analysis import RESULT_FILE, Engine, analyse_recording
-    from pipeline.settings import Settings
+    from poise.analysis.recording import RESULT_FILE, AnalysisContext, analyse_recording
+    from poise.settings import Settings
 
-    engine = Engine.start(Settings(device="cpu", **settings))
+    context = AnalysisContext.start(Settings(device="cpu", **settings))
     with tempfile.TemporaryDirectory() as folder:
         for name, recording in (("warm-up", warm_up), ("result", path)):
             directory = Path(folder, name)
             directory.mkdir()
             wall, cpu = time.perf_counter(), _cpu_s()
-            analyse_recording(Path(recording), engine, directory)
+            analyse_recording(Path(recording), context, directory)
             wall, cpu = time.perf_counter() - wall, _cpu_s() - cpu
         result = json.loads((directory / RESULT_FILE).read_text(encoding="utf-8"))
     row = {
@@ -251,7 +251,7 @@ def run_poise(path: str, warm_up: str, settings: dict[str, Any]) -> Row:
         "faces": result["statistics"]["usable_frames"],
         "stages": result.get("stages", {}),
     }
-    engine.decoding.close()
+    context.decoding.close()
     return row
 
 
@@ -262,8 +262,8 @@ def run_plain(path: str, warm_up: str) -> Row:
     import decord
     from facenet_pytorch import MTCNN
 
-    from pipeline.classify import ExpressionClassifier
-    from pipeline.decoders import SampleClock
+    from poise.expression.classifier import ExpressionClassifier
+    from poise.media.decoders.sampling import SampleClock
 
     detector = MTCNN(keep_all=True)
     classifier = ExpressionClassifier(device="cpu")
@@ -299,8 +299,8 @@ def run_plain(path: str, warm_up: str) -> Row:
 def run_batch(folder: str, warm_up: str, jobs: int, device: str = "cpu") -> Row:
     """Analyse a folder with so many workers; those that compute themselves are loaded before."""
     _one_thread()
-    from pipeline.run import analyze
-    from pipeline.settings import Settings
+    from poise.batch.run import analyze
+    from poise.settings import Settings
 
     settings = Settings(device=device, jobs=jobs)
     with tempfile.TemporaryDirectory() as reports:

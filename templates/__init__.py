@@ -1,1 +1,1 @@
-"""Templates and style sheet of the reports, installed as `pipeline.templates`."""
+"""Templates and style sheet of the reports, installed as `poise.templates`."""

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from pipeline.classify import ExpressionClassifier
-    from pipeline.detect import FaceDetector
-    from pipeline.run import RunResult
-    from pipeline.settings import Settings
-    from pipeline.types import FaceDetections, Image
+    from poise.batch.run import RunResult
+    from poise.expression.classifier import ExpressionClassifier
+    from poise.faces.detector import FaceDetector
+    from poise.settings import Settings
+    from poise.types import FaceDetections, Image
 
 ROOT = Path(__file__).resolve().parents[1]
 SAMPLES = ROOT / "sample_videos"
@@ -71,16 +71,16 @@ def one_thread() -> None:
 @pytest.fixture(autouse=True)
 def nothing_grows(monkeypatch: pytest.MonkeyPatch) -> None:
     """Files that a test has just written are all there, and need not be waited for."""
-    from pipeline import intake
+    from poise.storage import fingerprints
 
-    monkeypatch.setattr(intake, "SETTLED_S", 0.0)
+    monkeypatch.setattr(fingerprints, "SETTLED_S", 0.0)
 
 
 @pytest.fixture(scope="session")
 def model_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the shipped model, so that all tests of a session see the same one."""
-    from pipeline.classify import SHIPPED_MODEL
-    from pipeline.network import load_model
+    from poise.expression.artefact import load_model
+    from poise.expression.model_spec import SHIPPED_MODEL
 
     target = tmp_path_factory.mktemp("model") / "poise"
     shutil.copytree(SHIPPED_MODEL, target)
@@ -91,7 +91,7 @@ def model_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def classifier(model_dir: Path) -> ExpressionClassifier:
     """The shipped model on the CPU."""
-    from pipeline.classify import ExpressionClassifier
+    from poise.expression.classifier import ExpressionClassifier
 
     return ExpressionClassifier(model_dir, device="cpu")
 
@@ -99,7 +99,7 @@ def classifier(model_dir: Path) -> ExpressionClassifier:
 @pytest.fixture(scope="session")
 def detector() -> FaceDetector:
     """MTCNN on the CPU."""
-    from pipeline.detect import FaceDetector
+    from poise.faces.detector import FaceDetector
 
     return FaceDetector()
 
@@ -126,9 +126,9 @@ def sample_faces(detector: FaceDetector, classifier: ExpressionClassifier) -> Sa
     """See `SampleFaces`."""
     import numpy as np
 
-    from pipeline.align import align_face
-    from pipeline.types import FaceDetections
-    from tests.pipeline.clips import frames_at
+    from poise.faces.alignment import align_face
+    from poise.types import FaceDetections
+    from tests.clips import frames_at
 
     times_s = (0.6, 4.0, 7.0, 9.6)
     images = frames_at(SAMPLES / "Sample A" / "interview 1.mp4", times_s)
@@ -181,8 +181,8 @@ def analysed(
     tmp_path_factory: pytest.TempPathFactory, model_dir: Path, workers_closed: None
 ) -> Analysed:
     """See `Analysed`; not to be changed by a test."""
-    from pipeline.run import analyze
-    from pipeline.settings import Settings
+    from poise.batch.run import analyze
+    from poise.settings import Settings
 
     base = tmp_path_factory.mktemp("analysed")
     recordings = base / "녹화 #1 (2026) %20"
@@ -208,6 +208,6 @@ def analysed(
 def workers_closed() -> Iterator[None]:
     """Ends the decoding process that an analysis in this process has left."""
     yield
-    from pipeline.work import close_engine
+    from poise.batch.worker import close_context
 
-    close_engine()
+    close_context()

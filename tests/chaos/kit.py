@@ -10,18 +10,18 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-from pipeline.types import Image
+from poise.types import Image
+from tests.clips import face_clip
 from tests.conftest import contents
-from tests.pipeline.clips import face_clip
 
 _ZYGOTE = """
 import json, multiprocessing, os, signal, sys
 from pathlib import Path
 from pipeline import execute, run, work
-from pipeline.engine import Engine
-from pipeline.settings import Settings
-from pipeline.signals import listening
-import pipeline.purge, matplotlib, pandas
+from poise.analysis.context import AnalysisContext
+from poise.settings import Settings
+from poise.system.interrupts import listening
+import poise.batch.purge, matplotlib, pandas
 
 def call(what):
     function, arguments, keywords = what
@@ -44,9 +44,9 @@ execute.Parallel = Forks
 model = sys.argv[1]
 for jobs in (1, 2):
     settings = Settings(model=model, device="cpu", jobs=jobs)
-    work._started_engine(settings, ())
+    work.started_context(settings, ())
     if jobs == 1:
-        engine = work._engine[1]
+        context = work._context[1]
 print("ready", flush=True)
 for line in sys.stdin:
     order = json.loads(line)
@@ -57,7 +57,7 @@ for line in sys.stdin:
         for stream in (0, 1, 2):
             os.dup2(null, stream)
         settings = Settings(model=model, device="cpu", jobs=order["jobs"])
-        work._engine = ((settings, ()), engine)
+        work._context = ((settings, ()), context)
         code = 99
         try:
             with listening():
@@ -152,6 +152,6 @@ def tables(output: Path) -> dict[str, bytes]:
 def command(recordings: Path, output: Path, model: Path, *more: str) -> list[str]:
     """`poise analyze` on the processor."""
     return [
-        sys.executable, "-m", "pipeline.cli", "analyze", str(recordings), "-o", str(output),
+        sys.executable, "-m", "poise", "analyze", str(recordings), "-o", str(output),
         "--model", str(model), "--device", "cpu", *more,
     ]  # fmt: skip

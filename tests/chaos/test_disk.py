@@ -10,10 +10,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from pipeline.again import look_up
-from pipeline.batch import Listener
-from pipeline.run import analyze
-from pipeline.settings import Settings
+from poise.batch.outcomes import Listener
+from poise.batch.run import analyze
+from poise.batch.status import look_up
+from poise.settings import Settings
 from tests.chaos.kit import tables, tiny_clips
 from tests.conftest import SampleFaces
 
@@ -107,7 +107,7 @@ def test_a_disk_that_fills_up_costs_no_more_than_a_repetition(
 def test_a_disk_too_small_for_the_batch_is_said_before_it_starts(
     small_disk: Path, tmp_path: Path, model_dir: Path, sample_faces: SampleFaces
 ) -> None:
-    from pipeline.errors import DiskFullError
+    from poise.errors import DiskFullError
 
     recordings = tiny_clips(tmp_path / "in", sample_faces.images, 2)
     filler = _fill(small_disk)

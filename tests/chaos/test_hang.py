@@ -10,9 +10,9 @@ import pandas as pd
 import pytest
 
 from tests.chaos.kit import command, tables
+from tests.clips import face_clip
 from tests.conftest import SampleFaces
-from tests.pipeline.clips import face_clip
-from tests.pipeline.processes import HANG, misbehaving_readers
+from tests.processes import HANG, misbehaving_readers
 
 _WATCHDOG_S = 5.0
 

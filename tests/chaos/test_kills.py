@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.again import look_up
+from poise.batch.status import look_up
 from tests.chaos.kit import Zygote, command, tables, tiny_clips
 from tests.conftest import SampleFaces
 

@@ -15,8 +15,8 @@ import av
 import pytest
 
 from tests.chaos.kit import command
+from tests.clips import face_clip
 from tests.conftest import ROOT, SAMPLES, SampleFaces
-from tests.pipeline.clips import face_clip
 
 _FILES = int(os.environ.get("POISE_CHAOS_FILES", "500"))
 _BATCH = 100

@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from pipeline.again import look_up
+from poise.batch.status import look_up
 from tests.chaos.kit import Zygote, tiny_clips
 from tests.conftest import SampleFaces
 

@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from pipeline.network import ARCHITECTURES, ModelSpec, build, save_model
-from training.smoke import make
+from poise.expression.architectures import ARCHITECTURES
+from poise.expression.artefact import build, save_model
+from poise.expression.model_spec import ModelSpec
+from poise_training.smoke import make
 
 from .tiny import TEMPLATE
 
@@ -24,7 +26,7 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def untrained(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """An artefact of each architecture that has learned nothing, for FER+'s emotions."""
-    from training.schemes import load_scheme
+    from poise_training.schemes import load_scheme
 
     folder = tmp_path_factory.mktemp("untrained")
     for architecture in ARCHITECTURES:

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.errors import SettingsError, VideoError
-from training.aihub import EMOTIONS, Fault, read_aihub
-from training.data import Dataset
-from training.schemes import apply_scheme, load_scheme
-from training.splits import split_faces
+from poise.errors import SettingsError, VideoError
+from poise_training.aihub import EMOTIONS, Fault, read_aihub
+from poise_training.data import Dataset
+from poise_training.schemes import apply_scheme, load_scheme
+from poise_training.splits import split_faces
 
 from .lookalike import (
     BOTH_SIDES,

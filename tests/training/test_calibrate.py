@@ -8,12 +8,13 @@ import pytest
 import torch
 from torch import nn
 
-from pipeline.classify import ExpressionClassifier, normalise
-from pipeline.errors import SettingsError
-from pipeline.labels import LabelScheme
-from pipeline.network import build, read_spec, save_model
-from pipeline.types import FloatArray, IntArray
-from training.calibrate import measure_activations, measure_temperature, softmax
+from poise.errors import SettingsError
+from poise.expression.artefact import build, save_model
+from poise.expression.classifier import ExpressionClassifier, normalise
+from poise.expression.model_spec import read_spec
+from poise.labels import LabelScheme
+from poise.types import FloatArray, IntArray
+from poise_training.calibrate import measure_activations, measure_temperature, softmax
 
 _LABELS = LabelScheme(
     name="four",

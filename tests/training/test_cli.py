@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner, Result
 
-from training.changes import CHANGES
-from training.cli import main
+from poise_training.changes import CHANGES
+from poise_training.cli import main
 
 
 @pytest.fixture(autouse=True)

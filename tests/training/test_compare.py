@@ -7,12 +7,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.types import IntArray
-from training.compare import compare, compare_task, joint_counts
-from training.evaluate import Task
-from training.metrics import accuracy, mcnemar
-from training.recipe import load_recipe
-from training.testset import collect
+from poise.types import IntArray
+from poise_training.compare import compare, compare_task, joint_counts
+from poise_training.evaluate import Task
+from poise_training.metrics import accuracy, mcnemar
+from poise_training.recipe import load_recipe
+from poise_training.testset import collect
 
 
 def _task(truth: IntArray, guess: IntArray) -> Task:

@@ -10,20 +10,20 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.classify import ExpressionClassifier
-from pipeline.detect import FaceDetector
-from pipeline.errors import SettingsError
-from pipeline.labels import VALENCES
-from pipeline.network import read_spec
-from pipeline.settings import Settings
-from pipeline.stills import classify_pictures
-from pipeline.types import FloatArray, Image
-from training.changes import CHANGES
-from training.data import LabelledFace
-from training.evaluate import evaluate, group_table, measure, tasks
-from training.recipe import DataSource, load_recipe
-from training.schemes import Scheme, load_scheme
-from training.testset import TestSet, collect, predict, recipe_for, scheme_for
+from poise.batch.photographs import classify_pictures
+from poise.errors import SettingsError
+from poise.expression.classifier import ExpressionClassifier
+from poise.expression.model_spec import read_spec
+from poise.faces.detector import FaceDetector
+from poise.labels import VALENCES
+from poise.settings import Settings
+from poise.types import FloatArray, Image
+from poise_training.changes import CHANGES
+from poise_training.data import LabelledFace
+from poise_training.evaluate import evaluate, group_table, measure, tasks
+from poise_training.recipe import DataSource, load_recipe
+from poise_training.schemes import Scheme, load_scheme
+from poise_training.testset import TestSet, collect, predict, recipe_for, scheme_for
 
 _FERPLUS = load_scheme("ferplus")
 

@@ -8,15 +8,16 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline.classify import ExpressionClassifier
-from pipeline.errors import ModelError, SettingsError
-from pipeline.network import ARCHITECTURES, load_model
-from training.augment import centre
-from training.export import RECIPE_FILE, export
-from training.fit import CHECKPOINT_FILE, CURVES_FILE
-from training.prepare import PreparedFaces, faces_file
-from training.recipe import Recipe, data_key, load_recipe
-from training.run import fit_run, resumable
+from poise.errors import ModelError, SettingsError
+from poise.expression.architectures import ARCHITECTURES
+from poise.expression.artefact import load_model
+from poise.expression.classifier import ExpressionClassifier
+from poise_training.augment import centre
+from poise_training.export import RECIPE_FILE, export
+from poise_training.fit import CHECKPOINT_FILE, CURVES_FILE
+from poise_training.prepare import PreparedFaces, faces_file
+from poise_training.recipe import Recipe, data_key, load_recipe
+from poise_training.run import fit_run, resumable
 
 
 @pytest.fixture(scope="module")

@@ -3,8 +3,8 @@ from __future__ import annotations
 import zipfile
 from pathlib import Path
 
-from training.ferplus import EMOTIONS, read_ferplus
-from training.files import FileTree
+from poise_training.ferplus import EMOTIONS, read_ferplus
+from poise_training.files import FileTree
 
 from .lookalike import draw_face
 

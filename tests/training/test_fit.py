@@ -11,13 +11,20 @@ import pandas as pd
 import pytest
 import torch
 
-from pipeline.classify import normalise
-from pipeline.errors import ModelError, SettingsError
-from pipeline.labels import LabelScheme
-from pipeline.network import ModelSpec
-from training.fit import CHECKPOINT_FILE, CURVES_FILE, FIGURE_FILE, Fit, Progress, read_checkpoint
-from training.options import FitOptions
-from training.prepare import PreparedFaces
+from poise.errors import ModelError, SettingsError
+from poise.expression.classifier import normalise
+from poise.expression.model_spec import ModelSpec
+from poise.labels import LabelScheme
+from poise_training.fit import (
+    CHECKPOINT_FILE,
+    CURVES_FILE,
+    FIGURE_FILE,
+    Fit,
+    Progress,
+    read_checkpoint,
+)
+from poise_training.options import FitOptions
+from poise_training.prepare import PreparedFaces
 
 from .tiny import TEMPLATE, VALENCE, TinyNetwork, tiny_faces
 

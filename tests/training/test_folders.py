@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline.errors import SettingsError
-from training.files import FileTree
-from training.folders import LFW_PERSON, read_csv, read_folders
+from poise.errors import SettingsError
+from poise_training.files import FileTree
+from poise_training.folders import LFW_PERSON, read_csv, read_folders
 
 _COLUMNS = "image,emotion,person,split,gender,age,box_x1_px,box_y1_px,box_x2_px,box_y2_px"
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from training.metrics import (
+from poise_training.metrics import (
     accuracies,
     accuracy,
     confusion_matrix,

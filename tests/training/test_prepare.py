@@ -9,17 +9,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.detect import FaceDetector
-from pipeline.errors import SettingsError
-from pipeline.types import Image
+from poise.errors import SettingsError
+from poise.faces.detector import FaceDetector
+from poise.types import Image
+from poise_training.data import LabelledFace
+from poise_training.dataset import gather
+from poise_training.locate import cut, locate, look_at, overlap, squared
+from poise_training.prepare import PreparedFaces, faces_file, prepare, prepared
+from poise_training.recipe import DataSource, Recipe, data_key, load_recipe
+from poise_training.schemes import load_scheme
+from poise_training.smoke import make
 from tests.conftest import SampleFaces
-from training.data import LabelledFace
-from training.dataset import gather
-from training.locate import cut, locate, look_at, overlap, squared
-from training.prepare import PreparedFaces, faces_file, prepare, prepared
-from training.recipe import DataSource, Recipe, data_key, load_recipe
-from training.schemes import load_scheme
-from training.smoke import make
 
 from .lookalike import make_aihub
 from .tiny import TEMPLATE, tiny_faces

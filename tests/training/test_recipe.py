@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.errors import SettingsError
-from training.options import FitOptions
-from training.recipe import data_key, load_recipe, recipe_names
+from poise.errors import SettingsError
+from poise_training.options import FitOptions
+from poise_training.recipe import data_key, load_recipe, recipe_names
 
 _PLAIN = """name = "mine"
 scheme = "ferplus"

@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.errors import ModelError, SettingsError
-from pipeline.labels import LabelScheme
-from training.aihub import EMOTIONS as AIHUB
-from training.data import Dataset, LabelledFace
-from training.ferplus import EMOTIONS as FERPLUS
-from training.schemes import Scheme, apply_scheme, load_scheme, scheme_names
+from poise.errors import ModelError, SettingsError
+from poise.labels import LabelScheme
+from poise_training.aihub import EMOTIONS as AIHUB
+from poise_training.data import Dataset, LabelledFace
+from poise_training.ferplus import EMOTIONS as FERPLUS
+from poise_training.schemes import Scheme, apply_scheme, load_scheme, scheme_names
 
 _TABLE = """
 name = "mine"

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.errors import SettingsError
-from training.data import SPLITS, LabelledFace
-from training.ferplus import read_ferplus
-from training.files import FileTree
-from training.splits import drop_duplicates, pixel_hash, split_faces
+from poise.errors import SettingsError
+from poise_training.data import SPLITS, LabelledFace
+from poise_training.ferplus import read_ferplus
+from poise_training.files import FileTree
+from poise_training.splits import drop_duplicates, pixel_hash, split_faces
 
 
 def _face(source: str, person: str | None = None, split: str | None = None) -> LabelledFace:

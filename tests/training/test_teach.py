@@ -6,16 +6,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.classify import ExpressionClassifier
-from pipeline.errors import SettingsError
-from pipeline.network import load_model
-from training.augment import centre
-from training.calibrate import softmax
-from training.export import export
-from training.prepare import PreparedFaces, faces_file
-from training.recipe import Recipe, data_key, load_recipe
-from training.run import fit_run
-from training.teach import TEACHING_FILE, taught
+from poise.errors import SettingsError
+from poise.expression.artefact import load_model
+from poise.expression.classifier import ExpressionClassifier
+from poise_training.augment import centre
+from poise_training.calibrate import softmax
+from poise_training.export import export
+from poise_training.prepare import PreparedFaces, faces_file
+from poise_training.recipe import Recipe, data_key, load_recipe
+from poise_training.run import fit_run
+from poise_training.teach import TEACHING_FILE, taught
 
 
 @pytest.fixture(scope="module")

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from torch import nn
 
-from pipeline.network import ExpressionNetwork
-from pipeline.types import Image
-from training.prepare import PreparedFaces, canvas_side
-from training.smoke import EMOTIONS, draw
+from poise.expression.architectures import ExpressionNetwork
+from poise.types import Image
+from poise_training.prepare import PreparedFaces, canvas_side
+from poise_training.smoke import EMOTIONS, draw
 
 VALENCE = np.array([[0, 1, 0], [1, 0, 0], [0, 0, 0], [0, 0, 1]], np.float32)
 TEMPLATE = np.array(

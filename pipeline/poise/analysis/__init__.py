@@ -1,0 +1,1 @@
+"""The analysis of one recording, from its frames to a `RecordingAnalysis`."""

@@ -1,0 +1,181 @@
+"""The moments of a recording that a report shows: which frames, and their pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from poise.analysis.context import AnalysisContext
+from poise.analysis.sightings import Sightings
+from poise.errors import VideoError
+from poise.expression.classifier import Classifier
+from poise.expression.heatmap import energy_shares, grad_cam, overlay
+from poise.faces.alignment import align_face, similarity
+from poise.labels import display_labels, display_posterior
+from poise.types import Episode, FloatArray, Image, IntArray, RepresentativeFrame, TimeArray
+
+_APART_S = 2.0
+
+
+def face_region(
+    image: Image, box_xyxy_px: FloatArray, side_px: int = 320
+) -> tuple[Image, npt.NDArray[np.float64]]:
+    """A square around a face, cut out of the full frame and reduced for the report.
+
+    Args:
+        image: uint8 [H, W, 3].
+        box_xyxy_px: float32 [4].
+        side_px: Longest side of the result.
+
+    Returns:
+        The region, and the float [2, 3] matrix from its pixels to the frame's.
+    """
+    height, width = image.shape[:2]
+    centre = (box_xyxy_px[:2] + box_xyxy_px[2:]) / 2
+    half = 0.8 * float((box_xyxy_px[2:] - box_xyxy_px[:2]).max())
+    low = np.clip(np.floor(centre - half), 0, [width - 1, height - 1]).astype(int)
+    high = np.clip(np.ceil(centre + half), low + 1, [width, height]).astype(int)
+    region = image[low[1] : high[1], low[0] : high[0]]
+    scale = min(1.0, side_px / max(region.shape[:2]))
+    size = (max(1, round(region.shape[1] * scale)), max(1, round(region.shape[0] * scale)))
+    reduced = cv2.resize(region, size, interpolation=cv2.INTER_AREA)
+    step = np.array(region.shape[1::-1]) / np.array(size)
+    offset = low + 0.5 * step - 0.5
+    return np.asarray(reduced, np.uint8), np.column_stack([np.diag(step), offset])
+
+
+def choose_frames(
+    episodes: Sequence[Episode],
+    labels: Sequence[str],
+    pts_s: TimeArray,
+    smoothed: FloatArray,
+    raw: FloatArray,
+    sharpness: FloatArray,
+    per_label: int,
+) -> list[tuple[str, int]]:
+    """Frames that stand for the strongest episodes of each label, far apart in time.
+
+    Args:
+        episodes: Of the recording.
+        labels: Names of the columns of the posteriors.
+        pts_s: Times of the usable frames, float64 [K].
+        smoothed, raw: Posteriors of the labels, float32 [K, L].
+        sharpness: Of the faces, float32 [K].
+        per_label: At most so many of each label.
+
+    Returns:
+        (label, row among the usable frames), in order of time.
+    """
+    chosen: list[tuple[str, int]] = []
+    for column, label in enumerate(labels):
+        own = [e for e in episodes if e.label == label]
+        own.sort(key=lambda e: -e.mean_posterior * np.sqrt(e.duration_s))
+        taken: list[float] = []
+        for episode in own:
+            inside = np.flatnonzero((pts_s >= episode.start_s) & (pts_s < episode.end_s))
+            inside = inside[raw[inside].argmax(axis=1) == column]
+            far = [k for k in inside if all(abs(pts_s[k] - t) >= _APART_S for t in taken)]
+            if not far or len(taken) == per_label:
+                continue
+            clearness = smoothed[far, column] * raw[far, column]
+            crispness = sharpness[far] / max(float(sharpness[far].max()), 1e-9)
+            best = far[int(np.argmax(clearness * (0.7 + 0.3 * crispness)))]
+            taken.append(float(pts_s[best]))
+            chosen.append((label, int(best)))
+    return sorted(chosen, key=lambda item: item[1])
+
+
+def illustrate(
+    path: Path,
+    context: AnalysisContext,
+    seen: Sightings,
+    usable: IntArray,
+    posterior: FloatArray,
+    picked: Sequence[tuple[str, int]],
+) -> tuple[list[RepresentativeFrame], dict[str, bytes], str]:
+    """Pictures of chosen frames, with their heat maps.
+
+    Args:
+        path: The recording.
+        context: Networks and decoding process.
+        seen: All faces of the recording.
+        usable: Positions among them of the faces that were classified, int64 [K].
+        posterior: Emotion posteriors of these, float32 [K, C].
+        picked: From `choose_frames`.
+
+    Returns:
+        Representative frames, JPEG files by name, and what is said where frames are lost.
+    """
+    pictures: list[RepresentativeFrame] = []
+    files: dict[str, bytes] = {}
+    if not picked:
+        return pictures, files, ""
+    times = [float(seen.pts_s[seen.frame[usable[k]]]) for _, k in picked]
+    images = context.decoding.fetch(path, backend=context.settings.decoder, pts_s=times)
+    scheme = context.spec.labels
+    said = display_posterior(scheme, posterior)
+    try:
+        for number, ((label, k), image) in enumerate(zip(picked, images, strict=True)):
+            face = int(usable[k])
+            image_file, overlay_file = f"frame-{number}.jpg", f"gradcam-{number}.jpg"
+            region, laid, energy = _overlay(
+                context.classifier,
+                image,
+                seen.landmarks[face],
+                seen.boxes[face],
+                posterior[k],
+                label,
+            )
+            files |= {image_file: _jpeg(region), overlay_file: _jpeg(laid)}
+            columns = zip(display_labels(scheme), said[k], strict=True)
+            pictures.append(
+                RepresentativeFrame(
+                    label=label,
+                    emotion=scheme.emotions[int(posterior[k].argmax())],
+                    pts_s=times[number],
+                    posterior={name: float(p) for name, p in columns},
+                    image_file=image_file,
+                    overlay_file=overlay_file,
+                    energy=energy,
+                )
+            )
+    except VideoError as error:
+        return pictures, files, f"representative frames are missing: {error.cause}"
+    return pictures, files, ""
+
+
+def _overlay(
+    classifier: Classifier,
+    image: Image,
+    landmarks: FloatArray,
+    box: FloatArray,
+    posterior: FloatArray,
+    label: str,
+) -> tuple[Image, Image, dict[str, float]]:
+    """Face region, the same under Grad-CAM, and where the map's energy lies.
+
+    The posterior is that of the face as it was classified: to look again would take twice as long.
+    """
+    spec = classifier.spec
+    crop = align_face(image, landmarks, spec.template_px, spec.input_px)[None]
+    members = [
+        k for k, e in enumerate(spec.labels.emotions) if spec.labels.valence.get(e, e) == label
+    ]
+    warm = posterior**spec.temperature  # at temperature 1
+    cam = grad_cam(classifier.maps(crop), classifier.class_weights, warm[None], members)[0]
+    region, to_frame = face_region(image, box)
+    to_crop = similarity(landmarks, spec.template_px)
+    chained = to_crop @ np.vstack([to_frame, [0, 0, 1]])
+    laid = overlay(region, cam, chained, spec.input_px)
+    return region, laid, energy_shares(cam, spec.template_px, spec.input_px)
+
+
+def _jpeg(image: Image) -> bytes:
+    _, data = cv2.imencode(
+        ".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 85]
+    )
+    return data.tobytes()

@@ -1,0 +1,187 @@
+"""Observing a recording: decode, detect, align; all faces of it, or of a part of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from poise.analysis.context import AnalysisContext
+from poise.analysis.crop_file import CropFile
+from poise.analysis.sightings import Sightings, gathered
+from poise.errors import VideoError
+from poise.expression.model_spec import ModelSpec
+from poise.faces.alignment import align_face
+from poise.faces.candidate import FaceTrack, choose_candidate, gather_tracks, thumbnails
+from poise.faces.detector import MIN_FACE_PX
+from poise.faces.keyframes import PERIOD_S, PERIOD_SAMPLES, follow
+from poise.faces.quality import quality_flags, sharpness_of
+from poise.faces.tracker import Tracker
+from poise.media.decoders.sampling import WHOLE, SampleSpan
+from poise.media.decoders.server import SampleEnd
+from poise.types import FaceDetections, FloatArray, FrameBatch, Image, IntArray, VideoInfo
+
+_CLEAR_FACE_PX = 64.0  # a smaller face in the reduced frames is worth a closer look
+_MAX_DETECTION_PX = 2160
+_GLANCE_SAMPLES = 25  # enough to see how large the candidate's face is
+
+
+def track_faces(seen: Sightings) -> tuple[IntArray, list[FaceTrack]]:
+    """Link faces through time.
+
+    Returns:
+        The track of each face, int64 [M], and those of the candidate, the most prominent first.
+    """
+    tracker = Tracker()
+    of_frame = np.searchsorted(seen.frame, np.arange(len(seen.pts_s) + 1))
+    ids = [
+        tracker.update(float(pts_s), seen.boxes[of_frame[k] : of_frame[k + 1]])
+        for k, pts_s in enumerate(seen.pts_s)
+    ]
+    track_id = np.concatenate([np.zeros(0, np.int64), *ids])
+    tracks = gather_tracks(track_id, seen.frame, seen.boxes, seen.appearance, seen.size_px)
+    return track_id, choose_candidate(tracks, seen.size_px[1])
+
+
+def closer(seen: Sightings, chosen: Sequence[FaceTrack]) -> int | None:
+    """Short side of the frames in which the candidate's face would be large enough, if it is not.
+
+    Returns:
+        In pixels; None where these frames do, or larger ones are not to be had.
+    """
+    limit = min(*seen.size_px, _MAX_DETECTION_PX)
+    if not chosen or seen.short_side_px >= limit:
+        return None
+    face_px = chosen[0].side_px * seen.short_side_px / min(seen.size_px)
+    if face_px >= _CLEAR_FACE_PX:
+        return None
+    return min(limit, int(seen.short_side_px * 1.25 * _CLEAR_FACE_PX / face_px))
+
+
+def glance(path: Path, context: AnalysisContext, crops: CropFile) -> tuple[VideoInfo, int]:
+    """What the container says, and the short side of the frames to look at, from a first look.
+
+    Raises:
+        VideoError: If the recording cannot be read at all.
+    """
+    short_side_px = context.settings.detection_px
+    span = SampleSpan(last=_GLANCE_SAMPLES)
+    info, seen = observe(path, context, crops, short_side_px=short_side_px, span=span)
+    return info, closer(seen, track_faces(seen)[1]) or short_side_px
+
+
+def observe(
+    path: Path,
+    context: AnalysisContext,
+    crops: CropFile,
+    *,
+    short_side_px: int,
+    span: SampleSpan = WHOLE,
+    glancing: bool = False,
+) -> tuple[VideoInfo, Sightings]:
+    """Look at a recording, or at a part of it, with frames of the given size.
+
+    Args:
+        path: The recording.
+        context: Detector, decoding process, settings.
+        crops: Takes the aligned crop of each face.
+        short_side_px: Of the frames.
+        span: The part.
+        glancing: Whether to stop after the first seconds where these call for a closer look.
+
+    Raises:
+        VideoError: If it cannot be read at all.
+    """
+    settings, watch = context.settings, context.timing
+    crops.keep(0)
+    closing = span if span.last is None else replace(span, beyond=1)
+    info, items = context.decoding.sample(
+        path,
+        backend=settings.decoder,
+        rate_hz=settings.sample_rate_hz,
+        short_side_px=short_side_px,
+        span=closing,
+        skip_frames=settings.skip_frames == "auto",
+    )
+    size = (info.width_px, info.height_px)
+    reading = _Reading(watch.timing("decode", items))
+    followed = follow(
+        reading,
+        context.detector,
+        min_face_px=MIN_FACE_PX * max(1.0, short_side_px / settings.detection_px),
+        period_s=min(PERIOD_S, PERIOD_SAMPLES / settings.sample_rate_hz),
+    )
+    glance_s = _GLANCE_SAMPLES / settings.sample_rate_hz - 1e-6
+    end_s = np.inf if span.last is None else span.last / settings.sample_rate_hz - 1e-6
+    parts: list[dict[str, npt.NDArray[Any]]] = []
+    seen = 0
+    try:
+        for batch, found in watch.timing("detect", followed, inner="decode"):
+            with watch("align"):
+                parts.append(_described(batch, found, context.spec, size, seen, crops))
+            seen += len(batch)
+            if glancing and batch.pts_s[-1] >= glance_s:
+                glancing = False
+                early = gathered(parts, info, short_side_px, reading.end, glance_s)
+                if closer(early, track_faces(early)[1]):
+                    return info, early
+            del batch  # two at once would take half as much memory again
+    except VideoError as error:
+        if seen == 0:
+            raise
+        last_s = parts[-1]["pts_s"][-1]
+        reading.end = SampleEnd(loss=f"{error.cause} after {last_s:.1f} s", span_frames=0)
+    sightings = gathered(parts, info, short_side_px, reading.end, end_s)
+    crops.keep(len(sightings.frame))
+    return info, sightings
+
+
+class _Reading:
+    """Batches of frames; the end of the recording is kept apart."""
+
+    def __init__(self, items: Iterable[FrameBatch | SampleEnd]) -> None:
+        self._items = items
+        self.end = SampleEnd(loss="", span_frames=0)
+
+    def __iter__(self) -> Iterator[FrameBatch]:
+        for item in self._items:
+            if isinstance(item, SampleEnd):
+                self.end = item
+            else:
+                yield item
+
+
+def _described(
+    batch: FrameBatch,
+    found: FaceDetections,
+    spec: ModelSpec,
+    size: tuple[int, int],
+    seen: int,
+    crops: CropFile,
+) -> dict[str, npt.NDArray[Any]]:
+    """Columns of `Sightings` for the faces of a batch, whose crops go to the file."""
+    aligned = _align(batch.images, found.landmarks_px, found.row, spec)
+    crops.append(aligned)
+    faces = found.scaled(1 / batch.scale)
+    return {
+        "pts_s": batch.pts_s,
+        "frame_index": batch.frame_index,
+        "frame": faces.row + seen,
+        "boxes": faces.boxes_xyxy_px,
+        "landmarks": faces.landmarks_px,
+        "confidence": faces.detection_confidence,
+        "appearance": thumbnails(aligned).astype(np.float16),
+        "sharpness": sharpness_of(aligned),
+        "flags": quality_flags(faces.boxes_xyxy_px, faces.landmarks_px, aligned, size),
+    }
+
+
+def _align(images: Image, landmarks: FloatArray, row: IntArray, spec: ModelSpec) -> Image:
+    crops = np.empty((len(row), spec.input_px, spec.input_px, 3), np.uint8)
+    for k, frame in enumerate(row):
+        crops[k] = align_face(images[frame], landmarks[k], spec.template_px, spec.input_px)
+    return crops

@@ -1,0 +1,202 @@
+"""The analysis of one recording: what was seen of it, brought to posteriors, episodes, pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from poise.analysis.context import AnalysisContext
+from poise.analysis.crop_file import CropFile
+from poise.analysis.moments import choose_frames, illustrate
+from poise.analysis.observe import closer, observe, track_faces
+from poise.analysis.sightings import Sightings
+from poise.errors import VideoError
+from poise.expression.classifier import Classifier
+from poise.faces.candidate import frames_with_others, of_people
+from poise.labels import display_labels, display_posterior
+from poise.media.decoders.sampling import SampleSpan
+from poise.timeline.episodes import find_episodes
+from poise.timeline.smoothing import smooth
+from poise.timeline.statistics import ScoredFrames, summarise
+from poise.types import (
+    FloatArray,
+    IntArray,
+    RecordingAnalysis,
+    SampledFrames,
+    TimeArray,
+    VideoInfo,
+)
+
+SIGHTINGS_FILE, CROPS_FILE = "sightings.npz", "crops.u8"
+_SAME_CROP = 2.0  # mean difference of gray levels, of 255
+_CLASSIFIED_AT_ONCE = 256
+
+
+def analyse_recording(path: Path, context: AnalysisContext, scratch: Path) -> RecordingAnalysis:
+    """Analyse one recording.
+
+    Args:
+        path: The recording.
+        context: Networks, decoding process and settings.
+        scratch: A directory in which aligned crops wait; nothing stays there.
+
+    Raises:
+        VideoError: If the recording cannot be read at all.
+    """
+    context.timing.seconds.clear()
+    with CropFile(scratch, context.spec.input_px) as crops:
+        short_side_px = context.settings.detection_px
+        info, seen = observe(path, context, crops, short_side_px=short_side_px, glancing=True)
+        return _conclude(path, context, info, seen, crops)
+
+
+def observe_part(
+    path: Path, context: AnalysisContext, span: SampleSpan, short_side_px: int, directory: Path
+) -> None:
+    """Observe a part of a recording and leave what was seen in a directory.
+
+    Raises:
+        VideoError: If it cannot be read at all.
+    """
+    with CropFile(directory, context.spec.input_px, name=CROPS_FILE) as crops:
+        _, seen = observe(path, context, crops, short_side_px=short_side_px, span=span)
+        seen.save(directory / SIGHTINGS_FILE)
+
+
+def analyse_parts(
+    path: Path, context: AnalysisContext, parts: Sequence[Path], scratch: Path
+) -> RecordingAnalysis:
+    """As `analyse_recording`, from what `observe_part` left of all parts in order.
+
+    Raises:
+        VideoError: If a part is damaged: what is missing of it cannot be counted from the others.
+    """
+    context.timing.seconds.clear()
+    observed = [Sightings.load(part / SIGHTINGS_FILE) for part in parts]
+    for sightings in observed:
+        if sightings.loss:
+            raise VideoError(sightings.loss, remedy="Analyse the recording whole.", path=path)
+    seen = Sightings.joined(observed)
+    with CropFile(scratch, context.spec.input_px) as crops:
+        for part in parts:
+            crops.append_file(part / CROPS_FILE)
+        info = context.decoding.describe(path, backend=context.settings.decoder)
+        return _conclude(path, context, info, seen, crops)
+
+
+def _conclude(
+    path: Path, context: AnalysisContext, info: VideoInfo, seen: Sightings, crops: CropFile
+) -> RecordingAnalysis:
+    """From faces to results; closer looks come first where the candidate's face is too small."""
+    settings, spec, timing = context.settings, context.spec, context.timing
+    track_id, chosen = track_faces(seen)
+    while short_side_px := closer(seen, chosen):
+        info, seen = observe(path, context, crops, short_side_px=short_side_px)
+        track_id, chosen = track_faces(seen)
+    is_candidate = np.isin(track_id, [t.track_id for t in chosen])
+    shown = _one_per_frame(seen, is_candidate)
+    usable = shown[~seen.flags[shown].any(axis=1)]
+    with timing("classify"):
+        posterior = _classify(context.classifier, crops, usable)
+    sure = is_candidate | of_people(track_id, seen.confidence)
+    others = frames_with_others(seen.frame[sure], is_candidate[sure], len(seen.pts_s))
+    scored = ScoredFrames(pts_s=seen.pts_s[seen.frame[usable]], emotion=posterior)
+    labels = display_labels(spec.labels)
+    raw = display_posterior(spec.labels, posterior)
+    smoothed = smooth(scored.pts_s, raw, settings.smoothing_s)
+    interval_s = 1 / settings.sample_rate_hz
+    episodes = find_episodes(
+        scored.pts_s,
+        smoothed,
+        labels,
+        interval_s=interval_s,
+        min_duration_s=settings.min_episode_s,
+    )
+    statistics = summarise(
+        scheme=spec.labels,
+        scored=scored,
+        sampled_frames=len(seen.pts_s),
+        interval_s=_interval(seen.pts_s, interval_s),
+        episodes=episodes,
+        flags=seen.flags[shown],
+        other_people=int(others.max(initial=0)),
+    )
+    picked = choose_frames(
+        episodes,
+        labels,
+        scored.pts_s,
+        smoothed,
+        raw,
+        seen.sharpness[usable],
+        settings.frames_per_class,
+    )
+    with timing("explain"):
+        pictures, files, loss = illustrate(path, context, seen, usable, posterior, picked)
+    return RecordingAnalysis(
+        labels=spec.labels,
+        info=info,
+        loss="; ".join(filter(None, [seen.loss, loss])),
+        frames=SampledFrames(
+            frame_index=seen.frame_index,
+            pts_s=seen.pts_s,
+            other_faces=others,
+            shown_frame=seen.frame[shown],
+            track_id=track_id[shown],
+            confidence=seen.confidence[shown],
+            boxes=seen.boxes[shown],
+            flags=seen.flags[shown],
+            usable_frame=seen.frame[usable],
+            posterior=posterior,
+        ),
+        statistics=statistics,
+        episodes=episodes,
+        pictures=pictures,
+        files=files,
+        stages=dict(timing.seconds),
+    )
+
+
+def _one_per_frame(seen: Sightings, is_candidate: npt.NDArray[np.bool_]) -> IntArray:
+    """The candidate's face in each frame that shows it, int64 [J], in order of time."""
+    rows = np.flatnonzero(is_candidate)
+    _, first = np.unique(seen.frame[rows], return_index=True)
+    return rows[first]
+
+
+def _classify(classifier: Classifier, crops: CropFile, rows: IntArray) -> FloatArray:
+    """Emotion posteriors of the given crops, read from disk part by part.
+
+    A crop that hardly differs from the last one that was classified is not classified again: on a
+    still picture or a frozen call every frame would be.
+    """
+    classes = len(classifier.spec.labels.emotions)
+    posterior = np.empty((len(rows), classes), np.float32)
+    last, last_said = None, None
+    for start in range(0, len(rows), _CLASSIFIED_AT_ONCE):
+        part = slice(start, start + _CLASSIFIED_AT_ONCE)
+        images = crops.read(rows[part].tolist())
+        new: list[int] = []
+        stands_for = np.empty(len(images), np.int64)  # position in `new`; -1: the last of before
+        for k, image in enumerate(images):
+            if last is None or cv2.norm(image, last, cv2.NORM_L1) > _SAME_CROP * image.size:
+                last = image
+                new.append(k)
+            stands_for[k] = len(new) - 1
+        said = np.empty((0, classes), np.float32)
+        if new:
+            said = classifier.predict(images[new], mirrored=False).posterior
+        known = said if last_said is None else np.concatenate([said, last_said[None]])
+        posterior[part] = known[stands_for]
+        last_said = posterior[part][-1]
+    return posterior
+
+
+def _interval(pts_s: TimeArray, nominal_s: float) -> float:
+    """Time that one sampled frame stands for on average: longer where frames are sparser."""
+    if len(pts_s) < 2:
+        return nominal_s
+    return max(nominal_s, float(pts_s[-1] - pts_s[0]) / (len(pts_s) - 1))

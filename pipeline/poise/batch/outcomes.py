@@ -1,0 +1,88 @@
+"""What a run is about to do, how it goes, and what it did."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from poise.errors import PoiseError
+from poise.settings import Settings
+from poise.storage.ledger import PENDING
+from poise.storage.outcome import Outcome
+
+NOT_CONSENTED, EXPIRED = "not_consented", "expired"
+WITHHELD = {
+    NOT_CONSENTED: "candidates.csv says that there is no consent; it was not read.",
+    EXPIRED: "Its result grew older than retention_days and was purged. Delete the recording, or "
+    "analyse it again with --force.",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunResult:
+    """What a run did.
+
+    Args:
+        outcomes: Of every recording found, in order of their identifiers.
+        output: Directory of the reports.
+        index: The page that leads to them; None after a dry run, or if it could not be written.
+        settings: That were used.
+        seconds: The whole run.
+        problem: Why the run could not do all that it was to do, such as a full disk.
+    """
+
+    outcomes: list[Outcome]
+    output: Path
+    index: Path | None
+    settings: Settings
+    seconds: float
+    problem: PoiseError | None = None
+
+    def count(self, status: str) -> int:
+        """How many recordings have that status."""
+        return sum(outcome.status == status for outcome in self.outcomes)
+
+    @property
+    def exit_code(self) -> int:
+        """0 all done; 3 some failed and the rest is written; 4 none succeeded or none found."""
+        wanted = len(self.outcomes) - sum(self.count(status) for status in WITHHELD)
+        failed = self.count("failed") + self.count(PENDING)
+        if not self.outcomes or (wanted and failed == wanted):
+            return 4
+        return 3 if failed or self.problem else 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What a run is about to do.
+
+    Args:
+        recordings: All that were found.
+        reused: Of them, those whose result is there.
+        withheld: Of them, those that must not be analysed.
+        bytes_to_read: Size of those to be analysed.
+        jobs: Processes at most; 0 where none is needed.
+        device: Where the networks run.
+    """
+
+    recordings: int
+    reused: int
+    withheld: int = 0
+    bytes_to_read: int
+    jobs: int
+    device: str
+
+    @property
+    def pending(self) -> int:
+        """How many are to be analysed."""
+        return self.recordings - self.reused - self.withheld
+
+
+@dataclass(frozen=True)
+class Listener:
+    """Hears how a run goes; the default says nothing."""
+
+    planned: Callable[[Plan], None] = field(default=lambda plan: None)
+    finished: Callable[[Outcome], None] = field(default=lambda outcome: None)
+    noticed: Callable[[str], None] = field(default=lambda text: None)

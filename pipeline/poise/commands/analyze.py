@@ -1,0 +1,201 @@
+"""`poise analyze`: a whole batch, from recordings to reports."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from poise.commands.common import STATUSES, counted, debug_option, settings_from, settings_options
+from poise.settings import SETTINGS_FILE
+from poise.system.exit_codes import exits
+from poise.system.interrupts import listening
+
+if TYPE_CHECKING:
+    from poise.batch.outcomes import Plan, RunResult
+    from poise.storage.outcome import Outcome
+
+_TOLD = ("done", "partial", "failed")
+
+
+@click.command()
+@click.argument("recordings", type=click.Path(path_type=Path))
+@click.option("-o", "--output", type=click.Path(path_type=Path), required=True,
+              help="Directory of the reports; outside of RECORDINGS.")  # fmt: skip
+@click.option("--settings", "settings_file", type=click.Path(path_type=Path, dir_okay=False),
+              help=f"TOML file with settings.  [default: {SETTINGS_FILE}]")  # fmt: skip
+@settings_options()
+@click.option("--force", is_flag=True, help="Analyse also what is done.")
+@click.option("--strict", is_flag=True, help="Stop at the first recording that fails.")
+@click.option("--dry-run", is_flag=True, help="Only list what would be done.")
+@click.option("--wait", is_flag=True, help="Wait for another run into the same directory.")
+@click.option("--json", "as_json", is_flag=True, help="Print a summary as JSON.")
+@debug_option
+def analyze(
+    recordings: Path,
+    output: Path,
+    settings_file: Path | None,
+    force: bool,
+    strict: bool,
+    dry_run: bool,
+    wait: bool,
+    as_json: bool,
+    debug: bool,
+    **given: Any,
+) -> None:
+    """Analyse all recordings below RECORDINGS and write reports and tables.
+
+    What an earlier run has done, with the same settings and model, is not done again.
+
+    Exit codes: 0 all done; 1 stopped or internal error; 2 wrong usage or settings; 3 some
+    recordings failed, the rest is written; 4 none succeeded or none found; 130 or 143 stopped by
+    Ctrl-C or SIGTERM.
+    """
+
+    def run() -> int:
+        settings = settings_from(settings_file, given)
+        from poise.batch.outcomes import Listener
+        from poise.batch.run import analyze as analyze_batch
+
+        display = _Display()
+        try:
+            with listening():
+                result = analyze_batch(
+                    recordings,
+                    output,
+                    settings,
+                    force=force,
+                    strict=strict,
+                    dry_run=dry_run,
+                    wait=wait,
+                    debug=debug,
+                    listener=Listener(
+                        planned=display.planned, finished=display.finished, noticed=display.noticed
+                    ),
+                )
+        finally:
+            display.close()
+        _conclude(result, recordings, as_json, debug)
+        return 0 if dry_run and result.outcomes else result.exit_code
+
+    exits(run, debug)
+
+
+def _up_to(jobs: int) -> str:
+    return {0: "", 1: " with one process"}.get(jobs, f" with up to {jobs} processes")
+
+
+class _Display:
+    """Progress on stderr: a bar on a terminal, plain lines elsewhere."""
+
+    def __init__(self) -> None:
+        self._bar: Any = None
+        self._plan: Plan | None = None
+        self._done = 0
+
+    def planned(self, plan: Plan) -> None:
+        self._plan = plan
+        withheld = f"{plan.withheld} not to be analysed, " if plan.withheld else ""
+        click.echo(
+            f"{plan.recordings} recordings: {plan.reused} done before, {withheld}"
+            f"{plan.pending} to analyse ({plan.bytes_to_read / 1e6:.0f} MB) "
+            f"on {plan.device}{_up_to(plan.jobs)}.",
+            err=True,
+        )
+        if sys.stderr.isatty() and plan.bytes_to_read:
+            self._bar = click.progressbar(
+                length=plan.bytes_to_read, file=sys.stderr, show_eta=True, show_percent=True,
+                item_show_func=lambda name: name,
+            )  # fmt: skip
+            self._bar.__enter__()
+
+    def finished(self, outcome: Outcome) -> None:
+        if outcome.reused or outcome.status not in _TOLD or self._plan is None:
+            return
+        self._done += 1
+        recording = outcome.recording
+        length_s = outcome.result.statistics.duration_s if outcome.result else 0.0
+        rate = f", {length_s / outcome.seconds:.1f}x real time" if outcome.seconds else ""
+        if outcome.status == "failed":
+            rate = f": {outcome.message}"
+        elif outcome.message:
+            rate += f": {outcome.message}"
+        if self._bar is not None:
+            self._bar.update(_size(recording.path), recording.recording_id + rate)
+            return
+        total = self._plan.pending
+        click.echo(
+            f"[{self._done}/{total}] {recording.recording_id}: {outcome.status} "
+            f"in {outcome.seconds:.1f} s{rate}",
+            err=True,
+        )
+
+    def noticed(self, text: str) -> None:
+        click.echo(text, err=True)
+
+    def close(self) -> None:
+        if self._bar is not None:
+            self._bar.__exit__(None, None, None)
+            self._bar = None
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:  # it has gone
+        return 0
+
+
+def _conclude(result: RunResult, recordings: Path, as_json: bool, debug: bool) -> None:
+    """The result on stdout, what failed on stderr."""
+    for outcome in result.outcomes:
+        if outcome.status == "failed":
+            click.echo(f"Failed: {outcome.recording.recording_id}: {outcome.message}", err=True)
+            for note in getattr(outcome.error, "__notes__", []) if debug else []:
+                click.echo(note, err=True)
+    if result.problem:
+        click.echo(f"Error: {result.problem}", err=True)
+    if not result.outcomes:
+        click.echo(f"No recordings found below {recordings}.", err=True)
+    if as_json:
+        click.echo(json.dumps(_summary(result), ensure_ascii=False, indent=1))
+        return
+    if result.index is None and not result.problem:
+        for outcome in result.outcomes:
+            what = "done before" if outcome.reused else "to analyse"
+            what = what if outcome.status == "planned" else outcome.status
+            recording = outcome.recording
+            click.echo(f"{what}\t{recording.candidate_id}\t{recording.recording_id}")
+        return
+    counts = {s: result.count(s) for s in STATUSES}
+    click.echo(
+        f"{len(result.outcomes)} recordings ({counted(counts)}) in {result.seconds:.1f} s.",
+        err=True,
+    )
+    if result.index:
+        click.echo(str(result.index))
+
+
+def _summary(result: RunResult) -> dict[str, Any]:
+    return {
+        "output": str(result.output),
+        "index": str(result.index) if result.index else None,
+        "exit_code": result.exit_code,
+        "seconds": round(result.seconds, 3),
+        "recordings": [
+            {
+                "recording_id": outcome.recording.recording_id,
+                "candidate_id": outcome.recording.candidate_id,
+                "status": outcome.status,
+                "message": outcome.message,
+                "reused": outcome.reused,
+                "seconds": round(outcome.seconds, 3),
+                "coverage": outcome.result.statistics.coverage if outcome.result else None,
+                "shares": outcome.result.statistics.shares if outcome.result else None,
+            }
+            for outcome in result.outcomes
+        ],
+    }

@@ -1,0 +1,130 @@
+"""`poise doctor`: what this machine offers, and what is wrong with it."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import platform
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from poise.commands.common import settings_from, settings_options
+from poise.errors import PoiseError
+from poise.settings import Settings
+from poise.system.exit_codes import ABORTED, exits
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing looked at."""
+
+    subject: str
+    text: str
+    good: bool = True
+
+
+def examine(settings: Settings) -> list[Finding]:
+    """Look at processor, memory, device, decoders, detector, model and disk."""
+    return [
+        Finding("python", f"{platform.python_version()} on {platform.platform()}"),
+        _memory(),
+        *(_try(name, check) for name, check in _CHECKS.items()),
+        _try("device", lambda: _device(settings)),
+        _try("model", lambda: _model(settings)),
+        _disk(),
+    ]
+
+
+def _try(subject: str, check: Callable[[], str]) -> Finding:
+    try:
+        return Finding(subject, check())
+    except PoiseError as error:
+        return Finding(subject, str(error), good=False)
+    except Exception as error:  # a broken library may raise anything; that is what is looked for
+        return Finding(subject, f"{type(error).__name__}: {error}", good=False)
+
+
+def _memory() -> Finding:
+    cores = os.cpu_count() or 1
+    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    text = f"{cores} cores, {total:.1f} GiB of memory"
+    if total < 1.5 * cores:
+        return Finding("machine", f"{text}: use --jobs {max(1, int(total / 1.5))}", good=False)
+    return Finding("machine", text)
+
+
+def _disk() -> Finding:
+    free = shutil.disk_usage(Path.cwd()).free / 2**30
+    return Finding("disk", f"{free:.1f} GiB free here", good=free > 1)
+
+
+def _version(module: str) -> str:
+    return str(importlib.import_module(module).__version__)
+
+
+def _detector() -> str:
+    import numpy as np
+
+    from poise.faces.detector import FaceDetector
+
+    FaceDetector().detect(np.zeros((1, 120, 160, 3), np.uint8))
+    return "MTCNN with facenet-pytorch's weights runs"
+
+
+def _device(settings: Settings) -> str:
+    import torch
+
+    from poise.expression.device import choose_device, computing_type, prefers_int8
+
+    device = choose_device(settings.device)
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else "processor"
+    kind = str(computing_type(device)).removeprefix("torch.")
+    return f"{device} ({name}), computing in {kind}{' and int8' if prefers_int8(device) else ''}"
+
+
+def _model(settings: Settings) -> str:
+    from poise.expression.classifier import ExpressionClassifier
+
+    spec = ExpressionClassifier(
+        Path(settings.model) if settings.model else None, device=settings.device
+    ).spec
+    summary = spec.training.get("summary", spec.architecture)
+    return f"{spec.name}: {summary} SHA-256 {spec.sha256[:12]}"
+
+
+_CHECKS: dict[str, Callable[[], str]] = {
+    "torch": lambda: _version("torch"),
+    "decoder pyav": lambda: _version("av"),
+    "decoder decord": lambda: _version("decord"),
+    "detector": _detector,
+}
+
+
+@click.command()
+@settings_options("model", "device")
+@click.option("--bundle", type=click.Path(path_type=Path, dir_okay=False),
+              help="Write what a bug report needs to this zip file, without names.")  # fmt: skip
+@click.option("--reports", type=click.Path(path_type=Path, file_okay=False),
+              help="Directory of reports whose last logs go into the bundle.")  # fmt: skip
+def doctor(bundle: Path | None, reports: Path | None, **given: Any) -> None:
+    """Say what this machine offers, and what is wrong with it."""
+
+    def run() -> int:
+        settings = settings_from(None, given)
+        findings = examine(settings)
+        if bundle is not None:
+            from poise.commands.bug_report import write_bundle
+
+            count = write_bundle(bundle, findings, reports)
+            click.echo(f"Written with {count} logs: {bundle}", err=True)
+        for finding in findings:
+            mark = "ok     " if finding.good else "PROBLEM"
+            click.echo(f"{mark}  {finding.subject}: {finding.text}")
+        return 0 if all(finding.good for finding in findings) else ABORTED
+
+    exits(run, False)

@@ -1,0 +1,42 @@
+"""`poise status`: where the last batch stands."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from poise.commands.common import STATUSES, counted, debug_option
+from poise.system.exit_codes import exits
+
+
+@click.command()
+@click.argument("reports", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
+@debug_option
+def status(reports: Path, as_json: bool, debug: bool) -> None:
+    """Say what is done, failed, pending and running of the last batch in REPORTS.
+
+    Nothing is changed, also while the batch goes on.
+    """
+
+    def run() -> int:
+        from poise.batch.status import look_up
+
+        state = look_up(reports)
+        if as_json:
+            click.echo(json.dumps(state.to_json(), ensure_ascii=False, indent=1))
+            return 0
+        counts = state.counts()
+        click.echo(
+            f"{len(state.outcomes)} recordings: {counted({s: counts.get(s, 0) for s in STATUSES})}."
+        )
+        click.echo(state.in_words())
+        for outcome in state.outcomes:
+            if outcome.status not in ("done", "pending"):
+                told = f": {outcome.message}" if outcome.message else ""
+                click.echo(f"{outcome.status}\t{outcome.recording.recording_id}{told}")
+        return 0
+
+    exits(run, debug)

@@ -1,0 +1,1 @@
+"""The expression model: architectures, the shipped artefact, classification, heat maps."""

@@ -1,0 +1,1 @@
+"""Faces: found, followed, aligned, judged for quality, and whose they are."""

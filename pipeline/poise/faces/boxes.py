@@ -1,0 +1,72 @@
+"""Arithmetic of face boxes, [x1, y1, x2, y2] in pixels."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from poise.types import FloatArray, IntArray
+
+_MIN_IOU = 0.2
+_MAX_SHIFT = 0.7  # of the mean side, when boxes do not overlap enough
+_MAX_SIZE_RATIO = 1.7
+
+
+def squared(boxes: FloatArray) -> FloatArray:
+    """Boxes float [M, 4] widened to squares about the same centre, float32."""
+    extent = boxes[:, 2:] - boxes[:, :2]
+    side = extent.max(axis=1, keepdims=True)
+    low = boxes[:, :2] + extent * 0.5 - side * 0.5
+    return np.concatenate([low, low + side], axis=1).astype(np.float32)
+
+
+def suppressed(boxes: FloatArray, score: FloatArray, row: IntArray, most_iou: float) -> IntArray:
+    """Non-maximum suppression, frame by frame: which boxes stay, the best first, int64 [K].
+
+    Args:
+        boxes: float32 [M, 4].
+        score: float32 [M].
+        row: Frame of each box, int64 [M].
+        most_iou: Boxes that overlap a better one of their frame by more are left out.
+    """
+    if len(boxes) == 0:
+        return np.zeros(0, np.int64)
+    corner_and_size = np.concatenate([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]], axis=1)
+    kept = cv2.dnn.NMSBoxesBatched(
+        corner_and_size.astype(np.float64).tolist(), score.tolist(), row.tolist(), 0.0, most_iou
+    )
+    return np.asarray(kept, np.int64)
+
+
+def affinity(a: FloatArray, b: FloatArray) -> float:
+    """Above 0 where two boxes, float [4], can be the same face; overlap counts most."""
+    side_a, side_b = a[2:] - a[:2], b[2:] - b[:2]
+    ratio = float(side_a.mean() / max(float(side_b.mean()), 1e-6))
+    if not 1 / _MAX_SIZE_RATIO <= ratio <= _MAX_SIZE_RATIO:
+        return 0.0
+    extent = np.maximum(np.minimum(a[2:], b[2:]) - np.maximum(a[:2], b[:2]), 0)
+    overlap = float(extent.prod())
+    iou = overlap / max(float(side_a.prod() + side_b.prod()) - overlap, 1e-9)
+    if iou >= _MIN_IOU:
+        return 1.0 + iou
+    shift = float(np.abs((a[:2] + a[2:]) - (b[:2] + b[2:])).max()) / 2
+    return max(0.0, 1.0 - shift / (_MAX_SHIFT * float((side_a + side_b).mean()) / 2))
+
+
+def matched(first: FloatArray, second: FloatArray) -> dict[int, int]:
+    """Pairs of boxes, float [M, 4] and [K, 4], that can be the same face, most alike first.
+
+    Returns:
+        Index into `second` -> index into `first`; each at most once.
+    """
+    pairs = sorted(
+        ((affinity(a, b), i, k) for i, a in enumerate(first) for k, b in enumerate(second)),
+        reverse=True,
+    )
+    result: dict[int, int] = {}
+    used: set[int] = set()
+    for alike, i, k in pairs:
+        if alike > 0 and i not in used and k not in result:
+            result[k] = i
+            used.add(i)
+    return result

@@ -1,0 +1,108 @@
+"""Label schemes: which emotion classes a model knows, and the valence class of each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from poise.errors import ModelError
+
+POSITIVE, NEUTRAL, NEGATIVE = "positive", "neutral", "negative"
+VALENCES: tuple[str, str, str] = (POSITIVE, NEUTRAL, NEGATIVE)
+APART = "apart"
+QUALITY_FLAGS = ("too_small", "blurred", "dark", "turned_away", "cut_off")
+
+
+def display_class(label: str) -> str:
+    """The valence class that a label is, or `apart` for an emotion that has none."""
+    return label if label in VALENCES else APART
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelScheme:
+    """Emotion classes in the order of the logits, and how they map to valence.
+
+    Args:
+        name: Short name of the scheme, for provenance.
+        emotions: Emotion classes, in the order of the network's outputs.
+        valence: Valence class of each emotion; an emotion without one (surprise) is absent.
+
+    Raises:
+        ModelError: If a valence class is unknown or has no emotion.
+    """
+
+    name: str
+    emotions: tuple[str, ...]
+    valence: Mapping[str, str]
+
+    def __post_init__(self) -> None:
+        unknown = set(self.valence) - set(self.emotions)
+        wrong = set(self.valence.values()) - set(VALENCES)
+        missing = set(VALENCES) - set(self.valence.values())
+        if unknown or wrong or missing or len(set(self.emotions)) != len(self.emotions):
+            raise ModelError(
+                f"label scheme {self.name!r} is inconsistent (emotions {self.emotions}, "
+                f"valence {dict(self.valence)})",
+                remedy="Each valence class needs at least one emotion, each emotion one line.",
+            )
+
+    @property
+    def apart(self) -> tuple[str, ...]:
+        """Emotions that have no valence and are reported apart."""
+        return tuple(e for e in self.emotions if e not in self.valence)
+
+    @property
+    def valence_matrix(self) -> npt.NDArray[np.float32]:
+        """Membership of each emotion in each valence class, float32 [C, 3] of 0 and 1."""
+        return np.array(
+            [[float(self.valence.get(e) == v) for v in VALENCES] for e in self.emotions],
+            dtype=np.float32,
+        )
+
+    def valence_posterior(self, posterior: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
+        """Posterior of the valence classes, given that the expression has a valence.
+
+        Args:
+            posterior: Emotion posteriors, float [M, C], rows sum to 1.
+
+        Returns:
+            float32 [M, 3] in the order of `VALENCES`; rows sum to 1.
+        """
+        joint = np.asarray(posterior, dtype=np.float32) @ self.valence_matrix
+        return np.asarray(joint / np.maximum(joint.sum(axis=1, keepdims=True), 1e-12), np.float32)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain form for the model artefact."""
+        return {"name": self.name, "emotions": list(self.emotions), "valence": dict(self.valence)}
+
+    @classmethod
+    def from_json(cls, plain: Mapping[str, Any]) -> LabelScheme:
+        """Inverse of `to_json`; also reads the tables of `poise_training/schemes/*.toml`."""
+        try:
+            return cls(
+                name=str(plain["name"]),
+                emotions=tuple(plain["emotions"]),
+                valence=dict(plain["valence"]),
+            )
+        except KeyError as error:
+            raise ModelError(
+                f"label scheme lacks {error}", remedy="It needs name, emotions and valence."
+            ) from error
+
+
+def display_labels(scheme: LabelScheme) -> tuple[str, ...]:
+    """The valence classes, then the emotions without valence."""
+    return (*VALENCES, *scheme.apart)
+
+
+def display_posterior(
+    scheme: LabelScheme, emotion: npt.NDArray[np.float32]
+) -> npt.NDArray[np.float32]:
+    """Posterior of each of `display_labels`, float32 [K, L]; rows sum to 1."""
+    apart = [scheme.emotions.index(name) for name in scheme.apart]
+    joint = np.asarray(emotion) @ scheme.valence_matrix
+    return np.concatenate([joint, np.asarray(emotion)[:, apart]], axis=1).astype(np.float32)

@@ -1,0 +1,1 @@
+"""Reading recordings: containers and decoders, in a process that can be killed."""

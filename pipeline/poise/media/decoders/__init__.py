@@ -1,0 +1,37 @@
+"""Decoding backends behind one protocol: PyAV and decord.
+
+Both deliver upright frames with the container's presentation time stamps. `open_decoder` is used
+inside the decoding process (`poise.media.decoders.server`) only.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from poise.errors import SettingsError
+from poise.media.decoders.protocol import VideoDecoder
+
+BACKENDS = ("pyav", "decord")
+
+
+def open_decoder(path: Path, backend: str) -> VideoDecoder:
+    """Open a recording with one of `BACKENDS`.
+
+    Raises:
+        VideoError: If it is no video or cannot be opened.
+        SettingsError: If the backend is not installed.
+    """
+    try:
+        from poise.media.decoders.pyav import PyAVDecoder
+
+        decoder = PyAVDecoder(path)
+        if backend == "decord":  # which takes whatever FFmpeg takes, of any size
+            from poise.media.decoders.decord import DecordDecoder
+
+            return DecordDecoder(path)
+        return decoder
+    except ImportError as error:
+        raise SettingsError(
+            f"the decoder {backend!r} is not installed ({error})",
+            remedy="Install it, or choose another with --decoder.",
+        ) from error

@@ -1,0 +1,37 @@
+"""Sizes of frames: what is refused, what is reduced, how many go into a batch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from poise.errors import VideoError
+
+MAX_PIXELS = 2**26  # of a frame; 8K has half as many
+_BATCH_FRAMES, _BATCH_BYTES = 16, 6_000_000
+
+
+def check_size(width: int, height: int, path: Path) -> None:
+    """Refuse frames that would take too much memory.
+
+    Raises:
+        VideoError: If they are too large.
+    """
+    if width * height > MAX_PIXELS:
+        raise VideoError(
+            f"its frames are too large ({width} x {height} pixels)",
+            remedy="Export it with smaller frames, such as 3840 x 2160.",
+            path=path,
+        )
+
+
+def frames_per_batch(size: tuple[int, int]) -> int:
+    """How many frames of that width and height go into one batch."""
+    return max(1, min(_BATCH_FRAMES, _BATCH_BYTES // (size[0] * size[1] * 3)))
+
+
+def reduced_size(width: int, height: int, short_side_px: int | None) -> tuple[int, int]:
+    """Width and height after reduction to a short side; even, never enlarged."""
+    if short_side_px is None or min(width, height) <= short_side_px:
+        return width, height
+    factor = short_side_px / min(width, height)
+    return max(2, round(width * factor / 2) * 2), max(2, round(height * factor / 2) * 2)

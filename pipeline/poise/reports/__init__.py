@@ -1,0 +1,1 @@
+"""What people and analysts open: pages, drawings, sentences, tables, captions."""

@@ -1,0 +1,174 @@
+"""From stored results to what a person opens: the reports of candidates, the index, captions."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+from poise.expression.model_spec import ModelSpec
+from poise.reports.captions import webvtt
+from poise.reports.content import write_candidate_report, write_index
+from poise.reports.locales import load_texts
+from poise.reports.provenance import provenance
+from poise.reports.pseudonyms import as_named
+from poise.reports.rendering import languages
+from poise.reports.report_types import CandidateReport, RecordingReport
+from poise.reports.table_files import write_frames_and_episodes, write_recordings_and_dictionary
+from poise.settings import Settings
+from poise.storage.outcome import SHOWN, Outcome
+from poise.system.atomic_files import write_text
+from poise.system.file_names import safe_name
+from poise.timeline.statistics import combine
+from poise.types import Recording
+
+
+@dataclass(frozen=True, kw_only=True)
+class Written:
+    """What was written for a candidate.
+
+    Args:
+        reports: The report in each language.
+        tables: Frames and episodes.
+    """
+
+    reports: list[Path]
+    tables: list[Path]
+
+
+def write_candidate(
+    outcomes: Sequence[Outcome], output: Path, settings: Settings, spec: ModelSpec
+) -> Written:
+    """Write the report and the tables of one candidate.
+
+    Args:
+        outcomes: Of all recordings of the candidate.
+        output: Directory of the reports.
+        settings, spec: Of the run.
+
+    Returns:
+        The files.
+    """
+    if settings.anonymous:
+        _remove_named(output / outcomes[0].recording.candidate_id)
+    outcomes = as_named(outcomes, settings)
+    directory = output / outcomes[0].recording.candidate_id
+    pages = write_candidate_report(
+        candidate_report(outcomes, settings, spec, directory), directory, settings
+    )
+    _, frames, episodes = write_frames_and_episodes(outcomes, directory, settings, spec)
+    return Written(reports=pages, tables=[frames, episodes])
+
+
+def _remove_named(directory: Path) -> None:
+    """Remove what an earlier run wrote under the candidate's name."""
+    for pattern in ("report*.html", "report*.pdf", "progress*.html", "frames.*", "episodes.*"):
+        for path in directory.glob(pattern):
+            path.unlink()
+    with suppress(OSError):  # absent, or somebody has put something else there
+        directory.rmdir()
+
+
+def write_captions(outcomes: Sequence[Outcome], directory: Path, settings: Settings) -> None:
+    """Write the episodes of each recording as WebVTT, named after the recording.
+
+    Args:
+        outcomes: Of all recordings.
+        directory: Where the files go.
+        settings: Of the run; the first of its languages names the expressions.
+    """
+    texts = load_texts(languages(settings)[0][0])
+    taken: set[str] = set()
+    for outcome in as_named(outcomes, settings):
+        if outcome.result is None:
+            continue
+        base = name = safe_name(outcome.recording.recording_id)
+        number = 2
+        while name.casefold() in taken:
+            name = f"{base} ({number})"
+            number += 1
+        taken.add(name.casefold())
+        write_text(webvtt(outcome.result.episodes, texts), directory / f"{name}.vtt")
+
+
+def write_overview(
+    outcomes: Sequence[Outcome], output: Path, settings: Settings, spec: ModelSpec
+) -> Path:
+    """Write the index, `recordings.csv` and `data_dictionary.csv`.
+
+    Returns:
+        The index.
+    """
+    outcomes = as_named(outcomes, settings)
+    write_recordings_and_dictionary(outcomes, output, settings, spec)
+    candidates: dict[str, list[Outcome]] = {}
+    for outcome in outcomes:
+        if outcome.status in SHOWN:
+            candidates.setdefault(outcome.recording.candidate_id, []).append(outcome)
+    return write_index(
+        [candidate_report(own, settings, spec) for own in candidates.values()],
+        output,
+        settings,
+        provenance=provenance(settings, spec),
+    )
+
+
+def candidate_report(
+    outcomes: Sequence[Outcome],
+    settings: Settings,
+    spec: ModelSpec,
+    directory: Path | None = None,
+) -> CandidateReport:
+    """All that the report of one candidate shows.
+
+    Args:
+        outcomes: Of all recordings of the candidate.
+        settings, spec: Of the run.
+        directory: Where the report goes; without it, what only a report shows is left out.
+    """
+    ordered = sorted(outcomes, key=lambda o: (o.recording.session_date, o.recording.recording_id))
+    results = [o.result for o in ordered if o.result is not None]
+    first = ordered[0].recording
+    facts = provenance(settings, spec)
+    for outcome in ordered:
+        facts[f"input {outcome.recording.recording_id}"] = outcome.recording.sha256
+    return CandidateReport(
+        candidate_id=first.candidate_id,
+        display_name=first.display_name,
+        recordings=[_recording_report(outcome, settings, directory) for outcome in ordered],
+        overall=combine([r.statistics for r in results], [r.frames_shown for r in results]),
+        provenance=facts,
+    )
+
+
+def _video_address(recording: Recording, directory: Path) -> str:
+    """Address of a recording relative to its report; empty where there is none."""
+    try:
+        relative = os.path.relpath(recording.path.resolve(), directory.resolve())
+    except ValueError:  # on another drive
+        return ""
+    return quote(Path(relative).as_posix(), errors="surrogatepass")
+
+
+def _recording_report(
+    outcome: Outcome, settings: Settings, directory: Path | None
+) -> RecordingReport:
+    recording, result = outcome.recording, outcome.result
+    return RecordingReport(
+        recording_id=recording.recording_id,
+        session_date=recording.session_date,
+        note=recording.note,
+        status=outcome.status,
+        message=outcome.message,
+        statistics=result.statistics if result else None,
+        episodes=result.episodes if result else [],
+        frames=result.pictures if result else [],
+        directory=result.directory if result else None,
+        series=result.read_series(settings.smoothing_s) if result and directory else None,
+        video=""
+        if settings.anonymous or directory is None
+        else _video_address(recording, directory),
+    )

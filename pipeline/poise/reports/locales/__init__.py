@@ -1,0 +1,121 @@
+"""Every text a candidate reads, in English and Korean, and how each language writes figures.
+
+A language is one JSON file of this package: an object from dotted keys to texts, with
+`{placeholders}` in the manner of `str.format`. A key that ends in `.one` stands for a count of
+exactly 1, the same key with `.other` for every other count.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib import resources
+
+from poise.errors import SettingsError
+
+LANGUAGES: tuple[str, ...] = ("en", "ko")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Texts:
+    """The texts of one language.
+
+    Args:
+        language: BCP 47 tag, one of `LANGUAGES`.
+        entries: Key to text.
+    """
+
+    language: str
+    entries: Mapping[str, str]
+
+    def __call__(self, key: str, /, **values: object) -> str:
+        """The text of `key` with its placeholders filled.
+
+        Raises:
+            KeyError: If the key or the value of a placeholder is missing.
+        """
+        return self.entries[key].format(**values)
+
+    def count(self, key: str, number: int, /, **values: object) -> str:
+        """The text of `key` for `number` things; `{number}` is filled too."""
+        form = "one" if number == 1 else "other"
+        return self(f"{key}.{form}", number=self.integer(number), **values)
+
+    def name(self, group: str, code: str) -> str:
+        """The reader's word for a code such as a label, or the code itself where there is none."""
+        return self.entries.get(f"{group}.{code}", code.replace("_", " "))
+
+    def has(self, key: str) -> bool:
+        """Whether there is a text for `key`."""
+        return key in self.entries
+
+    def integer(self, number: int) -> str:
+        """A whole number with its thousands apart: 12,480."""
+        return f"{number:,}"
+
+    def decimal(self, number: float) -> str:
+        """A number with one decimal: 3.2."""
+        return f"{number:,.1f}"
+
+    def percent(self, share: float) -> str:
+        """A share as a whole percentage that never rounds something to nothing.
+
+        Args:
+            share: 0..1.
+        """
+        if 0 < share < 0.005:
+            return self("format.percent_under", number=1)
+        if 0.995 <= share < 1:
+            return self("format.percent_over", number=99)
+        return self("format.percent", number=round(100 * share))
+
+    def clock(self, time_s: float) -> str:
+        """A moment of a recording as mm:ss, or h:mm:ss from one hour on; fractions are cut."""
+        minutes, seconds = divmod(max(0, int(time_s)), 60)
+        hours, minutes = divmod(minutes, 60)
+        return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes:02}:{seconds:02}"
+
+    def length(self, duration_s: float) -> str:
+        """How long something lasts, as exactly as a reader cares for it: 8.4 s, 3 min 20 s."""
+        if round(duration_s, 1) < 10:
+            return self("format.seconds", seconds=self.decimal(duration_s))
+        minutes, seconds = divmod(round(duration_s), 60)
+        if not minutes:
+            return self("format.seconds", seconds=seconds)
+        hours, minutes = divmod(minutes, 60)
+        if hours:
+            key = "format.hours_minutes" if minutes else "format.hours"
+            return self(key, hours=hours, minutes=minutes)
+        key = "format.minutes_seconds" if seconds else "format.minutes"
+        return self(key, minutes=minutes, seconds=seconds)
+
+    def date(self, text: str) -> str:
+        """An ISO date (2026-11-20) as the language writes it; any other text as it is."""
+        parts = text.strip().split("-")
+        if [len(part) for part in parts] != [4, 2, 2] or not all(p.isdecimal() for p in parts):
+            return text
+        year, month, day = (int(part) for part in parts)
+        if not (1 <= month <= 12 and 1 <= day <= 31):
+            return text
+        return self("format.date", year=year, month=self(f"format.month.{month}"), day=day)
+
+
+@lru_cache(maxsize=len(LANGUAGES))
+def load_texts(language: str) -> Texts:
+    """Read the texts of a language.
+
+    Args:
+        language: One of `LANGUAGES`.
+
+    Raises:
+        SettingsError: If Poise does not speak it.
+    """
+    if language not in LANGUAGES:
+        raise SettingsError(
+            f"there are no report texts for the language {language!r}.",
+            remedy=f"Choose one of: {', '.join(LANGUAGES)}.",
+        )
+    source = resources.files(__name__).joinpath(f"{language}.json")
+    return Texts(language=language, entries=json.loads(source.read_text(encoding="utf-8")))

@@ -1,0 +1,90 @@
+"""What the scripts of a page read: timelines small enough to lie inside it.
+
+Times are milliseconds as uint32, posteriors steps of 1/250 as uint8 with 255 for none, both
+little-endian and in base64: an hour at five samples per second takes 0.4 MB.
+"""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from poise.labels import display_class
+from poise.reports.locales import Texts
+from poise.reports.report_types import CandidateReport, RecordingReport
+from poise.timeline.smoothing import continuous_runs
+from poise.types import FloatArray, Series, TimeArray
+
+_STEPS, _NONE = 250, 255
+_WORDS = ("play", "pause", "no_face")
+
+
+def page_data(report: CandidateReport, texts: Texts) -> dict[str, Any]:
+    """Timelines of all recordings that have one, and the words that the script of a report says."""
+    return {
+        "texts": {word: texts(f"viewer.{word}") for word in _WORDS}
+        | {"percent": texts.entries["format.percent"]},
+        "recordings": [
+            _viewer(recording, recording.series, number, texts)
+            for number, recording in enumerate(report.recordings, start=1)
+            if recording.series is not None
+        ],
+    }
+
+
+def _viewer(
+    recording: RecordingReport, series: Series, number: int, texts: Texts
+) -> dict[str, Any]:
+    pts_s, (smoothed, emotion) = _with_gaps(series.pts_s, [series.smoothed, series.emotion])
+    episodes: dict[str, list[list[float]]] = {}
+    for episode in recording.episodes:
+        span = [round(episode.start_s, 2), round(episode.end_s, 2)]
+        episodes.setdefault(episode.label, []).append(span)
+    duration_s = recording.statistics.duration_s if recording.statistics else 0.0
+    return {
+        "number": number,
+        "duration": round(max(duration_s, float(pts_s[-1])), 2),
+        "times": _packed(np.round(pts_s * 1000).astype("<u4")),
+        "episodes": episodes,
+        "classes": {
+            "rows": [
+                {
+                    "label": label,
+                    "style": display_class(label),
+                    "name": texts.name("label", label),
+                    "short": texts.name("short", label),
+                }
+                for label in series.labels
+            ],
+            "values": _packed(_steps(smoothed)),
+        },
+        "emotions": {
+            "rows": [
+                {"label": name, "style": "category", "name": texts.name("category", name)}
+                for name in series.emotions
+            ],
+            "values": _packed(_steps(emotion)),
+        },
+    }
+
+
+def _with_gaps(pts_s: TimeArray, columns: list[FloatArray]) -> tuple[TimeArray, list[FloatArray]]:
+    """A row of NaN in the middle of each gap, so that no line is drawn across it."""
+    starts = [start for start, _ in continuous_runs(pts_s)[1:]]
+    middles = [(pts_s[start - 1] + pts_s[start]) / 2 for start in starts]
+    return np.insert(pts_s, starts, middles), [
+        np.insert(values, starts, np.nan, axis=0) for values in columns
+    ]
+
+
+def _steps(values: FloatArray) -> npt.NDArray[np.uint8]:
+    """Column by column, uint8 [L, K]."""
+    steps = np.round(np.clip(values, 0, 1) * _STEPS)
+    return np.where(np.isnan(values), _NONE, steps).astype(np.uint8).T
+
+
+def _packed(array: npt.NDArray[Any]) -> str:
+    return base64.b64encode(np.ascontiguousarray(array).tobytes()).decode("ascii")

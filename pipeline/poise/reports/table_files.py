@@ -1,0 +1,137 @@
+"""The tables of a run, of a candidate, and of all candidates joined."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import pandas as pd
+
+from poise.expression.model_spec import ModelSpec
+from poise.labels import display_labels
+from poise.reports.pseudonyms import as_named
+from poise.reports.tables import data_dictionary, posteriors, write_table
+from poise.settings import Settings
+from poise.storage.outcome import Outcome
+from poise.storage.table_schema import (
+    Column,
+    episodes_schema,
+    frames_schema,
+    posteriors_schema,
+    recordings_schema,
+)
+
+
+def write_tables(
+    outcomes: Sequence[Outcome], directory: Path, settings: Settings, spec: ModelSpec
+) -> None:
+    """Write the tables of all candidates joined, and no report.
+
+    Args:
+        outcomes: Of all recordings.
+        directory: Where the tables go.
+        settings, spec: Of the run.
+    """
+    outcomes = as_named(outcomes, settings)
+    frames, *_ = write_frames_and_episodes(outcomes, directory, settings, spec)
+    tidy, schema = posteriors(frames, spec.labels), posteriors_schema()
+    _write(tidy, schema, directory / "posteriors", settings)
+    write_recordings_and_dictionary(
+        outcomes, directory, settings, spec, more={"posteriors": schema}
+    )
+
+
+def write_frames_and_episodes(
+    outcomes: Sequence[Outcome], directory: Path, settings: Settings, spec: ModelSpec
+) -> tuple[pd.DataFrame, Path, Path]:
+    """Write both tables; the rows of the first, and the files."""
+    read = [outcome for outcome in outcomes if outcome.result is not None]
+    frames = _joined([_frame_rows(outcome) for outcome in read])
+    episodes = _joined([_episode_rows(outcome) for outcome in read])
+    return (
+        frames,
+        _write(frames, frames_schema(spec.labels), directory / "frames", settings),
+        _write(episodes, episodes_schema(), directory / "episodes", settings),
+    )
+
+
+def _joined(parts: list[pd.DataFrame]) -> pd.DataFrame:
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+
+
+def _frame_rows(outcome: Outcome) -> pd.DataFrame:
+    assert outcome.result is not None
+    return outcome.result.read_frames().assign(recording_id=outcome.recording.recording_id)
+
+
+def write_recordings_and_dictionary(
+    outcomes: Sequence[Outcome],
+    directory: Path,
+    settings: Settings,
+    spec: ModelSpec,
+    more: Mapping[str, list[Column]] = MappingProxyType({}),
+) -> None:
+    schema = recordings_schema(display_labels(spec.labels))
+    rows = pd.DataFrame([_recording_row(outcome, spec) for outcome in outcomes])
+    _write(rows, schema, directory / "recordings", settings)
+    dictionary, own_schema = data_dictionary(
+        {
+            "frames": frames_schema(spec.labels),
+            "episodes": episodes_schema(),
+            "recordings": schema,
+            **more,
+        }
+    )
+    _write(dictionary, own_schema, directory / "data_dictionary", settings)
+
+
+def _episode_rows(outcome: Outcome) -> pd.DataFrame:
+    assert outcome.result is not None
+    return pd.DataFrame(
+        [
+            {
+                "recording_id": outcome.recording.recording_id,
+                "episode": number,
+                "label": episode.label,
+                "start_ms": round(episode.start_s * 1000),
+                "end_ms": round(episode.end_s * 1000),
+                "duration_ms": round(episode.end_s * 1000) - round(episode.start_s * 1000),
+                "peak_ms": round(episode.peak_s * 1000),
+                "mean_posterior": episode.mean_posterior,
+            }
+            for number, episode in enumerate(outcome.result.episodes, start=1)
+        ]
+    )
+
+
+def _recording_row(outcome: Outcome, spec: ModelSpec) -> dict[str, Any]:
+    recording = outcome.recording
+    row: dict[str, Any] = {
+        "recording_id": recording.recording_id,
+        "candidate_id": recording.candidate_id,
+        "display_name": recording.display_name,
+        "session_date": recording.session_date or None,
+        "note": recording.note or None,
+        "status": outcome.status,
+        "error": outcome.message or None,
+        "model_sha256": spec.sha256,
+        "input_sha256": recording.sha256 or None,
+    }
+    if outcome.result is not None:
+        statistics = outcome.result.statistics
+        row |= {
+            "duration_s": statistics.duration_s,
+            "sampled_frames": statistics.sampled_frames,
+            "usable_frames": statistics.usable_frames,
+            "coverage": statistics.coverage,
+            **{f"share_{label}": share for label, share in statistics.shares.items()},
+            "changes_per_minute": statistics.changes_per_minute,
+            "other_people": statistics.other_people,
+        }
+    return row
+
+
+def _write(rows: pd.DataFrame, schema: list[Column], path: Path, settings: Settings) -> Path:
+    return write_table(rows, schema, path, format=settings.format, csv_bom=settings.csv_bom)

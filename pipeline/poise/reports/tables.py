@@ -1,0 +1,90 @@
+"""Tables for analysts: written, and described, from their schema."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from poise.labels import VALENCES, LabelScheme
+from poise.storage.table_schema import AS_TEXT, FORMULA_STARTS, Column, as_table
+from poise.system.atomic_files import write_whole
+
+
+def posteriors(frames: pd.DataFrame, scheme: LabelScheme) -> pd.DataFrame:
+    """The posteriors of `frames.csv` in rows instead of columns.
+
+    Args:
+        frames: Rows of `frames_schema`.
+        scheme: Of the model.
+    """
+    kinds = {f"p_{name}": ("valence", name) for name in VALENCES}
+    emotions = [name for name in scheme.emotions if name not in VALENCES]
+    kinds |= {f"p_{name}": ("emotion", name) for name in emotions}
+    if frames.empty:
+        return pd.DataFrame()
+    usable = frames[frames["usable"]]
+    rows = usable.melt(
+        id_vars=["recording_id", "pts_ms"], value_vars=list(kinds), value_name="posterior"
+    )
+    rows["kind"] = rows["variable"].map({column: kind for column, (kind, _) in kinds.items()})
+    rows["class"] = rows["variable"].map({column: name for column, (_, name) in kinds.items()})
+    return rows.sort_values(["recording_id", "pts_ms"], kind="stable", ignore_index=True)
+
+
+def write_table(
+    rows: pd.DataFrame, schema: list[Column], path: Path, *, format: str, csv_bom: bool = False
+) -> Path:
+    """Write a table, at once or not at all.
+
+    Args:
+        rows: Any frame that has (some of) the schema's columns.
+        schema: Columns, in order.
+        path: Target without suffix.
+        format: `csv` (RFC 4180, UTF-8; missing is blank) or `parquet`.
+        csv_bom: Whether a CSV file begins with a byte order mark.
+
+    Returns:
+        The file written.
+
+    Raises:
+        ReportError: If it cannot be written.
+    """
+    target = path.with_name(f"{path.name}.{format}")
+    if format == "parquet":
+        table = as_table(rows, schema)
+        write_whole(target, lambda temporary: table.to_parquet(temporary, index=False))
+    else:
+        write_csv(rows, schema, target, bom=csv_bom)
+    return target
+
+
+def write_csv(rows: pd.DataFrame, schema: list[Column], target: Path, *, bom: bool) -> None:
+    """Write a CSV file of exactly that name; otherwise as `write_table`."""
+    rounded = as_table(rows, schema).round(
+        {c.name: c.decimals for c in schema if c.dtype == "Float64"}
+    )
+    for column in schema:
+        if column.foreign:
+            text = rounded[column.name]
+            rounded[column.name] = text.where(~text.str.startswith(FORMULA_STARTS).fillna(False),
+                                              "'" + text)  # fmt: skip
+    encoding = "utf-8-sig" if bom else "utf-8"
+    write_whole(
+        target,
+        lambda temporary: rounded.to_csv(
+            temporary, index=False, lineterminator="\r\n", encoding=encoding
+        ),
+    )
+
+
+def data_dictionary(tables: dict[str, list[Column]]) -> tuple[pd.DataFrame, list[Column]]:
+    """Rows and schema of the table that describes all tables."""
+    rows = [
+        {"table": name, "column": c.name, "type": c.dtype.lower(), "unit": c.unit,
+         "meaning": c.meaning + (AS_TEXT if c.foreign else "")}
+        for name, schema in tables.items()
+        for c in schema
+    ]  # fmt: skip
+    names = ("table", "column", "type", "unit", "meaning")
+    return pd.DataFrame(rows), [Column(name=n, dtype="string", meaning=n) for n in names]

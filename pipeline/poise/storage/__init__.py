@@ -1,0 +1,1 @@
+"""What is kept below REPORTS: stored results, their file format, the ledger, table schemas."""

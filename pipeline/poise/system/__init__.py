@@ -1,0 +1,1 @@
+"""What knows the operating system: files, signals, locks, child processes, logs, time."""

@@ -1,0 +1,35 @@
+"""Names that every file system, URL and shell takes."""
+
+from __future__ import annotations
+
+import os
+import re
+import unicodedata
+
+_NAME_BYTES = 120
+_RESERVED = frozenset(
+    {"con", "prn", "aux", "nul", "index", "candidates", "recordings", "data_dictionary"}
+)
+
+
+def safe_name(name: str) -> str:
+    """A name that every file system takes, as close to the given one as can be.
+
+    Letters and digits of every script stay; what a file system, a URL or a shell might stumble
+    over becomes `_`.
+    """
+    cleaned = re.sub(r"[^\w\-. ()]+", "_", composed(name)).strip(" ._")
+    cleaned = re.sub(r"\s+", " ", cleaned)
+    cleaned = cleaned.encode()[:_NAME_BYTES].decode(errors="ignore").rstrip(" ._")
+    if not cleaned or cleaned.casefold().split(".")[0] in _RESERVED:
+        cleaned = f"candidate_{cleaned}".rstrip("_")
+    return cleaned
+
+
+def composed(name: str) -> str:
+    """In composed form; a name that is no UTF-8 is read as from a Korean zip file."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        name = os.fsencode(name).decode("cp949", errors="replace")
+    return unicodedata.normalize("NFC", name)

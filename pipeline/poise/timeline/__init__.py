@@ -1,0 +1,1 @@
+"""From posteriors to what happened when: smoothing, episodes, figures."""

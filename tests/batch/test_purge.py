@@ -1,0 +1,282 @@
+"""Forgetting a person, and what grew too old; and that nothing of them is left."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import time
+import unicodedata
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from click.testing import CliRunner, Result
+
+from poise.batch import worker
+from poise.batch.outcomes import RunResult
+from poise.batch.purge import purge
+from poise.batch.rerender import render
+from poise.batch.run import analyze
+from poise.batch.status import look_up
+from poise.commands import main
+from poise.errors import ReportError, SettingsError
+from poise.settings import Settings
+from poise.storage.ledger import LEDGER_FILE
+from tests.conftest import Analysed
+from tests.factories import IDLE_CONTEXT
+
+KIM, LEE = "Kim Minji", "이서연"
+Run = Callable[..., RunResult]
+
+
+@pytest.fixture
+def seen(monkeypatch: pytest.MonkeyPatch, analysed: Analysed) -> list[str]:
+    """An analysis that hands out a known result, and notes what it was asked for."""
+    result = analysed.result.outcomes[-1].result
+    assert result is not None
+    plain = json.loads((result.directory / "result.json").read_text(encoding="utf-8"))
+    plain["pictures"] = []
+    seen: list[str] = []
+
+    def analyse(path: Path, context: object, directory: Path) -> None:
+        seen.append(path.name)
+        shutil.copy(result.directory / "frames.npz", directory)
+        (directory / "result.json").write_text(json.dumps(plain), encoding="utf-8")
+
+    monkeypatch.setattr(worker, "analyse_recording", analyse)
+    monkeypatch.setattr(worker, "write_result", lambda analysis, directory: None)
+    monkeypatch.setattr(worker, "started_context", lambda settings, owners: IDLE_CONTEXT)
+    return seen
+
+
+@pytest.fixture
+def run(tmp_path: Path, seen: list[str]) -> Run:
+    """A run over four recordings of three people, two of which have the same bytes."""
+    for name, data in ((f"{KIM}/1.mp4", b"1"), (f"{KIM}/shared.mp4", b"same"),
+                       (f"{unicodedata.normalize('NFD', LEE)}.mp4", b"same"),
+                       ("x/1.mp4", b"333")):  # fmt: skip
+        path = tmp_path / "in" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+
+    def analyse(**changed: object) -> RunResult:
+        settings = replace(Settings(device="cpu", jobs=1), **changed)  # type: ignore[arg-type]
+        return analyze(tmp_path / "in", tmp_path / "out", settings)
+
+    return analyse
+
+
+def _consent(tmp_path: Path, text: str) -> None:
+    (tmp_path / "in" / "candidates.csv").write_text(text, encoding="utf-8")
+
+
+def _poise(*arguments: object) -> Result:
+    return CliRunner().invoke(main, [str(a) for a in arguments])
+
+
+def _statuses(result: RunResult) -> dict[str, str]:
+    return {o.recording.recording_id: o.status for o in result.outcomes}
+
+
+def _grep(folder: Path, *needles: bytes) -> list[str]:
+    found = []
+    for path in sorted(folder.rglob("*")):
+        data = os.fsencode(path) + (path.read_bytes() if path.is_file() else b"")
+        found += [path.name for needle in needles if needle in data]
+    return found
+
+
+@pytest.mark.parametrize(("form", "anonymous"), [("csv", True), ("parquet", False)])
+def test_every_trace_of_a_person_goes(tmp_path: Path, run: Run, form: str, anonymous: bool) -> None:
+    hashes = [o.recording.sha256 for o in run(format=form, anonymous=anonymous).outcomes]
+    run(format=form, anonymous=anonymous, smoothing_s=0.9)  # results under other settings too
+    run(format="csv")  # tables of the other kind, pages with names
+    run(format=form, anonymous=anonymous)
+    out = tmp_path / "out"
+    assert _grep(out, KIM.encode()) and len(list((out / ".poise" / "results").iterdir())) == 6
+    done = purge(out, KIM)
+    assert (done.recordings, done.found, done.unsearchable) == (2, (), ())
+    assert _grep(out, KIM.encode(), b"Minji", hashes[0].encode()) == []
+    assert len(list((out / ".poise" / "results").iterdir())) == 2
+    state = look_up(out)
+    assert [o.recording.recording_id for o in state.outcomes] == ["x/1.mp4", f"{LEE}.mp4"]
+    render(out)
+    assert _grep(out, KIM.encode()) == []
+
+
+def test_reports_without_names_go_too(tmp_path: Path, run: Run) -> None:
+    run()
+    render(tmp_path / "out", anonymous=True)
+    render(tmp_path / "out", anonymous=False)
+    before = {path.name for path in (tmp_path / "out").iterdir() if path.is_dir()}
+    purge(tmp_path / "out", KIM)
+    after = {path.name for path in (tmp_path / "out").iterdir() if path.is_dir()}
+    gone = before - after
+    assert KIM in gone and len(gone) == 2 and len(after) == 1 + 2 * 2
+
+
+def test_the_result_that_another_has_too_stays(tmp_path: Path, run: Run, seen: list[str]) -> None:
+    run()
+    purge(tmp_path / "out", KIM)
+    assert (tmp_path / "out" / LEE / "report.html").is_file()
+    shutil.rmtree(tmp_path / "in" / KIM)
+    count = len(seen)
+    assert _statuses(run()) == {f"{LEE}.mp4": "done", "x/1.mp4": "done"}
+    assert len(seen) == count  # nobody else was analysed again
+
+
+def test_index_and_tables_are_written_without_them(tmp_path: Path, run: Run) -> None:
+    run()
+    assert _poise("purge", tmp_path / "out", KIM).exit_code == 0
+    index = (tmp_path / "out" / "index.html").read_text(encoding="utf-8")
+    assert KIM not in index and LEE in index
+    rows = pd.read_csv(tmp_path / "out" / "recordings.csv")
+    assert rows["recording_id"].tolist() == ["x/1.mp4", f"{LEE}.mp4"]
+
+
+def test_the_last_one_can_go_too(tmp_path: Path, run: Run) -> None:
+    run()
+    for name in (KIM, LEE, "x"):
+        purge(tmp_path / "out", name)
+    assert look_up(tmp_path / "out").outcomes == []
+    assert (tmp_path / "out" / "index.html").is_file()
+    assert list((tmp_path / "out" / ".poise" / "results").iterdir()) == []
+
+
+def test_a_name_in_either_unicode_form_and_a_name_from_candidates_csv(
+    tmp_path: Path, run: Run
+) -> None:
+    _consent(tmp_path, "recording,display_name\nx/1.mp4,박 지민\n")
+    run()
+    assert purge(tmp_path / "out", unicodedata.normalize("NFD", LEE)).recordings == 1
+    assert purge(tmp_path / "out", "박 지민").recordings == 1
+    assert not (tmp_path / "out" / "x").exists()
+
+
+def test_what_poise_did_not_write_is_left_and_named(tmp_path: Path, run: Run) -> None:
+    run()
+    (tmp_path / "out" / "mine").mkdir()
+    (tmp_path / "out" / "mine" / "notes.txt").write_text(f"Call {KIM}!", encoding="utf-8")
+    result = _poise("purge", tmp_path / "out", KIM)
+    assert result.exit_code == 1
+    assert "notes.txt" in result.stderr and "found in 1" in result.stdout
+
+
+def test_what_others_are_called_is_no_trace(tmp_path: Path, run: Run) -> None:
+    (tmp_path / "in" / "Kim").mkdir()
+    (tmp_path / "in" / "Kim" / "9.mp4").write_bytes(b"9")
+    run()
+    done = purge(tmp_path / "out", "Kim")
+    assert (done.recordings, done.found) == (1, ())
+    assert (tmp_path / "out" / KIM / "report.html").is_file()
+
+
+def test_a_name_too_short_to_be_searched_for_is_said(tmp_path: Path, run: Run) -> None:
+    run()
+    result = _poise("purge", tmp_path / "out", "x")
+    assert result.exit_code == 0, result.output
+    assert "Too short to be searched for: x" in result.stderr
+
+
+def test_nobody_of_that_name(tmp_path: Path, run: Run) -> None:
+    run()
+    for name in ("nobody", "..", ".", "", ".poise", "../in", "recordings.csv"):
+        with pytest.raises(SettingsError, match="there is no candidate"):
+            purge(tmp_path / "out", name)
+    assert (tmp_path / "in" / KIM / "1.mp4").exists() and (tmp_path / "out" / ".poise").is_dir()
+    with pytest.raises(ReportError, match="holds no reports"):
+        purge(tmp_path / "in", KIM)
+
+
+def test_damaged_ledgers_that_were_set_aside_go_too(tmp_path: Path, run: Run) -> None:
+    run()
+    (tmp_path / "out" / ".poise" / LEDGER_FILE).write_bytes(KIM.encode() * 1000)
+    run()
+    assert _grep(tmp_path / "out" / ".poise", KIM.encode() * 2)
+    assert purge(tmp_path / "out", KIM).found == ()
+
+
+# Consent
+
+
+@pytest.mark.parametrize("no", ["no", "No", "false", "0", "아니오", "아니요"])
+def test_without_consent_nothing_is_read(
+    tmp_path: Path, run: Run, seen: list[str], no: str
+) -> None:
+    _consent(tmp_path, f"recording,consent\nx/1.mp4,{no}\n{KIM}/1.mp4,yes\n")
+    result = run()
+    assert _statuses(result)["x/1.mp4"] == "not_consented"
+    assert result.exit_code == 0 and "1.mp4" in seen and len(seen) == 2
+    row = pd.read_csv(tmp_path / "out" / "recordings.csv").set_index("recording_id").loc["x/1.mp4"]
+    assert row["status"] == "not_consented" and "no consent" in row["error"]
+    assert pd.isna(row["input_sha256"])
+    assert not (tmp_path / "out" / "x").exists()
+    assert "x/report.html" not in (tmp_path / "out" / "index.html").read_text(encoding="utf-8")
+
+
+def test_consent_that_is_withdrawn_removes_what_is_stored(tmp_path: Path, run: Run) -> None:
+    before = run()
+    assert (tmp_path / "out" / "x" / "report.html").is_file()
+    _consent(tmp_path, "recording,consent\nx/1.mp4,no\n")
+    run()
+    digest = next(o.recording.sha256 for o in before.outcomes if "x/" in o.recording.recording_id)
+    assert _grep(tmp_path / "out", digest.encode()) == []
+    assert not (tmp_path / "out" / "x").exists()
+    assert len(list((tmp_path / "out" / ".poise" / "results").iterdir())) == 2
+
+
+def test_a_word_that_is_neither_yes_nor_no_is_refused(tmp_path: Path, run: Run) -> None:
+    _consent(tmp_path, "recording,consent\nx/1.mp4,maybe\n")
+    with pytest.raises(SettingsError, match="line 2 has the consent 'maybe'"):
+        run()
+
+
+# Retention
+
+
+def _age(tmp_path: Path, days: float, *keys: str) -> None:
+    moment = time.time() - days * 86_400
+    for key in keys:
+        os.utime(tmp_path / "out" / ".poise" / "results" / key / "result.json", (moment, moment))
+
+
+def test_what_is_too_old_is_purged_and_not_made_again(
+    tmp_path: Path, run: Run, seen: list[str]
+) -> None:
+    first = run(retention_days=30)
+    result = next(o.result for o in first.outcomes if o.recording.recording_id == "x/1.mp4")
+    assert result is not None
+    _age(tmp_path, 31, result.directory.name)
+    count = len(seen)
+    second = run(retention_days=30)
+    assert _statuses(second)["x/1.mp4"] == "expired"
+    assert list(_statuses(second).values()).count("done") == 3
+    assert not result.directory.exists() and not (tmp_path / "out" / "x").exists()
+    assert _statuses(run(retention_days=30))["x/1.mp4"] == "expired"
+    assert len(seen) == count
+    assert _statuses(run())["x/1.mp4"] == "done"  # without a limit it is analysed again
+    assert len(seen) == count + 1
+
+
+def test_once_the_recording_is_gone_nothing_of_it_is_kept(tmp_path: Path, run: Run) -> None:
+    first = run(retention_days=30)
+    old = next(o for o in first.outcomes if o.recording.recording_id == "x/1.mp4")
+    assert old.result is not None
+    _age(tmp_path, 31, old.result.directory.name)
+    run(retention_days=30)
+    shutil.rmtree(tmp_path / "in" / "x")
+    for log in (tmp_path / "out" / ".poise" / "logs").iterdir():
+        os.utime(log, (1, 1))
+    run(retention_days=30)
+    assert _grep(tmp_path / "out", old.recording.sha256.encode(), b"x/1.mp4") == []
+
+
+def test_what_is_young_enough_or_from_the_future_stays(tmp_path: Path, run: Run) -> None:
+    """A clock that was wrong when a result was made does not cost the result."""
+    keys = [o.result.directory.name for o in run(retention_days=30).outcomes if o.result]
+    _age(tmp_path, 29, keys[0])
+    _age(tmp_path, -400, keys[1])
+    assert all(outcome.reused for outcome in run(retention_days=30).outcomes)

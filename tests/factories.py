@@ -1,0 +1,297 @@
+"""Made-up reports with pictures, alike enough to real ones to be read and looked at."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from poise.reports.report_types import CandidateReport, RecordingReport
+from poise.types import Episode, RepresentativeFrame, Series, Statistics
+
+LABELS = ("positive", "neutral", "negative", "surprise")
+PROVENANCE = {
+    "poise": "0.1.0",
+    "model": "ferplus (VGG16DenseNet, 48 px)",
+    "model sha256": "9f2c" * 16,
+    "parameters": "sample_rate=5.0, smoothing=1.0",
+    "input kim/mock_1.mp4": "07ab" * 16,
+    "written": "2026-11-21T02:14+09:00",
+}
+
+
+def drawn_face(mood: float, *, warm: bool = False, size: int = 192) -> bytes:
+    """A drawn face as JPEG; `mood` bends the mouth from -1 to 1, `warm` lays a map over it."""
+    image = Image.new("RGB", (size, size), "#cfd8dc")
+    draw = ImageDraw.Draw(image)
+    unit = size / 100
+    draw.ellipse([20 * unit, 12 * unit, 80 * unit, 92 * unit], fill="#e8c4a4")
+    for x in (38, 62):
+        draw.ellipse([(x - 4) * unit, 40 * unit, (x + 4) * unit, 47 * unit], fill="#333333")
+    mouth = [(x * unit, (70 - mood * (abs(x - 50) / 14) ** 2 * 7) * unit) for x in range(36, 65)]
+    draw.line(mouth, fill="#8c3b3b", width=round(3 * unit))
+    if warm:
+        veil = Image.new("RGB", image.size, "#24106b")
+        glow = Image.radial_gradient("L").resize((round(64 * unit), round(40 * unit)))
+        mask = Image.new("L", image.size, 130)
+        mask.paste(glow.point(lambda v: v // 2), (round(18 * unit), round(50 * unit)))
+        image = Image.composite(veil, image, mask)
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=80)
+    return buffer.getvalue()
+
+
+def make_timeline(
+    duration_s: float, *, seed: int = 1, gap: bool = True
+) -> tuple[list[float], dict[str, list[float | None]]]:
+    """Smoothed posteriors that wander, sum to one and have a gap or two; five a second."""
+    chance = np.random.default_rng(seed)
+    base = {"positive": 0.2, "neutral": 1.9, "negative": 0.0, "surprise": -1.6}
+    times = np.arange(0.1, duration_s, 0.2)
+    knots = np.arange(0, duration_s + 2, 2.0)
+    steps = chance.normal(0, 0.55, (len(knots), len(LABELS)))
+    drift = np.zeros_like(steps)
+    for k in range(1, len(knots)):
+        drift[k] = 0.95 * drift[k - 1] + steps[k]
+    weights = np.exp(
+        [base[label] + np.interp(times, knots, drift[:, c]) for c, label in enumerate(LABELS)]
+    )
+    share = times / duration_s
+    unseen = gap & ((share > 0.42) & (share < 0.47) | (share > 0.81) & (share < 0.82))
+    values: dict[str, list[float | None]] = {
+        label: [None if hidden else float(value) for value, hidden in zip(row, unseen, strict=True)]
+        for label, row in zip(LABELS, weights / weights.sum(axis=0), strict=True)
+    }
+    return times.tolist(), values
+
+
+def make_series(times: list[float], values: dict[str, list[float | None]]) -> Series | None:
+    """The same posteriors at every point that has one, and emotions that fit them."""
+    seen = [k for k in range(len(times)) if values["neutral"][k] is not None]
+    if not seen:
+        return None
+    smoothed = np.array([[values[label][k] for label in LABELS] for k in seen], np.float32)
+    members = {"positive": ["happiness"], "neutral": ["neutral"], "surprise": ["surprise"]}
+    members["negative"] = ["sadness", "anger", "disgust", "fear", "contempt"]
+    emotions = [name for label in LABELS for name in members[label]]
+    emotion = np.concatenate(
+        [
+            np.repeat(smoothed[:, [k]], len(members[label]), axis=1) / len(members[label])
+            for k, label in enumerate(LABELS)
+        ],
+        axis=1,
+    )
+    return Series(
+        pts_s=np.array([times[k] for k in seen]),
+        labels=LABELS,
+        smoothed=smoothed,
+        emotions=tuple(emotions),
+        emotion=emotion,
+    )
+
+
+def make_episodes(times: list[float], values: dict[str, list[float | None]]) -> list[Episode]:
+    """Stretches in which the same posterior is the highest."""
+    step = times[1] - times[0] if len(times) > 1 else 1.0
+    episodes: list[Episode] = []
+    best: list[str | None] = []
+    for k in range(len(times)):
+        here = {label: values[label][k] for label in values}
+        best.append(
+            None if None in here.values() else max(here, key=lambda label: here[label] or 0.0)
+        )
+    k = 0
+    while k < len(times):
+        end = k
+        while end < len(times) and best[end] == best[k]:
+            end += 1
+        label = best[k]
+        if label is not None:
+            run = [values[label][j] or 0.0 for j in range(k, end)]
+            episodes.append(
+                Episode(
+                    label=label,
+                    start_s=times[k] - step / 2,
+                    end_s=times[end - 1] + step / 2,
+                    peak_s=times[k + run.index(max(run))],
+                    mean_posterior=sum(run) / len(run),
+                )
+            )
+        k = end
+    return episodes
+
+
+def make_statistics(
+    duration_s: float,
+    episodes: list[Episode],
+    *,
+    coverage: float = 0.94,
+    flags: dict[str, float] | None = None,
+    other_people: int = 0,
+) -> Statistics:
+    """Figures that fit the episodes."""
+    sampled = max(1, round(duration_s * 5))
+    usable = round(sampled * coverage)
+    spent = dict.fromkeys(LABELS, 0.0)
+    longest: dict[str, Episode] = {}
+    for episode in episodes:
+        spent[episode.label] += episode.duration_s
+        if episode.label not in longest or episode.duration_s > longest[episode.label].duration_s:
+            longest[episode.label] = episode
+    total = sum(spent.values())
+    shares = {label: spent[label] / total for label in LABELS} if usable and total else {}
+    emotions = {"neutral": 0.58, "happiness": 0.2, "sadness": 0.08, "anger": 0.06, "fear": 0.03,
+                "disgust": 0.015, "contempt": 0.003, "surprise": 0.032}  # fmt: skip
+    return Statistics(
+        duration_s=duration_s,
+        sampled_frames=sampled,
+        usable_frames=usable,
+        coverage=usable / sampled,
+        shares=shares,
+        emotion_shares=emotions if usable else {},
+        changes_per_minute=len(episodes) / max(duration_s * coverage / 60, 0.1) if usable else None,
+        longest=longest,
+        flag_shares=flags
+        if flags is not None
+        else {"dark": 0.12, "turned_away": 0.07, "cut_off": 0.0},
+        other_people=other_people,
+    )
+
+
+def make_frames(
+    episodes: list[Episode], directory: Path, *, stem: str = "frame", most: int = 4
+) -> list[RepresentativeFrame]:
+    """Pictures of the longest episode of each label, written to `directory`."""
+    directory.mkdir(parents=True, exist_ok=True)
+    moods = {"positive": 0.9, "neutral": 0.1, "negative": -0.8, "surprise": 0.0}
+    picked: dict[str, Episode] = {}
+    for episode in sorted(episodes, key=lambda e: -e.duration_s):
+        picked.setdefault(episode.label, episode)
+    frames = []
+    for number, episode in enumerate(sorted(picked.values(), key=lambda e: e.start_s)[:most]):
+        image, overlay = f"{stem}-{number}.jpg", f"{stem}-{number}-map.jpg"
+        (directory / image).write_bytes(drawn_face(moods[episode.label]))
+        (directory / overlay).write_bytes(drawn_face(moods[episode.label], warm=True))
+        rest = (1 - episode.mean_posterior) / 3
+        frames.append(
+            RepresentativeFrame(
+                label=episode.label,
+                emotion={"positive": "happiness", "negative": "anger"}.get(
+                    episode.label, episode.label
+                ),
+                pts_s=episode.peak_s,
+                posterior={
+                    label: episode.mean_posterior if label == episode.label else rest
+                    for label in LABELS
+                },
+                image_file=image,
+                overlay_file=overlay,
+                energy={"eyes": 0.18, "mouth": 0.55, "other": 0.27}
+                if number != 1
+                else {"eyes": 0.06, "mouth": 0.13, "other": 0.81},
+            )
+        )
+    return frames
+
+
+def make_recording(
+    directory: Path,
+    *,
+    recording_id: str = "kim/mock-1.mp4",
+    session_date: str = "2026-11-20",
+    note: str = "",
+    duration_s: float = 754.0,
+    seed: int = 1,
+    status: str = "done",
+    message: str = "",
+    other_people: int = 0,
+    flags: dict[str, float] | None = None,
+    moments: int = 4,
+    video: str = "",
+) -> RecordingReport:
+    """A recording that was read, in full or in part."""
+    times, values = make_timeline(duration_s, seed=seed)
+    episodes = make_episodes(times, values)
+    return RecordingReport(
+        recording_id=recording_id,
+        session_date=session_date,
+        note=note,
+        status=status,
+        message=message,
+        statistics=make_statistics(duration_s, episodes, other_people=other_people, flags=flags),
+        episodes=episodes,
+        frames=make_frames(episodes, directory, stem=f"r{seed}", most=moments),
+        directory=directory,
+        series=make_series(times, values),
+        video=video,
+    )
+
+
+def make_failed(recording_id: str = "kim/broken.mp4") -> RecordingReport:
+    """A recording that could not be read at all."""
+    return RecordingReport(
+        recording_id=recording_id,
+        session_date="",
+        note="",
+        status="failed",
+        message="the file ends before its index (moov); it was probably cut off while copying.",
+        statistics=None,
+        episodes=[],
+        frames=[],
+        directory=None,
+    )
+
+
+def make_faceless(
+    recording_id: str = "kim/dark.mp4", *, duration_s: float = 120.0
+) -> RecordingReport:
+    """A recording that was read but never shows a usable face."""
+    return RecordingReport(
+        recording_id=recording_id,
+        session_date="2026-11-19",
+        note="",
+        status="done",
+        message="",
+        statistics=make_statistics(duration_s, [], coverage=0.0, flags={}),
+        episodes=[],
+        frames=[],
+        directory=None,
+    )
+
+
+def make_candidate(
+    recordings: list[RecordingReport],
+    *,
+    candidate_id: str = "kim",
+    display_name: str = "Kim Minji",
+) -> CandidateReport:
+    """A candidate's report over the recordings; figures over all follow the first one read."""
+    read = [r for r in recordings if r.statistics is not None]
+    overall: Statistics | None = None
+    if read:
+        episodes = [episode for r in read for episode in r.episodes]
+        statistics = [r.statistics for r in read if r.statistics is not None]
+        usable = sum(s.usable_frames for s in statistics)
+        sampled = sum(s.sampled_frames for s in statistics)
+        overall = replace(
+            make_statistics(
+                sum(s.duration_s for s in statistics), episodes, coverage=usable / sampled
+            ),
+            other_people=max(s.other_people for s in statistics),
+        )
+    return CandidateReport(
+        candidate_id=candidate_id,
+        display_name=display_name,
+        recordings=recordings,
+        overall=overall,
+        provenance=PROVENANCE,
+    )
+
+
+IDLE_CONTEXT = SimpleNamespace(  # of a worker whose analysis only pretends
+    timing=SimpleNamespace(seconds={}), decoding=SimpleNamespace(warnings=[])
+)

@@ -1,0 +1,74 @@
+"""The command as a process: its descendants, and readers that are made to misbehave."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+_SITE = """
+import sys
+if any("decoders.server" in word for word in sys.orig_argv):
+    import ctypes, os, time
+    import poise.media.decoders.server as server
+    opened = server.open_decoder
+    def open_decoder(path, backend):
+        if {condition}:
+            {misbehaviour}
+        return opened(path, backend)
+    server.open_decoder = open_decoder
+"""
+HANG = "ctypes.PyDLL(None).sleep(600)"  # holding the interpreter's lock
+
+
+def misbehaving_readers(folder: Path, condition: str, misbehaviour: str) -> dict[str, str]:
+    """An environment in which readers misbehave.
+
+    Args:
+        folder: Takes a file that every Python of that environment runs first.
+        condition: Of `path` and `backend`, as an expression.
+        misbehaviour: A statement.
+    """
+    folder.mkdir()
+    text = _SITE.format(condition=condition, misbehaviour=misbehaviour)
+    (folder / "sitecustomize.py").write_text(text, encoding="utf-8")
+    return {**os.environ, "PYTHONPATH": str(folder)}
+
+
+def descendants(pid: int) -> dict[int, str]:
+    """All processes below one, with their command lines."""
+    parents: dict[int, int] = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with suppress(OSError):
+                status = (entry / "stat").read_text(encoding="utf-8", errors="replace")
+                parents[int(entry.name)] = int(status.rpartition(")")[2].split()[1])
+    found: dict[int, str] = {}
+    for child in parents:
+        above = child
+        while above in parents and above != pid:
+            above = parents[above]
+        if above == pid and child != pid:
+            with suppress(OSError):
+                line = Path(f"/proc/{child}/cmdline").read_bytes()
+                found[child] = line.replace(b"\0", b" ").decode(errors="replace")
+    return found
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process is there, and is no zombie."""
+    try:
+        status = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return False
+    return status.rpartition(")")[2].split()[0] != "Z"
+
+
+def wait_until(true: Callable[[], object], limit_s: float) -> None:
+    """Wait for something to come true; an AssertionError if it does not."""
+    until = time.monotonic() + limit_s
+    while not true():
+        assert time.monotonic() < until, "waited in vain"
+        time.sleep(0.05)

@@ -1,0 +1,303 @@
+"""What a candidate and a centre get to read."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import itertools
+import re
+import unicodedata
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote
+
+import pytest
+
+from poise.errors import ReportError, SettingsError
+from poise.reports.content import write_candidate_report, write_index
+from poise.reports.locales import LANGUAGES, load_texts
+from poise.reports.report_types import CandidateReport
+from poise.settings import Settings
+from tests.factories import (
+    PROVENANCE,
+    make_candidate,
+    make_faceless,
+    make_failed,
+    make_recording,
+)
+
+VOID = {"meta", "img", "br", "link", "hr", "input"}
+
+
+class Page(HTMLParser):
+    """What a test asks of a page: its elements, links, ids, headings and text."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str]]] = []
+        self.open: list[str] = []
+        self.words: list[str] = []
+        self.scripts: list[str] = []
+        self.source = path.read_text(encoding="utf-8")
+        self.feed(self.source)
+        assert not self.open, f"never closed: {self.open}"
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, {name: value or "" for name, value in attrs}))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, {name: value or "" for name, value in attrs}))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self.open and self.open[-1] == "script":
+            self.scripts.append(data)
+        elif not self.open or self.open[-1] != "style":
+            self.words.append(data)
+
+    @property
+    def text(self) -> str:
+        return re.sub(r"\s+", " ", "".join(self.words))
+
+    def all(self, tag: str) -> list[dict[str, str]]:
+        return [attributes for name, attributes in self.elements if name == tag]
+
+
+@pytest.fixture
+def full(tmp_path: Path) -> CandidateReport:
+    """A candidate with a recording of each kind."""
+    pictures = tmp_path / "pictures"
+    return make_candidate(
+        [
+            make_recording(pictures, note="Self-introduction", other_people=2),
+            make_recording(
+                pictures,
+                recording_id="kim/mock-2.mp4",
+                duration_s=3605,
+                seed=2,
+                status="partial",
+                message="the recording stops at 1:00:05.",
+            ),
+            make_faceless(),
+            make_failed(),
+        ]
+    )
+
+
+def page_of(report: CandidateReport, directory: Path, language: str = "en") -> Page:
+    return Page(write_candidate_report(report, directory, Settings(language=language))[0])
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_page_is_whole_and_asks_nobody(
+    full: CandidateReport, tmp_path: Path, language: str
+) -> None:
+    page = page_of(full, tmp_path / "kim", language)
+    assert (tmp_path / "kim" / "report.html").is_file()
+    assert page.all("html")[0]["lang"] == language
+    kinds = [script.get("type") for script in page.all("script")]
+    assert kinds == ["application/json", None]
+    policy = next(m["content"] for m in page.all("meta") if "http-equiv" in m)
+    digest = base64.b64encode(hashlib.sha256(page.scripts[1].encode()).digest()).decode()
+    assert "default-src 'none'" in policy and f"script-src 'sha256-{digest}'" in policy
+    assert "http" not in policy
+    assert not page.all("link") and not page.all("iframe")
+    for _, attributes in page.elements:
+        assert not any(name.startswith("on") for name in attributes)
+        assert attributes.get("src", "data:image/").startswith("data:image/")
+        assert re.match(r"#|progress(\.ko)?\.html$", attributes.get("href", "#"))
+    assert not re.search(r"url\((?!#)|@import", page.source)
+    for url in re.findall(r"https?://[^\s\"'<]+", page.source):
+        assert url.startswith(("http://www.w3.org/", "https://github.com/leeoniya/uPlot")), url
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_accessible_structure(full: CandidateReport, tmp_path: Path, language: str) -> None:
+    page = page_of(full, tmp_path, language)
+    levels = [int(tag[1]) for tag, _ in page.elements if re.fullmatch(r"h[1-6]", tag)]
+    assert levels[0] == 1 and levels.count(1) == 1
+    assert all(after <= before + 1 for before, after in itertools.pairwise(levels))
+    for landmark in ("header", "main", "footer"):
+        assert page.all(landmark)
+    assert all(image["alt"] for image in page.all("img"))
+    assert all(cell.get("scope") in ("row", "col") for cell in page.all("th"))
+    assert len(page.all("caption")) == len(page.all("table"))
+    ids = [attributes["id"] for _, attributes in page.elements if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    for _, attributes in page.elements:
+        for name in ("aria-labelledby", "href"):
+            for target in attributes.get(name, "").split():
+                if not target.startswith(("#t=", "progress")):
+                    assert target.removeprefix("#") in ids
+
+
+def test_sentences_come_from_the_figures(full: CandidateReport, tmp_path: Path) -> None:
+    assert full.overall is not None
+    shares = {"positive": 0.18, "neutral": 0.7, "negative": 0.1, "surprise": 0.02}
+    latest = full.recordings[1]
+    assert latest.statistics is not None
+    statistics = replace(latest.statistics, shares=shares)
+    recordings = [full.recordings[0], replace(latest, statistics=statistics), *full.recordings[2:]]
+    overall = replace(full.overall, coverage=0.93)
+    text = page_of(replace(full, overall=overall, recordings=recordings), tmp_path).text
+    assert "What stood out in mock-2.mp4" in text
+    assert "A neutral expression was visible in 70% of the frames with a usable face" in text
+    assert "a smile-like expression in 18%, and a frown-like or tense expression in 10%." in text
+    assert "Your face could be used in 93% of the moments" in text
+    assert "1 recording could not be read" in text
+
+
+def test_each_kind_of_recording_says_what_happened(full: CandidateReport, tmp_path: Path) -> None:
+    text = page_of(full, tmp_path).text
+    assert "Note Self-introduction" in text
+    assert "At most 2 other people were in the picture at a time." in text
+    assert "This recording was read in part" in text and "stops at 1:00:05." in text
+    assert "No usable face was found 600 frames were looked at" in text
+    assert "Put a lamp or a window in front of you" in text
+    assert "This recording could not be read" in text and "index (moov)" in text
+    assert "How to read this report" in text and "An apparent expression is not a feeling." in text
+    assert "too dark" in text and "12%" in text
+
+
+def test_frames_stand_beside_their_maps(full: CandidateReport, tmp_path: Path) -> None:
+    page = page_of(full, tmp_path)
+    frames = [frame for recording in full.recordings for frame in recording.frames]
+    assert len(page.all("img")) == 2 * len(frames)
+    assert "What counted: the mouth (55%), the eyes (18%), the rest of the face (27%)." in page.text
+    assert "Much of the map is beside eyes and mouth" in page.text
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_all_recordings_failed(tmp_path: Path, language: str) -> None:
+    report = make_candidate([make_failed()])
+    text = page_of(report, tmp_path, language).text
+    assert load_texts(language)("glance.none_read") in text
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_no_face_anywhere(tmp_path: Path, language: str) -> None:
+    page = page_of(make_candidate([make_faceless()]), tmp_path, language)
+    assert load_texts(language)("glance.no_face") in page.text
+    assert not page.all("svg")
+
+
+def test_no_recordings(tmp_path: Path) -> None:
+    assert "no recordings in this report" in page_of(make_candidate([]), tmp_path).text
+
+
+def test_low_coverage_is_said(tmp_path: Path) -> None:
+    recording = make_recording(tmp_path / "pictures")
+    assert recording.statistics is not None
+    dim = replace(recording.statistics, coverage=0.3)
+    report = make_candidate([replace(recording, statistics=dim)])
+    assert "less than half of this recording" in page_of(report, tmp_path).text
+
+
+def test_words_from_outside_are_escaped(tmp_path: Path) -> None:
+    attack = "<script>alert(1)</script>\"'&"
+    recording = make_recording(tmp_path / "pictures", note=attack, recording_id=f"k/{attack}.mp4")
+    failed = replace(make_failed(attack), message=attack)
+    report = replace(
+        make_candidate([recording, failed], display_name=attack), provenance={attack: attack}
+    )
+    index = write_index(
+        [report], tmp_path, Settings(centre_note=attack, centre_name=attack), notices=[attack]
+    )
+    for page in (page_of(report, tmp_path), Page(index)):
+        assert not any(attack in script for script in page.scripts)
+        assert attack in page.text
+
+
+def test_never_speaks_of_feelings_or_scores(full: CandidateReport, tmp_path: Path) -> None:
+    text = page_of(full, tmp_path).text.lower()
+    for word in ("you felt happy", "your emotion", "you are nervous", "your score", "ranking"):
+        assert word not in text
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_same_report_same_bytes(full: CandidateReport, tmp_path: Path, language: str) -> None:
+    settings = Settings(language=language)
+    (first,) = write_candidate_report(full, tmp_path / "a", settings)
+    (second,) = write_candidate_report(full, tmp_path / "b", settings)
+    assert second.read_bytes() == first.read_bytes()
+    names = sorted(path.name for path in (tmp_path / "a").iterdir())
+    assert names == ["progress.html", "report.html"]
+
+
+def test_many_recordings(tmp_path: Path) -> None:
+    recordings = [
+        make_recording(tmp_path / "p", recording_id=f"kim/{k}.mp4", duration_s=60, seed=k)
+        for k in range(12)
+    ]
+    page = page_of(make_candidate(recordings), tmp_path)
+    assert len(page.all("svg")) == 12
+    assert "This report covers 12 recordings" in page.text
+
+
+def test_missing_picture_names_the_file(full: CandidateReport, tmp_path: Path) -> None:
+    (tmp_path / "pictures" / full.recordings[0].frames[0].overlay_file).unlink()
+    with pytest.raises(ReportError, match=r"map\.jpg.*Analyze the recording again"):
+        write_candidate_report(full, tmp_path / "kim", Settings())
+    assert not (tmp_path / "kim").exists()
+
+
+def test_unwritable_place(tmp_path: Path) -> None:
+    (tmp_path / "kim").write_text("a file where the directory should be")
+    with pytest.raises(ReportError, match="cannot be written"):
+        write_candidate_report(make_candidate([]), tmp_path / "kim", Settings())
+    (tmp_path / "index.html").mkdir()
+    with pytest.raises(ReportError, match="Check that the directory"):
+        write_index([], tmp_path, Settings(language="en"))
+    assert not list(tmp_path.glob(".*.tmp"))
+
+
+def test_unknown_language(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError):
+        write_candidate_report(make_candidate([]), tmp_path, Settings(language="fr"))
+
+
+def test_index_puts_problems_first_then_names_in_order(
+    full: CandidateReport, tmp_path: Path
+) -> None:
+    names = ["하늘", "Zoë", "가람", "ahn", "Bae"]
+    others = [make_candidate([make_failed(f"{n}.mp4")], candidate_id=n, display_name=n)
+              for n in names]  # fmt: skip
+    path = write_index([*others, full], tmp_path, Settings(language="en"), provenance=PROVENANCE)
+    page = Page(path)
+    assert page.text.index("6 recordings could not be read") < page.text.index(
+        "Candidates in the order"
+    )
+    assert "1 recording was read in part" in page.text
+    assert "1 recording shows no usable face" in page.text
+    cells = [a["aria-label"].partition(":")[0] for a in page.all("a") if "aria-label" in a]
+    order = ["ahn", "Bae", *["Kim Minji"] * 4, "Zoë", "가람", "하늘"]
+    assert cells == [f"Report of {name}" for name in order]
+    assert "smile" not in page.text.lower()
+
+
+@pytest.mark.parametrize("name", ["김민지 #1", "100% ready?", 'a&b "c"', "x/y", "é"])
+def test_links_survive_any_name(tmp_path: Path, name: str) -> None:
+    report = make_candidate([make_faceless()], candidate_id=name)
+    page = Page(write_index([report], tmp_path, Settings(language="ko")))
+    links = {a["href"].partition("#")[0] for a in page.all("a")} - {""}
+    assert len(links) == 1
+    link = links.pop()
+    assert re.fullmatch(r"[A-Za-z0-9%._~-]+/report\.html", link)
+    assert unicodedata.normalize("NFC", unquote(link)) == f"{name}/report.html"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_index_without_candidates(tmp_path: Path, language: str) -> None:
+    page = Page(write_index([], tmp_path, Settings(language=language)))
+    assert load_texts(language)("index.none") in page.text
+
+
+def test_index_of_a_good_night(tmp_path: Path) -> None:
+    report = make_candidate([make_recording(tmp_path / "p")])
+    page = Page(write_index([report], tmp_path, Settings(language="en")))
+    assert "All recordings were analysed in full." in page.text

@@ -1,0 +1,246 @@
+"""Each rule of the feedback speaks of what the data show and of nothing else, in both languages."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from poise.reports import feedback
+from poise.reports.feedback import Feedback, Remark, feedback_on
+from poise.reports.locales import LANGUAGES, load_texts
+from poise.reports.report_types import RecordingReport
+from poise.reports.sentences import remark_sentence
+from poise.timeline.episodes import find_episodes
+from poise.types import Series
+from tests.factories import LABELS, make_faceless, make_failed, make_statistics
+
+Script = Callable[[float], str]  # time in seconds to the apparent expression
+
+
+def scripted(script: Script, duration_s: float, **figures: object) -> RecordingReport:
+    """A recording whose expression follows a script, at five samples per second."""
+    pts_s = np.arange(0, duration_s, 0.2)
+    smoothed = np.full((len(pts_s), len(LABELS)), 0.02, np.float32)
+    for k, time_s in enumerate(pts_s):
+        smoothed[k, LABELS.index(script(float(time_s)))] = 0.94
+    episodes = find_episodes(pts_s, smoothed, LABELS, interval_s=0.2, min_duration_s=0.8)
+    statistics = make_statistics(duration_s, episodes, coverage=1.0, flags={"dark": 0.0})
+    series = Series(
+        pts_s=pts_s, labels=LABELS, smoothed=smoothed, emotions=LABELS, emotion=smoothed
+    )
+    return replace(
+        make_faceless(duration_s=duration_s),
+        statistics=replace(statistics, **figures),  # type: ignore[arg-type]
+        episodes=episodes,
+        series=series,
+    )
+
+
+def kinds(said: Feedback) -> list[str]:
+    return [remark.kind for remark in said.remarks]
+
+
+def advice(said: Feedback) -> list[str]:
+    return [piece.kind for piece in said.advice]
+
+
+def only(remarks: list[Remark], kind: str) -> Remark:
+    (remark,) = [remark for remark in remarks if remark.kind == kind]
+    return remark
+
+
+def now_and_then(time_s: float) -> str:
+    """A second of smile in every ten, from the beginning."""
+    return "positive" if time_s % 10 < 1 else "neutral"
+
+
+def test_nothing_is_said_without_a_face() -> None:
+    assert feedback_on(make_faceless()) == Feedback()
+    assert feedback_on(make_failed()) == Feedback()
+
+
+def test_a_quiet_recording_still_names_a_moment_and_something_to_try() -> None:
+    said = feedback_on(scripted(now_and_then, 180))
+    assert kinds(said) == ["mix", "longest"]
+    assert advice(said) == ["smile"]
+    piece = only(said.advice, "smile")
+    assert piece.end_s - piece.start_s == pytest.approx(1, abs=0.3)
+
+
+def test_without_any_moment_changes_are_counted() -> None:
+    said = feedback_on(scripted(lambda t: "surprise" if t % 20 < 3 else "neutral", 180))
+    assert kinds(said) == ["mix", "changes"]
+
+
+def test_a_minute_that_stands_out() -> None:
+    def script(time_s: float) -> str:
+        return "negative" if 120 <= time_s < 180 and time_s % 3 < 2 else now_and_then(time_s)
+
+    remark = only(feedback_on(scripted(script, 360)).remarks, "minute")
+    assert (remark.label, remark.start_s, remark.end_s) == ("negative", 120, 180)
+    assert remark.share == pytest.approx(0.67, abs=0.02)
+    assert remark.other == 0
+
+
+@pytest.mark.parametrize(("share", "named"), [(0.20, False), (0.40, True)])
+def test_a_minute_must_differ_clearly(share: float, named: bool) -> None:
+    def script(time_s: float) -> str:
+        return "positive" if 60 <= time_s < 120 and time_s % 5 < 5 * share else "neutral"
+
+    said = feedback_on(scripted(script, 300))
+    assert ("minute" in kinds(said)) is named
+
+
+def test_short_recordings_are_cut_into_thirds_of_a_minute() -> None:
+    def script(time_s: float) -> str:
+        return "positive" if 40 <= time_s < 60 else "neutral"
+
+    remark = only(feedback_on(scripted(script, 100)).remarks, "minute")
+    assert (remark.start_s, remark.end_s) == (40, 60)
+
+
+@pytest.mark.parametrize(
+    ("length_s", "restless", "named"),
+    [(2.0, False, True), (4.0, False, True), (2.0, True, False), (4.0, True, True)],
+)
+def test_the_longest_stretch(length_s: float, restless: bool, named: bool) -> None:
+    """A short one is named only where no minute stands out."""
+
+    def script(time_s: float) -> str:
+        if 12 <= time_s < 12 + length_s:
+            return "positive"
+        return "negative" if restless and 120 <= time_s < 180 and time_s % 2 < 1 else "neutral"
+
+    said = feedback_on(scripted(script, 360))
+    assert ("minute" in kinds(said)) is restless
+    assert ("longest" in kinds(said)) is named
+    if named:
+        remark = only(said.remarks, "longest")
+        assert remark.label == "positive"
+        assert remark.start_s == pytest.approx(12)
+        assert remark.end_s == pytest.approx(12 + length_s, abs=0.3)
+
+
+@pytest.mark.parametrize(("before", "named"), [(0.15, False), (0.45, True)])
+def test_earlier_recordings(before: float, named: bool) -> None:
+    earlier = scripted(lambda t: "positive" if t % 10 < 10 * before else "neutral", 100)
+    said = feedback_on(scripted(now_and_then, 100), [earlier])
+    assert ("earlier" in kinds(said)) is named
+    assert ("alike" in kinds(said)) is not named
+    if named:
+        remark = only(said.remarks, "earlier")
+        assert remark.label == "positive"
+        assert remark.share == pytest.approx(0.1, abs=0.02)
+        assert remark.other == pytest.approx(before, abs=0.02)
+
+
+def test_earlier_recordings_without_a_face_are_no_comparison() -> None:
+    said = feedback_on(scripted(now_and_then, 100), [make_faceless(), make_failed()])
+    assert not {"earlier", "alike"} & set(kinds(said))
+
+
+@pytest.mark.parametrize(("share", "given"), [(0.05, False), (0.22, True)])
+def test_what_made_the_face_hard_to_read(share: float, given: bool) -> None:
+    said = feedback_on(scripted(now_and_then, 100, flag_shares={"blurred": 0.01, "dark": share}))
+    assert ("flag" in advice(said)) is given
+    if given:
+        assert only(said.advice, "flag").label == "dark"
+
+
+def test_a_tense_stretch_is_to_be_watched() -> None:
+    said = feedback_on(scripted(lambda t: "negative" if 30 <= t < 35 else now_and_then(t), 120))
+    piece = only(said.advice, "tense")
+    assert piece.start_s == pytest.approx(30)
+    assert piece.end_s == pytest.approx(35, abs=0.3)
+
+
+@pytest.mark.parametrize(("begins_s", "given"), [(0.0, False), (40.0, True)])
+def test_an_opening_without_a_smile(begins_s: float, given: bool) -> None:
+    def script(time_s: float) -> str:
+        return "positive" if time_s >= begins_s and time_s % 10 < 2 else "neutral"
+
+    said = feedback_on(scripted(script, 120))
+    assert ("opening" in advice(said)) is given
+
+
+def test_hardly_any_change() -> None:
+    said = feedback_on(scripted(lambda t: "neutral", 120))
+    assert advice(said) == ["steady"]
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_three_to_five_sentences_whatever_happens(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    plan = rng.choice(LABELS, size=60, p=[0.3, 0.4, 0.25, 0.05])
+    recording = scripted(lambda t: str(plan[int(t // 5) % 60]), float(rng.integers(20, 400)))
+    said = feedback_on(recording, [scripted(now_and_then, 100)] if seed % 2 else [])
+    assert 3 <= len(said.remarks) + len(said.advice) <= 5
+    assert said.advice
+
+
+# As a finding about a person none of this may ever be said, in no language.
+FORBIDDEN = {
+    "en": r"\b(felt|feel\w*|nervous\w*|honest\w*|confiden\w*|lying|lie[sd]?|sincer\w*|trustworth\w*"
+    r"|intelligen\w*|competen\w*|personalit\w*|mood\w*|happy|sad|angry|afraid|anxious|stress\w*"
+    r"|better|worse|good|bad|score\w*|rank\w*|fail\w*|weak\w*|you (?:are|were) \w+)\b",
+    "ko": r"느[끼꼈낀]|감정|긴장해|긴장하|불안|정직|자신감|거짓|진실|성격|기분|능력|점수|순위|"
+    r"등수|우수|부족|훌륭|나쁘|나쁜|합격|불합격|행복|슬프|슬픔|화가|두려",
+}
+
+
+def all_remarks() -> list[Remark]:
+    """A remark of each kind about each label and flag."""
+    made = [Remark(kind=kind) for kind in ("mix", "alike", "changes", "steady", "choose")]
+    for label in ("positive", "negative"):
+        made += [
+            Remark(kind=kind, label=label, share=0.4, other=0.1, start_s=61, end_s=75)
+            for kind in ("earlier", "minute", "longest", "tense", "opening", "smile")
+        ]
+    flags = ("dark", "blurred", "too_small", "turned_away", "cut_off")
+    return [*made, *(Remark(kind="flag", label=flag, share=0.2) for flag in flags)]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_remark_is_a_sentence_that_finds_nothing_about_the_person(language: str) -> None:
+    statistics = scripted(now_and_then, 100).statistics
+    assert statistics is not None
+    texts = load_texts(language)
+    for remark in all_remarks():
+        sentence = remark_sentence(remark, statistics, texts)
+        assert sentence.endswith(".") and "{" not in sentence and "  " not in sentence
+        assert not re.search(FORBIDDEN[language], sentence, re.IGNORECASE), sentence
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_no_text_finds_anything_about_a_person(language: str) -> None:
+    """What a report is not may be said; the names of categories are quoted as names."""
+    allowed = ("how.", "report.lead", "category.", "categories.", "law.", "index.lead",
+               "progress.lead", "index.failed", "recording.failed")  # fmt: skip
+    for key, text in load_texts(language).entries.items():
+        if not key.startswith(allowed):
+            assert not re.search(FORBIDDEN[language], text, re.IGNORECASE), (key, text)
+
+
+@pytest.mark.parametrize(
+    ("language", "sentence"),
+    [
+        ("en", "You felt nervous."),
+        ("en", "You look confident."),
+        ("en", "This was better."),
+        ("ko", "긴장해 보였습니다."),
+        ("ko", "자신감이 부족합니다."),
+        ("ko", "불안한 감정을 느꼈습니다."),
+    ],
+)  # fmt: skip
+def test_the_list_of_words_catches_findings(language: str, sentence: str) -> None:
+    assert re.search(FORBIDDEN[language], sentence, re.IGNORECASE)
+
+
+def test_every_rule_stands_in_the_table_of_the_module() -> None:
+    assert feedback.__doc__ is not None
+    for kind in {remark.kind for remark in all_remarks()}:
+        assert f"| `{kind}` |" in feedback.__doc__

@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+import base64
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from poise.reports.locales import load_texts
+from poise.reports.page_data import page_data
+from tests.factories import make_candidate, make_failed, make_recording
+
+
+def test_what_a_script_reads_is_what_was_measured(tmp_path: Path) -> None:
+    recording = make_recording(tmp_path)
+    data = page_data(make_candidate([make_failed(), recording]), load_texts("en"))
+    (packed,) = json.loads(json.dumps(data))["recordings"]
+    series = recording.series
+    assert series is not None and packed["number"] == 2
+    times = np.frombuffer(base64.b64decode(packed["times"]), "<u4")
+    values = np.frombuffer(base64.b64decode(packed["classes"]["values"]), np.uint8)
+    values = values.reshape(len(series.labels), len(times))
+    seen = (values != 255).all(axis=0)
+    assert times[seen] == pytest.approx(np.round(series.pts_s * 1000))
+    assert np.abs(values[:, seen].T / 250 - series.smoothed).max() <= 0.002 + 1e-6
+    assert [row["label"] for row in packed["classes"]["rows"]] == list(series.labels)
+    assert sum(map(len, packed["episodes"].values())) == len(recording.episodes)
+
+
+def test_no_line_is_drawn_across_a_gap(tmp_path: Path) -> None:
+    recording = make_recording(tmp_path)
+    assert recording.series is not None
+    data = page_data(make_candidate([recording]), load_texts("ko"))
+    times = np.frombuffer(base64.b64decode(data["recordings"][0]["times"]), "<u4")
+    values = np.frombuffer(base64.b64decode(data["recordings"][0]["classes"]["values"]), np.uint8)
+    gaps = np.flatnonzero(np.diff(recording.series.pts_s) > 1.0)
+    blank = np.flatnonzero(values[: len(times)] == 255)
+    assert len(blank) == len(gaps) > 0
+    assert (np.diff(times.astype(int)) > 0).all()
+
+
+def test_without_series_there_is_nothing_to_read(tmp_path: Path) -> None:
+    recording = replace(make_recording(tmp_path), series=None)
+    assert page_data(make_candidate([recording]), load_texts("en"))["recordings"] == []

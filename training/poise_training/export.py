@@ -1,0 +1,193 @@
+"""From a run to the artefact that `pipeline` loads: averaged weights, calibration, provenance."""
+
+from __future__ import annotations
+
+import json
+import math
+import platform
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+
+from poise import __version__
+from poise.errors import ModelError, SettingsError
+from poise.expression.artefact import build, save_model
+from poise.expression.classifier import ExpressionClassifier
+from poise.expression.model_spec import ModelSpec
+from poise.labels import LabelScheme
+from poise.types import Image, IntArray
+from poise_training.augment import centre
+from poise_training.calibrate import Calibration, measure_activations, measure_temperature
+from poise_training.fit import read_checkpoint
+from poise_training.prepare import PreparedFaces, faces_file
+from poise_training.recipe import IMAGENET, NOTHING, data_key
+
+RECIPE_FILE = "recipe.json"
+
+
+def export(
+    run: Path,
+    target: Path,
+    *,
+    cache: Path | None = None,
+    metrics: Path | None = None,
+    device: str = "auto",
+) -> tuple[ModelSpec, Calibration]:
+    """Write the model artefact of a run, finished or not.
+
+    Args:
+        run: Directory of the run: `recipe.json`, the checkpoint, and the prepared faces unless
+            these lie in `cache`.
+        target: Directory to write.
+        cache: Where the prepared faces lie instead.
+        metrics: `evaluation.json` of an earlier export of the same run, kept with the model.
+        device: See `poise.expression.classifier.choose_device`.
+
+    Returns:
+        What was written, and how the temperature came about.
+
+    Raises:
+        SettingsError: If the run lacks one of these.
+        ModelError: If the checkpoint cannot be read or is of another network.
+    """
+    recipe = read_recipe_json(run)
+    faces = _faces(cache or run, recipe)
+    state = read_checkpoint(run, torch.device("cpu"))
+    spec = ModelSpec(
+        name=recipe["name"],
+        architecture=recipe["architecture"],
+        labels=LabelScheme.from_json(recipe["scheme"]),
+        input_px=faces.input_px,
+        template_px=faces.template_px,
+        training=_provenance(recipe, faces, state),
+        metrics=_read_json(metrics).get("tasks", {}) if metrics else {},
+    )
+    network = build(spec)
+    try:
+        network.load_state_dict(state["averaged"])
+    except RuntimeError as error:
+        raise ModelError(
+            f"the checkpoint is not of a {spec.architecture} ({error})",
+            remedy="Give the directory of a run of this recipe.",
+            path=run,
+        ) from error
+    # What is shipped is measured: the weights as rounded, through the classifier.
+    save_model(network, spec, target)
+    crops, majority = _validation(faces)
+    classifier = ExpressionClassifier(target, device=device)
+    ranges = measure_activations(classifier, crops)
+    logits = classifier.predict(crops).logits
+    calibration = measure_temperature(logits, majority, spec.labels)
+    rounded = {name: round(value, 4) for name, value in asdict(calibration).items()}
+    training = {**spec.training, "calibration": rounded}
+    spec = replace(
+        spec,
+        temperature=calibration.temperature,
+        activation_ranges=ranges,
+        training=training,
+    )
+    return save_model(network, spec, target), calibration
+
+
+def read_recipe_json(run: Path) -> dict[str, Any]:
+    """The recipe that a run was started with, as `Recipe.to_json` gave it."""
+    path = run / RECIPE_FILE
+    if not path.exists():
+        raise SettingsError(
+            "no recipe here",
+            remedy="Give the directory of a run; poise-train prepare RECIPE --out DIR adds it.",
+            path=path,
+        )
+    return _read_json(path)
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        plain = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"cannot be read ({error})", remedy="Make it again.", path=path) from (
+            error
+        )
+    if not isinstance(plain, dict):
+        raise SettingsError("no JSON object", remedy="Make it again.", path=path)
+    return plain
+
+
+def _faces(directory: Path, recipe: Mapping[str, Any]) -> PreparedFaces:
+    path = faces_file(directory, data_key(recipe))
+    if not path.exists():
+        raise SettingsError(
+            "the prepared faces of the run are not here",
+            remedy="Name their directory with --cache, or run poise-train prepare again.",
+            path=path,
+        )
+    return PreparedFaces.load(path)
+
+
+def _validation(faces: PreparedFaces) -> tuple[Image, IntArray]:
+    """Crops of the validation faces that most people agree on, and the class of each."""
+    index = np.flatnonzero((faces.split == "validation") & (faces.majority >= 0))
+    if len(index) == 0:
+        raise SettingsError(
+            "no validation face with a clear majority",
+            remedy="The temperature is measured on them: give the recipe more data.",
+        )
+    crops = np.stack([centre(faces.canvas[k], faces.input_px, faces.frame_px) for k in index])
+    return crops, faces.majority[index]
+
+
+def _provenance(
+    recipe: dict[str, Any], faces: PreparedFaces, state: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Where a model came from, and a sentence about it for people."""
+    counts = Counter(faces.split.tolist())
+    batch, epochs = recipe["fit"]["batch_size"], recipe["fit"]["epochs"]
+    done = state["step"] / max(1, counts["train"] // batch)
+    data = " and ".join(source["name"] for source in recipe["data"])
+    length = f"{epochs} epoch{'s' if epochs > 1 else ''}"
+    if not math.isclose(done, epochs):
+        length = f"{done:.1f} of {length}"
+    return {
+        "summary": f"{recipe['architecture']} trained on {counts['train']:,} faces of {data} "
+        f"for {length}{_beginning(recipe)}.",
+        "faces": dict(sorted(counts.items())),
+        "steps": state["step"],
+        "recipe": _without_places(recipe),
+        "versions": {
+            "poise": __version__,
+            "python": platform.python_version(),
+            "torch": torch.__version__,
+            "torchvision": version("torchvision"),
+            "numpy": np.__version__,
+            "opencv": cv2.__version__,
+        },
+    }
+
+
+def _beginning(recipe: Mapping[str, Any]) -> str:
+    """What the weights started from, and who taught beside the votes."""
+    pretrained, teachers = recipe["pretrained"], recipe.get("teachers", [])
+    words = ""
+    if pretrained != NOTHING:
+        vgg = pretrained == IMAGENET or pretrained.endswith(".safetensors")
+        words = f", starting from {'ImageNet' if vgg else Path(pretrained).name}"
+    if teachers:
+        words += f", taught by {' and '.join(Path(teacher).name for teacher in teachers)}"
+    return words
+
+
+def _without_places(recipe: Mapping[str, Any]) -> dict[str, Any]:
+    """The recipe with file names in place of paths, which belong to one machine."""
+    data = [{**source, "path": Path(source["path"]).name} for source in recipe["data"]]
+    places = {
+        "pretrained": Path(recipe["pretrained"]).name,
+        "teachers": [Path(teacher).name for teacher in recipe.get("teachers", [])],
+    }
+    return {**recipe, "data": data, **places}

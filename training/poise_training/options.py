@@ -1,0 +1,53 @@
+"""How a network is trained."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from poise.errors import SettingsError
+
+
+@dataclass(frozen=True, kw_only=True)
+class FitOptions:
+    """How to train.
+
+    Args:
+        epochs: Passes over the training faces.
+        batch_size: Faces per step.
+        learning_rate: Peak rate of the layers that start from nothing.
+        pretrained_rate: Peak rate of the layers that start from ImageNet, relative to it.
+        weight_decay: Of AdamW, decoupled.
+        warmup: Share of all steps in which the rate rises.
+        decay: Share of all steps, at the end, in which it falls to zero; constant between.
+        mixup: Share of the steps whose faces are mixed in pairs (0: none).
+        valence_weight: Weight of the cross entropy of the valence classes beside that of the
+            emotions.
+        average: Decay per step of the moving average of the weights, which is what is kept.
+        freeze_stem: Whether conv1 and conv2 stay as ImageNet left them.
+        seed: Of everything random.
+        checkpoint_steps: Steps between checkpoints.
+    """
+
+    epochs: int = 20
+    batch_size: int = 64
+    learning_rate: float = 1e-3
+    pretrained_rate: float = 0.3
+    weight_decay: float = 0.05
+    warmup: float = 0.05
+    decay: float = 0.4
+    mixup: float = 0.3
+    valence_weight: float = 0.5
+    average: float = 0.998
+    freeze_stem: bool = True
+    seed: int = 0
+    checkpoint_steps: int = 100
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "batch_size", "checkpoint_steps", "learning_rate"):
+            if not getattr(self, name) > 0:
+                raise SettingsError(f"{name} is {getattr(self, name)}", remedy="Use more than 0.")
+        for name in ("warmup", "decay", "mixup", "average"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise SettingsError(
+                    f"{name} is {getattr(self, name)}", remedy="Use a value from 0 to 1."
+                )
