@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
+import threading
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -42,6 +44,27 @@ def shared_dir() -> Path:
     if not (folder / "data").is_dir():
         pytest.skip(f"no folder data in {folder}: set POISE_SHARED to the folder of shared data")
     return folder
+
+
+@pytest.fixture
+def listener() -> Iterator[tuple[int, list[str]]]:
+    """A server on this machine, and who has called it."""
+    calls: list[str] = []
+    server = socket.create_server(("127.0.0.1", 0))
+
+    def answer() -> None:
+        while True:
+            try:
+                connection, address = server.accept()
+            except OSError:
+                return
+            calls.append(str(address))
+            connection.close()
+
+    thread = threading.Thread(target=answer, daemon=True)
+    thread.start()
+    yield server.getsockname()[1], calls
+    server.close()
 
 
 @pytest.fixture(scope="session")

@@ -432,6 +432,14 @@ def test_what_is_no_video_is_a_clear_error(
     assert "Error" not in caught.value.cause
 
 
+def test_an_unknown_codec_is_told(decoding: DecodingProcess, tmp_path: Path, even: Path) -> None:
+    path = tmp_path / "a.mp4"
+    path.write_bytes(even.read_bytes().replace(b"avc1", b"zzq1"))
+    for backend in BACKENDS:
+        with pytest.raises(VideoError, match="unknown codec"):
+            decoding.describe(path, backend=backend)
+
+
 def test_no_video_does_not_cost_the_next_one(
     decoding: DecodingProcess, tmp_path: Path, even: Path
 ) -> None:

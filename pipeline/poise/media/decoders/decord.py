@@ -6,6 +6,7 @@ interpreter's lock; it is used only in a process that can be killed (`poise.medi
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import decord
 import numpy as np
 
 from poise.errors import VideoError
+from poise.media.decoders.containers import opened
 from poise.media.decoders.protocol import describe_end
 from poise.media.decoders.sampling import WHOLE, SampleClock, SampleSpan
 from poise.media.decoders.sizes import frames_per_batch, reduced_size
@@ -102,10 +104,62 @@ class DecordDecoder:
 
     def _open(self, width: int = -1, height: int = -1) -> decord.VideoReader:
         try:
-            return decord.VideoReader(
-                str(self.path), ctx=decord.cpu(0), width=width, height=height, num_threads=1
-            )
+            with opened(self.path) as (container, name):
+                if not container.is_called(_format_found(name)):
+                    raise VideoError(
+                        "decord takes it for another kind of file than it begins as",
+                        remedy=_REMEDY,
+                        path=self.path,
+                    )
+                return decord.VideoReader(
+                    name, ctx=decord.cpu(0), width=width, height=height, num_threads=1
+                )
         except (decord.DECORDError, RuntimeError, OSError) as error:
             raise VideoError(
                 "cannot be opened as a video by decord", remedy=_REMEDY, path=self.path
             ) from error
+
+
+class _ProbeData(ctypes.Structure):
+    """FFmpeg's AVProbeData."""
+
+    _fields_ = (
+        ("filename", ctypes.c_char_p),
+        ("buf", ctypes.c_void_p),
+        ("buf_size", ctypes.c_int),
+        ("mime_type", ctypes.c_char_p),
+    )
+
+
+class _InputFormat(ctypes.Structure):
+    """The beginning of FFmpeg's AVInputFormat, alike in all its versions."""
+
+    _fields_ = (("name", ctypes.c_char_p),)
+
+
+def _format_found(name: str) -> str | None:
+    """The format that decord will take a file for, as decord cannot be told one.
+
+    Its own FFmpeg is asked by the functions, in the order, and with the limits with which
+    `avformat_open_input` chooses: first by name alone, then by name and content.
+
+    Returns:
+        FFmpeg's name of it; None if there is none, or if this decord's FFmpeg cannot be asked.
+    """
+    try:
+        library = decord._ffi.base._LIB  # finds what it depends on, too
+        by_name, by_content = library.av_probe_input_format2, library.av_probe_input_buffer2
+        open_, close = library.avio_open, library.avio_closep
+    except AttributeError:
+        return None
+    by_name.restype = ctypes.POINTER(_InputFormat)
+    asked = _ProbeData(filename=name.encode())
+    found = by_name(ctypes.byref(asked), 0, ctypes.byref(ctypes.c_int(25)))  # AVPROBE_SCORE_RETRY
+    if not found:
+        source = ctypes.c_void_p()
+        if open_(ctypes.byref(source), asked.filename, 1) < 0:  # AVIO_FLAG_READ
+            return None
+        found = ctypes.POINTER(_InputFormat)()
+        by_content(source, ctypes.byref(found), asked.filename, None, 0, 0)
+        close(ctypes.byref(source))
+    return found.contents.name.decode() if found else None

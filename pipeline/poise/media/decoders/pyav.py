@@ -16,26 +16,40 @@ from av.video.reformatter import Interpolation, VideoReformatter
 from av.video.stream import VideoStream
 
 from poise.errors import VideoError
+from poise.media.decoders.containers import opened
 from poise.media.decoders.protocol import describe_end
 from poise.media.decoders.sampling import WHOLE, SampleClock, SampleSpan
 from poise.media.decoders.sizes import MAX_PIXELS, check_size, frames_per_batch, reduced_size
 from poise.types import FrameBatch, Image, VideoInfo
 
 _PROBE_S = 1.0
-_FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,flv,live_flv,mpegts,mpeg,mpegvideo,asf,gif"
+_WITHIN = {"enable_drefs": "0", "use_absolute_path": "0"}  # tracks kept in other files
 _BACK_S = 0.5  # a frame this much earlier than one before it belongs to another recording
 _EXACT_S = 1e-3  # time stamps that differ by less are one
 _REMEDY = "Check that it plays in a video player; export it again if it does not."
 
 
 def open_file(path: Path) -> InputContainer:
-    """Open a recording, and nothing but that file: a playlist in its guise could name others.
+    """Open a recording as the container that it begins as, and nothing but that file.
 
     Raises:
-        av.error.FFmpegError, OSError: If it cannot be opened, or is of another kind.
+        VideoError: If it is none that is read (`containers.opened`).
+        av.error.FFmpegError, OSError: If it cannot be opened.
     """
-    return av.open(f"file:{path}", options={"protocol_whitelist": "file",
-                                            "format_whitelist": _FORMATS})  # fmt: skip
+    with opened(path) as (container, name):
+        given = av.open(
+            f"file:{name}",
+            format=container.demuxer,
+            options={
+                "protocol_whitelist": "file",
+                "format_whitelist": ",".join([container.demuxer, *container.also]),
+                **(_WITHIN if container.demuxer == "mov" else {}),
+            },
+        )
+    if not container.is_called(given.format.name):
+        given.close()
+        raise VideoError("cannot be opened as what it begins as", remedy=_REMEDY, path=path)
+    return given
 
 
 def _bound(stream: VideoStream) -> None:
@@ -61,6 +75,8 @@ class PyAVDecoder:
         if not self._container.streams.video:
             raise VideoError("holds no video stream", remedy=_REMEDY, path=path)
         self._stream = self._container.streams.video[0]
+        if self._stream.codec_context is None:
+            raise VideoError("its pictures are of an unknown codec", remedy=_REMEDY, path=path)
         self._stream.thread_count = 1
         _bound(self._stream)
         self._damaged = 0
