@@ -20,7 +20,7 @@ import numpy as np
 import pytest
 
 import poise.media.reader
-from poise.errors import PipelineError, VideoError
+from poise.errors import PoiseError, VideoError
 from poise.media.decoders import containers
 from poise.media.decoders.containers import container_of, names_others, opened
 from poise.media.decoders.decord import _format_found
@@ -85,17 +85,17 @@ def _shown(decoding: DecodingProcess, path: Path, backend: str) -> tuple[list[Im
     try:
         info = decoding.describe(path, backend=backend)
         assert (info.width_px, info.height_px) != VICTIM_SIZE
-    except PipelineError as error:
+    except PoiseError as error:
         reason = str(error)
     try:
         _, items = decoding.sample(path, backend=backend, rate_hz=10, short_side_px=None)
         images += [image for item in items if not isinstance(item, SampleEnd)
                    for image in item.images]  # fmt: skip
-    except PipelineError as error:
+    except PoiseError as error:
         reason = str(error)
     try:
         images += decoding.fetch(path, backend=backend, pts_s=[0.0, 0.5])
-    except PipelineError as error:
+    except PoiseError as error:
         reason = str(error)
     return images, reason
 
@@ -166,7 +166,7 @@ def test_where_pyav_dies_or_hangs_decord_shows_nobody_else(
     port, calls = listener
     path = victims / "Mallory" / "session.mp4"
     path.write_bytes(_lists(victims, port)[kind].encode() + own["ts"])
-    monkeypatch.setattr(poise.media.reader, "_SERVE", _PYAV_DIES.format(end=end))
+    monkeypatch.setattr(poise.media.reader, "SERVER", _PYAV_DIES.format(end=end))
     with DecodingProcess(stall_timeout_s=1.5) as process:
         with pytest.raises(VideoError):
             process.sample(path, backend="auto", rate_hz=10, short_side_px=None)
