@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 REPORTS ?= reports
 
-.PHONY: demo test browser lint slow chaos lowest audit sbom train-smoke samples help clean
+.PHONY: demo test browser lint map slow chaos lowest audit sbom train-smoke samples help clean
 
 help: ## Say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -29,6 +29,9 @@ lint: $(VENV)/.installed ## Lint and type-check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+map: $(VENV)/.installed ## Write the map of the house into CONTRIBUTING.md
+	$(BIN)/python -m tests.house_map
+
 slow: $(VENV)/.installed ## Run the tests that take long, but for those of `make chaos`
 	$(BIN)/python -m pytest -m slow --ignore tests/chaos
 
@@ -38,7 +41,7 @@ chaos: $(VENV)/.installed ## Try to break a batch: kills, damage, hangs, full di
 SMOKE := build/smoke
 train-smoke: $(VENV)/.installed ## Train, export, evaluate and compare tiny models in two minutes
 	rm -rf $(SMOKE)
-	$(BIN)/python -m training.smoke $(SMOKE)
+	$(BIN)/python -m poise_training.smoke $(SMOKE)
 	for m in dense baseline; do \
 	  $(BIN)/poise-train fit $(SMOKE)/$$m.toml --out $(SMOKE)/run-$$m --cache $(SMOKE)/cache --threads 1 && \
 	  $(BIN)/poise-train export $(SMOKE)/run-$$m --cache $(SMOKE)/cache --out $(SMOKE)/$$m --threads 1 || exit 1; \

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 
+from tests import house_map
 from tests.conftest import ROOT
 
 MODULES = sorted([*(ROOT / "pipeline").rglob("*.py"), *(ROOT / "training").rglob("*.py")])
@@ -55,3 +57,26 @@ def test_what_starts_often_does_not_load_torch(module: str) -> None:
         [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60
     )
     assert done.stdout.split() == ["False", "False"]
+
+
+def test_the_map_names_every_module_as_it_is() -> None:
+    assert house_map.in_document().strip() == house_map.drawn().strip(), "run `make map`"
+
+
+def test_no_wing_shows_more_than_a_dozen_doors() -> None:
+    wings = [ROOT / "pipeline" / "poise", *(ROOT / "pipeline" / "poise").rglob("*/")]
+    doors = {
+        wing.name: len([m for m in wing.glob("*.py") if not m.name.startswith("__")])
+        for wing in wings
+    }
+    assert max(doors.values()) <= 15, doors
+
+
+def test_every_package_is_installed() -> None:
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    found = {
+        ".".join(path.parent.relative_to(ROOT / root).parts)
+        for root in ("pipeline", "training")
+        for path in (ROOT / root).rglob("__init__.py")
+    }
+    assert found | {"poise.templates"} == set(settings["tool"]["setuptools"]["packages"])

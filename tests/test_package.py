@@ -35,9 +35,10 @@ def test_a_wheel_is_whole_and_the_same_every_time(tmp_path: Path) -> None:
     first, second = _wheel(tmp_path / "a"), _wheel(tmp_path / "b")
     assert first.read_bytes() == second.read_bytes()
     names = set(zipfile.ZipFile(first).namelist())
-    for folder, place in (("templates", "pipeline/templates"), ("pipeline", "pipeline"),
-                          ("training", "training")):  # fmt: skip
+    for folder, place in (("templates", "poise/templates"), ("pipeline/poise", "poise"),
+                          ("training/poise_training", "poise_training")):  # fmt: skip
         for path in (ROOT / folder).rglob("*"):
             if path.is_file() and "__pycache__" not in path.parts:
                 assert f"{place}/{path.relative_to(ROOT / folder).as_posix()}" in names
-    assert not any(name.startswith("tests") for name in names)
+    tops = {name.split("/")[0] for name in names if ".dist-info/" not in name}
+    assert tops == {"poise", "poise_training"}
