@@ -30,6 +30,7 @@ from poise.analysis.crop_file import CropFile
 from poise.analysis.observe import closer, observe, track_faces
 from poise.batch.discovery import discover
 from poise.errors import PoiseError
+from poise.faces.boxes import iou
 from poise.media.decoders import open_decoder
 from poise.settings import Settings
 from poise.types import FaceDetections, FloatArray, Image
@@ -106,21 +107,21 @@ class Comparison:
 
     def add_frame(self, stock: FaceDetections, poise: FaceDetections) -> None:
         """Count the faces of one frame."""
-        shared = overlap(stock.boxes_xyxy_px, poise.boxes_xyxy_px)
+        shared = iou(stock.boxes_xyxy_px[:, None], poise.boxes_xyxy_px)
         sure = stock.detection_confidence > SURE
         self.frames += 1
         self.faces += int(sure.sum())
         self.unsure += int((~sure).sum())
         self.extras += int((shared.max(axis=0, initial=0) <= SAME_FACE_IOU).sum())
         for face in np.flatnonzero(sure):
-            iou = float(shared[face].max(initial=0))
-            if iou <= SAME_FACE_IOU:
+            agreement = float(shared[face].max(initial=0))
+            if agreement <= SAME_FACE_IOU:
                 top, bottom = stock.boxes_xyxy_px[face, [1, 3]]
                 self.missed_px.append(float(bottom - top))
                 continue
             right = stock.landmarks_px[face]
             off = np.linalg.norm(poise.landmarks_px[shared[face].argmax()] - right, axis=1)
-            self.iou.append(iou)
+            self.iou.append(agreement)
             self.landmark_error.append(float(off.mean() / np.linalg.norm(right[1] - right[0])))
 
     def add(self, other: Comparison) -> None:
@@ -214,18 +215,9 @@ def encode(path: Path, images: list[Image], rate_hz: float) -> None:
 def hits(found: list[FaceDetections], truth: list[FloatArray]) -> int:
     """In how many frames the true box, float32 [4], was found."""
     return sum(
-        bool((overlap(box[None], faces.boxes_xyxy_px) > SAME_FACE_IOU).any())
+        bool((iou(box, faces.boxes_xyxy_px) > SAME_FACE_IOU).any())
         for faces, box in zip(found, truth, strict=True)
     )
-
-
-def overlap(first: FloatArray, second: FloatArray) -> FloatArray:
-    """Intersection over union of boxes [M, 4] and [K, 4]: float32 [M, K]."""
-    a, b = first[:, None], second[None]
-    extent = np.minimum(a[..., 2:], b[..., 2:]) - np.maximum(a[..., :2], b[..., :2])
-    common = np.maximum(extent, 0).prod(axis=2)
-    both = (a[..., 2:] - a[..., :2]).prod(axis=2) + (b[..., 2:] - b[..., :2]).prod(axis=2)
-    return np.asarray(common / np.maximum(both - common, 1e-9), np.float32)
 
 
 def main() -> None:

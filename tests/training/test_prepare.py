@@ -10,11 +10,12 @@ import pandas as pd
 import pytest
 
 from poise.errors import SettingsError
+from poise.faces.boxes import iou
 from poise.faces.detector import FaceDetector
 from poise.types import Image
 from poise_training.data import LabelledFace
 from poise_training.dataset import gather
-from poise_training.locate import cut, locate, look_at, overlap, squared
+from poise_training.locate import cut, locate, look_at, squared
 from poise_training.prepare import PreparedFaces, faces_file, prepare, prepared
 from poise_training.recipe import DataSource, Recipe, data_key, load_recipe
 from poise_training.schemes import load_scheme
@@ -43,7 +44,7 @@ def test_an_annotated_box_says_which_face_is_meant(
         assert place is not None and place.landmarks_px is not None
         extent = x2 - x1
         assert np.abs(place.landmarks_px - expected).max() < 0.06 * extent
-        assert overlap(place.frame_xyxy_px, squared(box)) == pytest.approx(1)
+        assert iou(place.frame_xyxy_px, squared(box)) == pytest.approx(1)
 
 
 def test_without_a_box_the_largest_face_is_framed_as_detected(
@@ -54,7 +55,7 @@ def test_without_a_box_the_largest_face_is_framed_as_detected(
     assert place is not None and place.landmarks_px is not None
     assert np.abs(place.landmarks_px - sample_faces.faces.landmarks_px[0]).max() < 3
     detected = squared([float(v) for v in sample_faces.faces.boxes_xyxy_px[0]])
-    assert overlap(place.frame_xyxy_px, detected) > 0.7
+    assert iou(place.frame_xyxy_px, detected) > 0.7
 
 
 def test_a_box_without_a_face_is_a_frame_alone_and_no_box_is_no_face(

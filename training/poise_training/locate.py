@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 
 from poise.errors import VideoError
+from poise.faces.boxes import iou
 from poise.faces.detector import FaceDetector
 from poise.faces.photographs import landmarks_in_crops, landmarks_in_picture
 from poise.types import FloatArray, Image
@@ -176,8 +177,8 @@ def _annotated(picture: Image, box: FloatArray, detector: FaceDetector) -> Locat
     reduced = np.asarray(cv2.resize(region, size, interpolation=cv2.INTER_AREA), np.uint8)
     found = detector.detect(reduced[None])
     wanted = (box - np.tile(corner, 2)) * scale
-    overlaps = [overlap(wanted, candidate) for candidate in found.boxes_xyxy_px]
-    if overlaps and max(overlaps) >= _LEAST_OVERLAP:
+    overlaps = iou(wanted, found.boxes_xyxy_px)
+    if len(overlaps) and overlaps.max() >= _LEAST_OVERLAP:
         best = found.landmarks_px[int(np.argmax(overlaps))]
         return Located(
             landmarks_px=np.asarray(best / scale + corner, np.float32), frame_xyxy_px=box
@@ -200,11 +201,3 @@ def _largest(picture: Image, detector: FaceDetector) -> Located | None:
     refined = detector.refine(region[None], whole[None], np.zeros(1, np.int64))
     frame = squared(refined.boxes_xyxy_px[0]) + np.tile(corner, 2)
     return Located(landmarks_px=points, frame_xyxy_px=frame.astype(np.float32))
-
-
-def overlap(a: FloatArray, b: FloatArray) -> float:
-    """Intersection over union of two boxes, float [4] each."""
-    extent = np.minimum(a[2:], b[2:]) - np.maximum(a[:2], b[:2])
-    shared = float(np.prod(np.maximum(extent, 0)))
-    areas = float(np.prod(a[2:] - a[:2])) + float(np.prod(b[2:] - b[:2]))
-    return shared / max(areas - shared, 1e-9)

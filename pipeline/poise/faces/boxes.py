@@ -38,17 +38,46 @@ def suppressed(boxes: FloatArray, score: FloatArray, row: IntArray, most_iou: fl
     return np.asarray(kept, np.int64)
 
 
+def iou(first: FloatArray, second: FloatArray) -> FloatArray:
+    """Intersection over union of boxes, float [..., 4] each, by NumPy's broadcasting: float32."""
+    shared = _intersection(first, second)
+    union = _area(first) + _area(second) - shared
+    return np.asarray(shared / np.maximum(union, 1e-9), np.float32)
+
+
+def part_of_smaller(first: FloatArray, second: FloatArray, *, pixel: float = 0.0) -> FloatArray:
+    """Intersection of boxes, float [..., 4] each, relative to the smaller one: float32.
+
+    Args:
+        first, second: Combined by NumPy's broadcasting.
+        pixel: 1 where corners are the first and last pixel of a box, as facenet-pytorch counts.
+    """
+    smaller = np.minimum(_area(first, pixel), _area(second, pixel))
+    shared = _intersection(first, second, pixel)
+    return np.asarray(shared / np.maximum(smaller, 1e-9), np.float32)
+
+
+def _area(boxes: FloatArray, pixel: float = 0.0) -> FloatArray:
+    return np.asarray((boxes[..., 2:] - boxes[..., :2] + pixel).prod(axis=-1))
+
+
+def _intersection(first: FloatArray, second: FloatArray, pixel: float = 0.0) -> FloatArray:
+    low, high = (
+        np.maximum(first[..., :2], second[..., :2]),
+        np.minimum(first[..., 2:], second[..., 2:]),
+    )
+    return np.asarray(np.maximum(high - low + pixel, 0).prod(axis=-1))
+
+
 def affinity(a: FloatArray, b: FloatArray) -> float:
     """Above 0 where two boxes, float [4], can be the same face; overlap counts most."""
     side_a, side_b = a[2:] - a[:2], b[2:] - b[:2]
     ratio = float(side_a.mean() / max(float(side_b.mean()), 1e-6))
     if not 1 / _MAX_SIZE_RATIO <= ratio <= _MAX_SIZE_RATIO:
         return 0.0
-    extent = np.maximum(np.minimum(a[2:], b[2:]) - np.maximum(a[:2], b[:2]), 0)
-    overlap = float(extent.prod())
-    iou = overlap / max(float(side_a.prod() + side_b.prod()) - overlap, 1e-9)
-    if iou >= _MIN_IOU:
-        return 1.0 + iou
+    shared = float(iou(a, b))
+    if shared >= _MIN_IOU:
+        return 1.0 + shared
     shift = float(np.abs((a[:2] + a[2:]) - (b[:2] + b[2:])).max()) / 2
     return max(0.0, 1.0 - shift / (_MAX_SHIFT * float((side_a + side_b).mean()) / 2))
 

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from poise.expression.device import to_device
-from poise.faces.boxes import squared, suppressed
+from poise.faces.boxes import part_of_smaller, squared, suppressed
 from poise.faces.mtcnn import ONet, PNet, RNet, load_pretrained
 from poise.types import FaceDetections, FloatArray, Image, IntArray
 
@@ -275,15 +275,7 @@ def _suppress_contained(faces: FaceDetections) -> IntArray:
     kept: list[int] = []
     for candidate in order:
         same = [k for k in kept if faces.row[k] == faces.row[candidate]]
-        box = faces.boxes_xyxy_px[candidate]
-        if all(_overlap_of_smaller(box, faces.boxes_xyxy_px[k]) <= 0.7 for k in same):
+        boxes = faces.boxes_xyxy_px
+        if (part_of_smaller(boxes[candidate], boxes[same], pixel=1.0) <= 0.7).all():
             kept.append(int(candidate))
     return np.array(kept, dtype=np.int64)
-
-
-def _overlap_of_smaller(a: FloatArray, b: FloatArray) -> float:
-    extent = np.minimum(a[2:], b[2:]) - np.maximum(a[:2], b[:2]) + 1
-    if np.any(extent <= 0):
-        return 0.0
-    smaller = min(float(np.prod(a[2:] - a[:2] + 1)), float(np.prod(b[2:] - b[:2] + 1)))
-    return float(np.prod(extent)) / max(smaller, 1e-9)

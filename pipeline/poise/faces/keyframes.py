@@ -23,7 +23,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from poise.faces.boxes import matched
+from poise.faces.boxes import matched, part_of_smaller
 from poise.faces.detector import MIN_FACE_PX, PYRAMID_FACTOR
 from poise.types import FaceDetections, FloatArray, FrameBatch, Image, IntArray, TimeArray
 
@@ -271,13 +271,6 @@ def _unsure(faces: FaceDetections, needed: FloatArray) -> set[int]:
     for frame in set(faces.row.tolist()) - unsure:
         own = faces.boxes_xyxy_px[faces.row == frame]
         for i, a in enumerate(own):
-            if any(_shared(a, b) > _PART_OF for b in own[i + 1 :]):
+            if (part_of_smaller(a, own[i + 1 :]) > _PART_OF).any():
                 unsure.add(frame)
     return unsure
-
-
-def _shared(a: FloatArray, b: FloatArray) -> float:
-    """What two boxes have in common, relative to the smaller."""
-    extent = np.maximum(np.minimum(a[2:], b[2:]) - np.maximum(a[:2], b[:2]), 0)
-    smaller = min(float((a[2:] - a[:2]).prod()), float((b[2:] - b[:2]).prod()))
-    return float(extent.prod()) / max(smaller, 1e-9)
