@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from poise.batch.status import State
     from poise.batch.status import look_up as status
     from poise.errors import (
+        DamagedResultError,
         DiskFullError,
         ModelError,
         PoiseError,
@@ -36,11 +37,13 @@ if TYPE_CHECKING:
     from poise.settings import Settings
     from poise.storage.outcome import Outcome
     from poise.storage.result_format import StoredResult
+    from poise.types import Status
 
 __version__ = "0.1.0"
 
 _HOME = {
     "Counts": ("batch.photographs", "Counts"),
+    "DamagedResultError": ("errors", "DamagedResultError"),
     "DiskFullError": ("errors", "DiskFullError"),
     "Listener": ("batch.outcomes", "Listener"),
     "ModelError": ("errors", "ModelError"),
@@ -53,6 +56,7 @@ _HOME = {
     "Settings": ("settings", "Settings"),
     "SettingsError": ("errors", "SettingsError"),
     "State": ("batch.status", "State"),
+    "Status": ("types", "Status"),
     "StoredResult": ("storage.result_format", "StoredResult"),
     "UnfinishedError": ("errors", "UnfinishedError"),
     "VideoError": ("errors", "VideoError"),
@@ -66,6 +70,7 @@ _HOME = {
 
 __all__ = [
     "Counts",
+    "DamagedResultError",
     "DiskFullError",
     "Listener",
     "ModelError",
@@ -78,6 +83,7 @@ __all__ = [
     "Settings",
     "SettingsError",
     "State",
+    "Status",
     "StoredResult",
     "UnfinishedError",
     "VideoError",

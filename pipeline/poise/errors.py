@@ -1,8 +1,14 @@
-"""What can go wrong, said so that a centre's operator knows what to do."""
+"""What can go wrong, said so that a centre's operator knows what to do.
+
+Every error has a code. Pages and tables say what the code means, in the reader's language
+(`error.CODE.cause` and `error.CODE.remedy` in `poise/reports/locales`); the English cause, which
+may name files, goes to the log and to the terminal only.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import ClassVar
 
 
 class PoiseError(Exception):
@@ -12,13 +18,24 @@ class PoiseError(Exception):
         cause: What happened, in plain words.
         remedy: What the operator can do about it, one sentence.
         path: The file or directory concerned, if there is one.
+        code: Which text pages and tables show; the code of the class if None.
     """
 
-    def __init__(self, cause: str, *, remedy: str = "", path: Path | str | None = None) -> None:
+    default_code: ClassVar[str] = "internal"
+
+    def __init__(
+        self,
+        cause: str,
+        *,
+        remedy: str = "",
+        path: Path | str | None = None,
+        code: str | None = None,
+    ) -> None:
         self.cause = cause
         self.remedy = remedy
         self.path = None if path is None else str(path)
-        super().__init__(cause, remedy, self.path)
+        self.code = code or self.default_code
+        super().__init__(cause, remedy, self.path, self.code)
 
     def __str__(self) -> str:
         where = f"{self.path}: " if self.path else ""
@@ -26,32 +43,53 @@ class PoiseError(Exception):
         return f"{where}{self.cause}{what_to_do}"
 
     def __reduce__(self) -> tuple[object, ...]:
-        return _rebuild, (type(self), self.cause, self.remedy, self.path), self.__dict__
+        made_from = (type(self), self.cause, self.remedy, self.path, self.code)
+        return _rebuild, made_from, self.__dict__
 
 
-def _rebuild(kind: type[PoiseError], cause: str, remedy: str, path: str | None) -> PoiseError:
-    return kind(cause, remedy=remedy, path=path)
+def _rebuild(
+    kind: type[PoiseError], cause: str, remedy: str, path: str | None, code: str
+) -> PoiseError:
+    return kind(cause, remedy=remedy, path=path, code=code)
 
 
 class SettingsError(PoiseError):
     """A setting, an option or a path given by the user cannot be used."""
 
+    default_code = "settings"
+
 
 class VideoError(PoiseError):
     """A recording cannot be read, or only in part."""
+
+    default_code = "unreadable"
 
 
 class ModelError(PoiseError):
     """An expression model cannot be loaded or does not fit its description."""
 
+    default_code = "model"
+
 
 class ReportError(PoiseError):
     """A report or a table cannot be written."""
+
+    default_code = "not_written"
 
 
 class DiskFullError(ReportError):
     """Nothing more can be written, as the disk is full."""
 
+    default_code = "disk_full"
+
 
 class UnfinishedError(VideoError):
     """A recording is still being written, so that what was read of it is not the whole."""
+
+    default_code = "unfinished"
+
+
+class DamagedResultError(ReportError):
+    """A stored result cannot be read; the recording has to be analysed again."""
+
+    default_code = "damaged_result"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,24 @@ FloatArray = npt.NDArray[np.float32]
 IntArray = npt.NDArray[np.int64]
 TimeArray = npt.NDArray[np.float64]
 Image = npt.NDArray[np.uint8]
+
+
+class Status(StrEnum):
+    """What became of a recording; the value is what ledger, tables and JSON say."""
+
+    DONE = "done"
+    PARTIAL = "partial"  # read as far as possible
+    FAILED = "failed"
+    NOT_CONSENTED = "not_consented"  # candidates.csv says no
+    EXPIRED = "expired"  # its result was purged for its age
+    FORGOTTEN = "forgotten"  # of a person who was purged
+    PENDING = "pending"  # not analysed yet
+    RUNNING = "running"  # being analysed now
+    PLANNED = "planned"  # in a dry run
+
+
+SHOWN = (Status.DONE, Status.PARTIAL, Status.FAILED)  # have a place in reports
+WITHHELD = (Status.NOT_CONSENTED, Status.EXPIRED, Status.FORGOTTEN)  # must not be analysed
 
 
 def _expect(name: str, array: npt.NDArray[np.generic], shape: tuple[int | None, ...]) -> None:
@@ -40,10 +59,17 @@ class Recording:
         recording_id: Its path below the input directory, with `/`, in Unicode NFC.
         candidate_id: Directory-safe name of the candidate.
         display_name: The candidate's name as a person would write it.
-        session_date: As given in `candidates.csv`, or empty.
+        session_date: YYYY-MM-DD, or empty if not known: from `candidates.csv`, else from a name,
+            else from what the container says of its making.
+        session_time: HH:MM of that day, or empty if not known.
         note: As given in `candidates.csv`, or empty.
         sha256: Of the file's bytes; empty until computed.
         consent: Whether it may be analysed, as `candidates.csv` says.
+        neutral_span_s: From when to when the candidate's face rests, in seconds from what a
+            player shows as 0:00; None if not given.
+        portrait: A picture of the candidate, below the input directory; None if not given.
+        pseudonym: What stands for `recording_id` in pages without names, with the candidate's
+            before the `/`; empty until made (`poise.reports.pseudonyms`).
     """
 
     path: Path
@@ -51,9 +77,13 @@ class Recording:
     candidate_id: str
     display_name: str
     session_date: str = ""
+    session_time: str = ""
     note: str = ""
     sha256: str = ""
     consent: bool = True
+    neutral_span_s: tuple[float, float] | None = None
+    portrait: Path | None = None
+    pseudonym: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,19 +10,19 @@ from importlib import resources
 from pathlib import Path
 
 from poise import __version__
-from poise.batch.outcomes import WITHHELD, Listener
+from poise.batch.outcomes import WHY_WITHHELD, Listener
 from poise.batch.worker import Done
 from poise.errors import DiskFullError, PoiseError
 from poise.expression.model_spec import ModelSpec
 from poise.reports.candidates import write_candidate, write_overview
 from poise.settings import Settings
-from poise.storage.ledger import PENDING, Entry, Ledger
-from poise.storage.outcome import SHOWN, Outcome
+from poise.storage.ledger import Entry, Ledger
+from poise.storage.outcome import Outcome
 from poise.storage.result_format import StoredResult
 from poise.storage.result_store import ResultStore
 from poise.system.atomic_files import Reserve
 from poise.system.run_log import RunLog
-from poise.types import Recording
+from poise.types import SHOWN, Recording, Status
 
 _AT_ONCE = 2  # reports written at most while workers wait to be heard
 _UNSEEN = frozenset({"device", "owner", "batch_size", "jobs", "cluster", "stall_timeout_s",
@@ -79,11 +79,11 @@ class Batch:
         """
         self._add([self._read(self._found[name], reused=True) for name in known], writing=0)
 
-    def withhold(self, names: Iterable[str], status: str) -> None:
+    def withhold(self, names: Iterable[str], status: Status) -> None:
         """Take in recordings that must not be analysed."""
         self._add(
             [
-                Outcome(recording=self._found[name], status=status, message=WITHHELD[status])
+                Outcome(recording=self._found[name], status=status, message=WHY_WITHHELD[status])
                 for name in names
             ]
         )
@@ -132,7 +132,7 @@ class Batch:
             for name, recording in self._found.items():
                 if name not in self._outcomes:
                     self._outcomes[name] = Outcome(
-                        recording=recording, status=PENDING, message=message
+                        recording=recording, status=Status.PENDING, message=message
                     )
         outcomes = self.outcomes()
         try:
@@ -149,7 +149,7 @@ class Batch:
         result = StoredResult.read(self._store.directory(self._keys[recording.recording_id]))
         return Outcome(
             recording=recording,
-            status="partial" if result.loss else "done",
+            status=Status.PARTIAL if result.loss else Status.DONE,
             message=result.loss,
             reused=reused,
             seconds=seconds,
@@ -230,7 +230,7 @@ def _failed(recording: Recording, done: Done) -> Outcome:
     message = " ".join(filter(None, [done.error.cause + ".", done.error.remedy]))
     return Outcome(
         recording=recording,
-        status="failed",
+        status=Status.FAILED,
         message=message,
         error=done.error,
         seconds=done.seconds,

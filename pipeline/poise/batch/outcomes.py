@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from poise.errors import PoiseError
 from poise.settings import Settings
-from poise.storage.ledger import PENDING
 from poise.storage.outcome import Outcome
+from poise.types import WITHHELD, Status
 
-NOT_CONSENTED, EXPIRED = "not_consented", "expired"
-WITHHELD = {
-    NOT_CONSENTED: "candidates.csv says that there is no consent; it was not read.",
-    EXPIRED: "Its result grew older than retention_days and was purged. Delete the recording, or "
-    "analyse it again with --force.",
+WHY_WITHHELD = {
+    Status.NOT_CONSENTED: "candidates.csv says that there is no consent; it was not read.",
+    Status.EXPIRED: "Its result grew older than retention_days and was purged. Delete the "
+    "recording, or analyse it again with --force.",
 }
+
+
+def count_statuses(outcomes: Iterable[Outcome]) -> dict[str, int]:
+    """How many outcomes have which status, in the order of `Status`; those that none has
+    are left out."""
+    statuses = [outcome.status for outcome in outcomes]
+    return {str(s): statuses.count(s) for s in Status if s in statuses}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,15 +45,19 @@ class RunResult:
     seconds: float
     problem: PoiseError | None = None
 
-    def count(self, status: str) -> int:
+    def count(self, status: Status) -> int:
         """How many recordings have that status."""
         return sum(outcome.status == status for outcome in self.outcomes)
+
+    def counts(self) -> dict[str, int]:
+        """How many recordings have which status, in the order of `Status`."""
+        return count_statuses(self.outcomes)
 
     @property
     def exit_code(self) -> int:
         """0 all done; 3 some failed and the rest is written; 4 none succeeded or none found."""
         wanted = len(self.outcomes) - sum(self.count(status) for status in WITHHELD)
-        failed = self.count("failed") + self.count(PENDING)
+        failed = self.count(Status.FAILED) + self.count(Status.PENDING)
         if not self.outcomes or (wanted and failed == wanted):
             return 4
         return 3 if failed or self.problem else 0

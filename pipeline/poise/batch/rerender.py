@@ -14,12 +14,13 @@ from poise.reports.candidates import write_candidate, write_captions, write_over
 from poise.reports.pdf import print_pages
 from poise.reports.table_files import write_tables
 from poise.settings import Settings
-from poise.storage.ledger import PENDING, Entry, Ledger
-from poise.storage.outcome import SHOWN, Outcome
+from poise.storage.ledger import Entry, Ledger
+from poise.storage.outcome import Outcome
 from poise.storage.result_format import StoredResult
 from poise.storage.result_store import HOUSE, ResultStore
 from poise.system.atomic_files import private
 from poise.system.directory_lock import held
+from poise.types import SHOWN, Status
 
 
 def recall(output: Path | str, changed: Mapping[str, Any]) -> tuple[RunResult, ModelSpec]:
@@ -99,8 +100,8 @@ def _outcome(entry: Entry, store: ResultStore) -> Outcome:
     status, message, result = entry.status, entry.message, None
     if store.has(entry.key) and entry.recording.sha256:
         result = StoredResult.read(store.directory(entry.key))
-        if status == PENDING:  # its run was killed before it could enter it
-            status, message = ("partial" if result.loss else "done"), result.loss
+        if status == Status.PENDING:  # its run was killed before it could enter it
+            status, message = (Status.PARTIAL if result.loss else Status.DONE), result.loss
     return Outcome(
         recording=entry.recording, status=status, message=message, reused=True, result=result
     )

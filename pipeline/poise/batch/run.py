@@ -11,7 +11,7 @@ from typing import Any
 
 from poise.batch.bookkeeping import Batch
 from poise.batch.discovery import discover
-from poise.batch.outcomes import EXPIRED, NOT_CONSENTED, Listener, Plan, RunResult
+from poise.batch.outcomes import Listener, Plan, RunResult
 from poise.batch.pool import Pool
 from poise.batch.purge import purge_expired, purge_withdrawn
 from poise.batch.worker import Done, Task
@@ -28,7 +28,7 @@ from poise.system.atomic_files import Reserve, Stamp, free_bytes, private, sweep
 from poise.system.directory_lock import held
 from poise.system.interrupts import undisturbed
 from poise.system.run_log import RunLog, versions
-from poise.types import Recording
+from poise.types import Recording, Status
 
 __all__ = ["Listener", "Plan", "RunResult", "analyze"]
 
@@ -132,7 +132,7 @@ class _Run:
         return [
             Outcome(
                 recording=r,
-                status=order.withheld.get(r.recording_id, "planned"),
+                status=order.withheld.get(r.recording_id, Status.PLANNED),
                 reused=r.recording_id in order.done,
             )
             for r in order.recordings
@@ -183,7 +183,7 @@ class _Run:
         first_failure = None
         try:
             with undisturbed():
-                for status in (NOT_CONSENTED, EXPIRED):
+                for status in (Status.NOT_CONSENTED, Status.EXPIRED):
                     batch.withhold([n for n, s in order.withheld.items() if s == status], status)
                 batch.collect_reused(sorted(order.done))
             with closing(self._execute(_pending(order), order, store, plan)) as results:
@@ -259,14 +259,14 @@ class _Run:
     def _sort(self, taken: Intake, store: ResultStore, ledger: Ledger | None) -> _Order:
         found = taken.recordings
         keys = {r.recording_id: store.key(r, self.settings, self.spec.sha256) for r in found}
-        withheld = {r.recording_id: NOT_CONSENTED for r in found if not r.consent}
+        withheld = {r.recording_id: Status.NOT_CONSENTED for r in found if not r.consent}
         done: set[str] = set()
         if not self.force:
             done = {r.recording_id for r in found if r.sha256 and store.has(keys[r.recording_id])}
             expired = ledger.expired() if ledger and self.settings.retention_days else set()
             for recording in found:
                 if recording.sha256 in expired and recording.recording_id not in done:
-                    withheld[recording.recording_id] = EXPIRED
+                    withheld[recording.recording_id] = Status.EXPIRED
         return _Order(
             recordings=found,
             keys=keys,
@@ -326,7 +326,7 @@ class _Order:
     stamps: dict[str, Stamp]
     growing: frozenset[str]
     done: frozenset[str]
-    withheld: dict[str, str]
+    withheld: dict[str, Status]
 
 
 def _check_paths(root: Path, output: Path) -> None:

@@ -6,10 +6,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from poise.storage.ledger import PENDING, Ledger
+from poise.batch.outcomes import count_statuses
+from poise.storage.ledger import Ledger
 from poise.storage.outcome import Outcome
 from poise.storage.result_store import HOUSE, ResultStore
 from poise.system.directory_lock import Holder, holder
+from poise.types import Status
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,9 +31,8 @@ class State:
     ended: float | None
 
     def counts(self) -> dict[str, int]:
-        """How many recordings have which status."""
-        statuses = [outcome.status for outcome in self.outcomes]
-        return {status: statuses.count(status) for status in sorted(set(statuses))}
+        """How many recordings have which status, in the order of `Status`."""
+        return count_statuses(self.outcomes)
 
     def in_words(self) -> str:
         """Who works on it, or how it ended."""
@@ -75,8 +76,8 @@ def look_up(output: Path | str) -> State:
     outcomes = [
         Outcome(
             recording=entry.recording,
-            status="running"
-            if working and entry.status == PENDING and store.is_begun(entry.key)
+            status=Status.RUNNING
+            if working and entry.status == Status.PENDING and store.is_begun(entry.key)
             else entry.status,
             message=entry.message,
         )

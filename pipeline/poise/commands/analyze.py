@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from poise.commands.common import STATUSES, counted, debug_option, settings_from, settings_options
+from poise.commands.common import counted, debug_option, settings_from, settings_options
 from poise.settings import SETTINGS_FILE
 from poise.system.exit_codes import exits
 from poise.system.interrupts import listening
@@ -170,9 +170,8 @@ def _conclude(result: RunResult, recordings: Path, as_json: bool, debug: bool) -
             recording = outcome.recording
             click.echo(f"{what}\t{recording.candidate_id}\t{recording.recording_id}")
         return
-    counts = {s: result.count(s) for s in STATUSES}
     click.echo(
-        f"{len(result.outcomes)} recordings ({counted(counts)}) in {result.seconds:.1f} s.",
+        f"{len(result.outcomes)} recordings ({counted(result.counts())}) in {result.seconds:.1f} s.",
         err=True,
     )
     if result.index:

@@ -11,7 +11,6 @@ import click
 
 from poise.settings import SETTINGS_FILE, Settings, read_settings
 
-STATUSES = ("done", "partial", "failed", "not_consented", "expired", "running", "pending")
 debug_option = click.option("--debug", is_flag=True, help="Show where an error came from.")
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -57,7 +56,5 @@ def only_given(options: dict[str, Any]) -> dict[str, Any]:
 
 
 def counted(counts: dict[str, int]) -> str:
-    """How many recordings have which status, in words; statuses that none has are left out."""
-    return ", ".join(
-        f"{count} {status.replace('_', ' ')}" for status, count in counts.items() if count
-    )
+    """How many recordings have which status, in words."""
+    return ", ".join(f"{count} {status.replace('_', ' ')}" for status, count in counts.items())

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from poise.commands.common import STATUSES, counted, debug_option
+from poise.commands.common import counted, debug_option
 from poise.system.exit_codes import exits
 
 
@@ -28,10 +28,7 @@ def status(reports: Path, as_json: bool, debug: bool) -> None:
         if as_json:
             click.echo(json.dumps(state.to_json(), ensure_ascii=False, indent=1))
             return 0
-        counts = state.counts()
-        click.echo(
-            f"{len(state.outcomes)} recordings: {counted({s: counts.get(s, 0) for s in STATUSES})}."
-        )
+        click.echo(f"{len(state.outcomes)} recordings: {counted(state.counts())}.")
         click.echo(state.in_words())
         for outcome in state.outcomes:
             if outcome.status not in ("done", "pending"):

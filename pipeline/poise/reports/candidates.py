@@ -19,11 +19,11 @@ from poise.reports.rendering import languages
 from poise.reports.report_types import CandidateReport, RecordingReport
 from poise.reports.table_files import write_frames_and_episodes, write_recordings_and_dictionary
 from poise.settings import Settings
-from poise.storage.outcome import SHOWN, Outcome
+from poise.storage.outcome import Outcome
 from poise.system.atomic_files import write_text
 from poise.system.file_names import safe_name
 from poise.timeline.statistics import combine
-from poise.types import Recording
+from poise.types import SHOWN, Recording
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,10 +20,9 @@ from typing import Any
 
 from poise.errors import DiskFullError, ReportError, SettingsError
 from poise.system.atomic_files import Stamp
-from poise.types import Recording
+from poise.types import Recording, Status
 
 LEDGER_FILE = "ledger.sqlite3"
-PENDING = "pending"
 _VERSION = 1
 _BUSY_S = 10.0
 _SCHEMA = """
@@ -58,14 +57,14 @@ class Entry:
     Args:
         recording: Which.
         key: Name of its result.
-        status: `pending`, `done`, `partial`, `failed`, `not_consented` or `expired`.
+        status: What became of it.
         message: What was lost or why it failed.
         current: Whether it belongs to the last run, not to an earlier one.
     """
 
     recording: Recording
     key: str
-    status: str = PENDING
+    status: Status = Status.PENDING
     message: str = ""
     current: bool = True
 
@@ -405,5 +404,6 @@ def _entry(row: Sequence[Any]) -> Entry:
     key, status, message = (plain.pop(name) for name in ("key", "status", "message"))
     del plain["run"]
     return Entry(
-        recording=Recording(**plain), key=key, status=status, message=message, current=bool(current)
-    )
+        recording=Recording(**plain), key=key, status=Status(status), message=message,
+        current=bool(current),
+    )  # fmt: skip

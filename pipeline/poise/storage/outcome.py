@@ -6,9 +6,7 @@ from dataclasses import dataclass
 
 from poise.errors import PoiseError
 from poise.storage.result_format import StoredResult
-from poise.types import Recording
-
-SHOWN = ("done", "partial", "failed")  # statuses of what reports and index tell
+from poise.types import Recording, Status
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,9 +15,11 @@ class Outcome:
 
     Args:
         recording: Which.
-        status: `done`, `partial` or `failed`; `planned` (dry run), `pending` (not analysed yet),
-            `not_consented` or `expired` (not to be analysed).
-        message: What was lost or why it failed, in plain words.
+        status: What became of it.
+        code: Of the text that says why, in the reader's language (`error.CODE.cause` and
+            `.remedy`); empty where there is nothing to say.
+        message: What was lost or why it failed, in English, for the terminal and the log; it may
+            name files.
         error: Why it failed; its notes hold the traceback of an unexpected failure.
         reused: Whether the result was there before.
         seconds: Time the analysis took.
@@ -27,7 +27,8 @@ class Outcome:
     """
 
     recording: Recording
-    status: str
+    status: Status
+    code: str = ""
     message: str = ""
     error: PoiseError | None = None
     reused: bool = False
