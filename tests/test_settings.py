@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -130,3 +131,52 @@ def test_a_file_in_another_encoding(tmp_path: Path) -> None:
 def test_a_missing_file(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="cannot be read"):
         read_settings(tmp_path / "none.toml", {})
+
+
+# Files that nobody named, and paths in files
+
+
+@pytest.mark.parametrize("name", ["templates", "centre_logo", "model", "cluster"])
+def test_a_file_that_was_only_found_may_not_name_code_files_or_machines(
+    tmp_path: Path, name: str
+) -> None:
+    path = _file(tmp_path, f'language = "ko"\n{name} = "."\n')
+    with pytest.raises(SettingsError, match=f"sets {name}") as caught:
+        read_settings(path, {}, was_named=False)
+    assert "--settings poise.toml" in caught.value.remedy
+
+
+def test_a_file_that_was_only_found_may_set_the_rest(tmp_path: Path) -> None:
+    path = _file(tmp_path, 'language = "ko"\ncentre_name = "Seoul"\n')
+    assert read_settings(path, {}, was_named=False).centre_name == "Seoul"
+
+
+def test_paths_in_a_file_are_relative_to_that_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    centre, elsewhere = tmp_path / "centre", tmp_path / "elsewhere"
+    for folder in (centre / "ours", elsewhere):
+        folder.mkdir(parents=True)
+    (centre / "logo.png").write_bytes(b"png")
+    path = _file(centre, 'centre_logo = "logo.png"\ntemplates = "ours"\nmodel = "m"\n')
+    monkeypatch.chdir(elsewhere)
+    settings = read_settings(path, {})
+    assert settings.centre_logo == str(centre / "logo.png")
+    assert settings.templates == str(centre / "ours")
+    assert settings.model == str(centre / "m")
+
+
+def test_paths_given_on_the_command_line_are_relative_to_the_working_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "logo.png").write_bytes(b"png")
+    monkeypatch.chdir(tmp_path)
+    settings = read_settings(None, {"centre_logo": "logo.png"}).with_absolute_paths()
+    assert settings.centre_logo == str(tmp_path / "logo.png")
+    assert settings.templates == "" and settings.model == ""
+
+
+def test_a_pipe_is_no_settings_file(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "poise.toml")
+    with pytest.raises(SettingsError, match="cannot be read"):
+        read_settings(tmp_path / "poise.toml", {})

@@ -1,6 +1,10 @@
 """Settings: each with its default, bounds and help, once.
 
 The command-line options and the reader of `poise.toml` are made from these fields.
+
+A settings file that somebody named is trusted. One that just lies in the working directory is not:
+it may come with the recordings, so it may not name code or files to be used, nor machines to
+connect to.
 """
 
 from __future__ import annotations
@@ -15,6 +19,8 @@ from typing import Any
 from poise.errors import SettingsError
 
 SETTINGS_FILE = "poise.toml"
+PATHS = ("model", "centre_logo", "templates")  # in a settings file, relative to that file
+_NAMED_ONLY = frozenset({*PATHS, "cluster"})
 _MAX_FILE_BYTES = 16_000  # what takes tomllib seconds is larger
 
 
@@ -122,6 +128,10 @@ class Settings:
                 path=self.templates,
             )
 
+    def with_absolute_paths(self) -> Settings:
+        """The same wherever they are used: on a worker, or from another working directory."""
+        return replace(self, **{name: _absolute(getattr(self, name), Path()) for name in PATHS})
+
     def analysis(self) -> dict[str, Any]:
         """The settings that change the result of analysing a recording."""
         return {e.name: getattr(self, e.name) for e in fields(self) if e.metadata["analysis"]}
@@ -140,40 +150,60 @@ def _check(name: str, value: Any, bounds: Mapping[str, Any]) -> None:
         )
 
 
-def read_settings(path: Path | None, given: Mapping[str, Any]) -> Settings:
+def read_settings(
+    path: Path | None, given: Mapping[str, Any], *, was_named: bool = True
+) -> Settings:
     """Settings from a file, overridden by what was given explicitly.
 
     Args:
-        path: A TOML file with a setting per line, or None.
+        path: A TOML file with a setting per line, or None. Paths in it are relative to it.
         given: Settings by name; None means not given.
+        was_named: Whether somebody named the file; otherwise it was only found, and may set
+            neither templates, logo and model nor a cluster.
 
     Raises:
         SettingsError: If the file cannot be read, or a name or value is wrong.
     """
-    values: dict[str, Any] = {}
-    if path is not None:
-        try:
-            if path.stat().st_size > _MAX_FILE_BYTES:
-                raise ValueError(f"it is larger than {_MAX_FILE_BYTES // 1000} kB")
-            values = tomllib.loads(path.read_text(encoding="utf-8-sig"))
-        except (OSError, ValueError, RecursionError) as error:
-            raise SettingsError(
-                f"cannot be read ({error})",
-                remedy="It must be TOML, a setting per line.",
-                path=path,
-            ) from error
-        known = {entry.name: entry for entry in fields(Settings)}
-        for name, value in values.items():
-            if name not in known:
-                raise SettingsError(
-                    f"unknown setting {name!r}", remedy=f"Known: {', '.join(known)}.", path=path
-                )
-            values[name] = _as_type(name, value, type(known[name].default), path)
+    values = {} if path is None else _read(path, was_named)
     try:
         settings = Settings(**values)
     except SettingsError as error:
         raise SettingsError(error.cause, remedy=error.remedy, path=path) from error
     return replace(settings, **{k: v for k, v in given.items() if v is not None})
+
+
+def _read(path: Path, was_named: bool) -> dict[str, Any]:
+    """What a settings file says, each value of the setting's type."""
+    try:
+        if path.stat().st_size > _MAX_FILE_BYTES or not path.is_file():
+            raise ValueError(f"it is no file of up to {_MAX_FILE_BYTES // 1000} kB")
+        values = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise SettingsError(
+            f"cannot be read ({error})", remedy="It must be TOML, a setting per line.", path=path
+        ) from error
+    known = {entry.name: entry for entry in fields(Settings)}
+    for name, value in values.items():
+        if name not in known:
+            raise SettingsError(
+                f"unknown setting {name!r}", remedy=f"Known: {', '.join(known)}.", path=path
+            )
+        if name in _NAMED_ONLY and not was_named:
+            raise SettingsError(
+                f"sets {name}, which a settings file may only do when it was named",
+                remedy=f"If you trust it, give it with --settings {path.name}; otherwise remove "
+                "that line.",
+                path=path,
+            )
+        values[name] = _as_type(name, value, type(known[name].default), path)
+        if name in PATHS:
+            values[name] = _absolute(values[name], path.parent)
+    return values
+
+
+def _absolute(value: str, folder: Path) -> str:
+    """A path as seen from a folder; an empty one stays empty."""
+    return str((folder / value).absolute()) if value else ""
 
 
 def _as_type(name: str, value: Any, kind: type, path: Path) -> Any:

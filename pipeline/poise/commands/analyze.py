@@ -171,7 +171,8 @@ def _conclude(result: RunResult, recordings: Path, as_json: bool, debug: bool) -
             click.echo(f"{what}\t{recording.candidate_id}\t{recording.recording_id}")
         return
     click.echo(
-        f"{len(result.outcomes)} recordings ({counted(result.counts())}) in {result.seconds:.1f} s.",
+        f"{len(result.outcomes)} recordings ({counted(result.counts())}) "
+        f"in {result.seconds:.1f} s.",
         err=True,
     )
     if result.index:

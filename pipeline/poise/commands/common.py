@@ -46,7 +46,7 @@ def settings_options(*names: str) -> Callable[[_Command], _Command]:
 def settings_from(file: Path | None, given: dict[str, Any]) -> Settings:
     """Settings of a file, or of `poise.toml` here if there is one, under the options given."""
     if file is None and Path(SETTINGS_FILE).is_file():
-        file = Path(SETTINGS_FILE)
+        return read_settings(Path(SETTINGS_FILE), given, was_named=False)
     return read_settings(file, given)
 
 
