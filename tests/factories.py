@@ -10,8 +10,25 @@ from types import SimpleNamespace
 import numpy as np
 from PIL import Image, ImageDraw
 
+from poise.expression.model_spec import ModelSpec
+from poise.labels import QUALITY_FLAGS, LabelScheme, display_labels, display_posterior
 from poise.reports.report_types import CandidateReport, RecordingReport
-from poise.types import Episode, RepresentativeFrame, Series, Statistics
+from poise.settings import Settings
+from poise.storage.outcome import Outcome
+from poise.storage.result_format import StoredResult, write_result
+from poise.timeline.episodes import find_episodes
+from poise.timeline.smoothing import smooth
+from poise.timeline.statistics import ScoredFrames, summarise
+from poise.types import (
+    Episode,
+    Recording,
+    RecordingAnalysis,
+    RepresentativeFrame,
+    SampledFrames,
+    Series,
+    Statistics,
+    VideoInfo,
+)
 
 LABELS = ("positive", "neutral", "negative", "surprise")
 PROVENANCE = {
@@ -289,6 +306,116 @@ def make_candidate(
         recordings=recordings,
         overall=overall,
         provenance=PROVENANCE,
+    )
+
+
+SCHEME = LabelScheme(
+    name="five",
+    emotions=("happiness", "neutral", "anger", "sadness", "surprise"),
+    valence={
+        "happiness": "positive", "neutral": "neutral", "anger": "negative", "sadness": "negative",
+    },
+)  # fmt: skip
+
+
+def make_analysis(
+    duration_s: float = 40.0, *, seed: int = 1, scheme: LabelScheme = SCHEME, loss: str = ""
+) -> RecordingAnalysis:
+    """What an analysis might have found: two gaps, all labels, frames without a usable face."""
+    chance = np.random.default_rng(seed)
+    settings = Settings()
+    interval_s = 1 / settings.sample_rate_hz
+    frames = np.arange(0, duration_s * 30, 6) + chance.integers(0, 2, round(duration_s * 5))
+    pts_s = 0.04 + frames * 1001 / 30_000
+    share = pts_s / duration_s
+    shown = np.flatnonzero(~((share > 0.3) & (share < 0.4)))
+    flags = np.zeros((len(shown), len(QUALITY_FLAGS)), bool)
+    flags[(share[shown] > 0.7) & (share[shown] < 0.76), 1] = True
+    usable = shown[~flags.any(axis=1)]
+    drift = chance.normal(0, 1.2, (len(usable), len(scheme.emotions)))
+    for k in range(1, len(drift)):
+        drift[k] += 0.85 * drift[k - 1]
+    weights = np.exp(drift)
+    posterior = (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
+    display = display_posterior(scheme, posterior)
+    whole_ms = np.round(pts_s[usable], 3)
+    episodes = find_episodes(
+        whole_ms,
+        smooth(whole_ms, display, settings.smoothing_s),
+        display_labels(scheme),
+        interval_s=interval_s,
+        min_duration_s=settings.min_episode_s,
+    )
+    boxes = np.tile(np.array([200, 100, 300, 230], np.float32), (len(shown), 1))
+    points = np.array([[230, 140], [270, 140], [250, 165], [235, 200], [265, 200]], np.float32)
+    others = (share > 0.5).astype(np.int64)
+    return RecordingAnalysis(
+        labels=scheme,
+        info=VideoInfo(
+            width_px=640,
+            height_px=480,
+            duration_s=duration_s,
+            frame_rate_hz=30.0,
+            rotation_deg=0,
+            codec="h264",
+        ),
+        loss=loss,
+        frames=SampledFrames(
+            frame_index=frames,
+            pts_s=pts_s,
+            other_faces=others,
+            shown_frame=shown,
+            track_id=np.zeros(len(shown), np.int64),
+            confidence=np.full(len(shown), 0.99, np.float32),
+            boxes=boxes,
+            flags=flags,
+            usable_frame=usable,
+            posterior=posterior,
+            landmarks=np.tile(points, (len(shown), 1, 1)),
+            sharpness=np.full(len(shown), 0.2, np.float32),
+            brightness=np.full(len(shown), 120.5, np.float32),
+        ),
+        statistics=summarise(
+            scheme=scheme,
+            scored=ScoredFrames(pts_s=pts_s[usable], emotion=posterior),
+            sampled_frames=len(pts_s),
+            interval_s=interval_s,
+            episodes=episodes,
+            flags=flags,
+            other_people=1,
+        ),
+        episodes=episodes,
+        pictures=[],
+        files={},
+        stages={},
+    )
+
+
+def make_outcome(
+    directory: Path, recording_id: str = "kim/mock-1.mp4", *, scheme: LabelScheme = SCHEME,
+    seed: int = 1, **of_recording: str,
+) -> Outcome:  # fmt: skip
+    """An outcome whose result lies in a directory, as an analysis leaves it."""
+    directory.mkdir(parents=True)
+    write_result(make_analysis(seed=seed, scheme=scheme), directory)
+    recording = Recording(
+        path=Path("/recordings") / recording_id,
+        recording_id=recording_id,
+        sha256="07ab" * 16,
+        **{"candidate_id": "kim", "display_name": "Kim Minji", **of_recording},
+    )
+    return Outcome(recording=recording, status="done", result=StoredResult.read(directory))
+
+
+def make_spec(scheme: LabelScheme = SCHEME) -> ModelSpec:
+    """The description of a model that knows a label scheme."""
+    return ModelSpec(
+        name="made up",
+        architecture="VGG16DenseNet",
+        labels=scheme,
+        input_px=48,
+        template_px=np.zeros((5, 2), np.float32),
+        sha256="9f2c" * 16,
     )
 
 

@@ -333,6 +333,10 @@ class SampledFrames:
         flags: Its quality flags in the order of `poise.labels.QUALITY_FLAGS`, bool [J, Q].
         usable_frame: Rows, among the F, of the usable frames, int64 [K].
         posterior: Emotion posteriors there, float32 [K, C].
+        landmarks: The face's landmarks, as in `FaceDetections`, float32 [J, 5, 2].
+        sharpness: Of the aligned face, see `poise.faces.quality.sharpness_of`, float32 [J].
+        brightness: Its mean gray level, 0..255, float32 [J].
+        pose_deg: Yaw, pitch and roll of the head, float32 [J, 3]; None where not estimated.
     """
 
     frame_index: IntArray
@@ -345,16 +349,23 @@ class SampledFrames:
     flags: npt.NDArray[np.bool_]
     usable_frame: IntArray
     posterior: FloatArray
+    landmarks: FloatArray
+    sharpness: FloatArray
+    brightness: FloatArray
+    pose_deg: FloatArray | None = None
 
     def __post_init__(self) -> None:
         frames, shown, usable = len(self.frame_index), len(self.shown_frame), len(self.usable_frame)
         for name in ("pts_s", "other_faces"):
             _expect(name, getattr(self, name), (frames,))
-        for name in ("track_id", "confidence"):
+        for name in ("track_id", "confidence", "sharpness", "brightness"):
             _expect(name, getattr(self, name), (shown,))
         _expect("boxes", self.boxes, (shown, 4))
         _expect("flags", self.flags, (shown, None))
         _expect("posterior", self.posterior, (usable, None))
+        _expect("landmarks", self.landmarks, (shown, 5, 2))
+        if self.pose_deg is not None:
+            _expect("pose_deg", self.pose_deg, (shown, 3))
 
 
 @dataclass(frozen=True, kw_only=True)

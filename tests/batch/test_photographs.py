@@ -71,10 +71,18 @@ def test_columns_are_those_that_are_promised(
     tmp_path: Path, settings: Settings, sample_faces: SampleFaces, classifier: ExpressionClassifier
 ) -> None:
     table, _ = _rows([_save(tmp_path / "a.png", sample_faces.images[0])], tmp_path, settings)
-    emotions = [e for e in classifier.spec.labels.emotions if e not in VALENCES]
-    expected = ["path", *(f"p_{n}" for n in (*VALENCES, *emotions)), "valence", "emotion"]
+    emotions = classifier.spec.labels.emotions
+    expected = [
+        "path",
+        *(f"p_{n}" for n in VALENCES),
+        *(f"emotion_p_{n}" for n in emotions),
+        "label",
+        "emotion",
+    ]
     assert list(table.columns)[: len(expected)] == expected
     assert list(table.columns)[len(expected) :] == ["face_found", "error"]
+    assert table[[f"emotion_p_{n}" for n in emotions]].sum(axis=1)[0] == pytest.approx(1, abs=1e-3)
+    assert (tmp_path / "out.csv").stat().st_mode & 0o777 == 0o600
 
 
 def test_rows_add_up(tmp_path: Path, settings: Settings, sample_faces: SampleFaces) -> None:
@@ -85,7 +93,7 @@ def test_rows_add_up(tmp_path: Path, settings: Settings, sample_faces: SampleFac
     assert table["path"].tolist() == [str(tmp_path / "in" / f"{k}.png") for k in range(4)]
     np.testing.assert_allclose(_posteriors(table).sum(axis=1), 1, atol=2e-3)
     best = [VALENCES[k] for k in _posteriors(table).argmax(axis=1)]
-    assert table["valence"].tolist() == best
+    assert table["label"].tolist() == best
     assert table["face_found"].all() and table["error"].isna().all()
 
 
@@ -210,7 +218,7 @@ def test_a_broken_picture_has_a_row_and_costs_the_others_nothing(
     table, counts = _rows([tmp_path / "in"], tmp_path, settings)
     assert counts == Counts(pictures=2, without_face=0, unreadable=1)
     assert "cannot be read" in table["error"][0] and pd.isna(table["error"][1])
-    assert table.loc[0, ["p_positive", "valence", "face_found"]].isna().all()
+    assert table.loc[0, ["p_positive", "label", "face_found"]].isna().all()
     assert table.loc[1, "face_found"]
 
 
@@ -228,7 +236,7 @@ def test_a_picture_without_a_face_is_read_as_a_whole_and_says_so(
     table, counts = _rows([path], tmp_path, settings, cropped=cropped)
     assert counts.without_face == 1
     assert not table["face_found"][0]
-    assert table["valence"][0] in VALENCES
+    assert table["label"][0] in (*VALENCES, "surprise")
 
 
 @pytest.mark.parametrize("size", [(1, 1), (3, 200), (200, 3), (20, 20)])

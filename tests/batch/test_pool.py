@@ -125,7 +125,7 @@ def assert_same_frames(a: pd.DataFrame, b: pd.DataFrame) -> None:
     pd.testing.assert_frame_equal(a[exact], b[exact])
     assert (a["usable"] == b["usable"]).mean() >= 0.995
     both = (a["usable"] & b["usable"]).to_numpy(bool)
-    assert (a["valence"][both] == b["valence"][both]).mean() >= 0.995
+    assert (a["label"][both] == b["label"][both]).mean() >= 0.995
     for name in ("p_positive", "p_neutral", "p_negative"):
         difference = (a[name][both] - b[name][both]).astype(float).abs()
         assert difference.max() <= 0.02

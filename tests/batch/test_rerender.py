@@ -115,6 +115,17 @@ def test_captions(analysed: Analysed, reports: Path, tmp_path: Path) -> None:
         assert not text.isascii()
 
 
+def test_an_anonymous_export_leaves_no_file_of_an_earlier_one(
+    reports: Path, tmp_path: Path
+) -> None:
+    export(reports, tmp_path / "t", format="parquet")
+    export(reports, tmp_path / "t", anonymous=True)
+    files = [path for path in (tmp_path / "t").rglob("*") if path.is_file()]
+    assert {path.suffix for path in files} == {".csv", ".vtt"}
+    for path in files:
+        assert not re.search("Sample|interview|표본|견본", path.name + path.read_text("utf-8"))
+
+
 def test_captions_are_text_and_nothing_else() -> None:
     odd = Texts(language="en", entries={"label.positive": "<b>&--></b>"})
     episode = Episode(label="positive", start_s=0.0, end_s=3601.5, peak_s=1.0, mean_posterior=0.9)

@@ -94,19 +94,27 @@ def test_both_recordings_of_a_candidate_are_in_the_tables(analysed: Analysed) ->
 def test_a_frame_says_as_much_as_is_known(analysed: Analysed, candidate: str) -> None:
     table = _table(analysed.output / candidate / "frames.csv")
     box = ["box_x1_px", "box_y1_px", "box_x2_px", "box_y2_px"]
-    posteriors = [name for name in table if name.startswith("p_")]
+    posteriors = [name for name in table if "p_" in name and name != "timecode"]
     nobody = table[~table["face_found"]]
-    assert nobody[[*box, *posteriors, "track_id", "valence", "blurred"]].isna().all(axis=None)
+    assert nobody[[*box, *posteriors, "track_id", "label", "blurred"]].isna().all(axis=None)
     assert not nobody["usable"].any()
     seen = table[table["face_found"]]
     assert seen[[*box, "track_id", "detection_confidence"]].notna().all(axis=None)
     usable = table[table["usable"]]
     assert usable["face_found"].all()
-    assert usable[[*posteriors, "valence", "emotion"]].notna().all(axis=None)
+    assert usable[[*posteriors, "label", "emotion"]].notna().all(axis=None)
     assert table[~table["usable"]][posteriors].isna().all(axis=None)
     valence = usable[["p_positive", "p_neutral", "p_negative"]]
     assert valence.sum(axis=1).between(0.999, 1.001).all()
-    assert ("p_" + usable["valence"] == valence.idxmax(axis=1)).mean() > 0.99
+    apart = usable["label"] == "surprise"
+    assert ("p_" + usable["label"] == valence.idxmax(axis=1))[~apart].mean() > 0.99
+    emotions = usable[[name for name in table if name.startswith("emotion_p_")]]
+    assert emotions.sum(axis=1).between(0.999, 1.001).all()
+    assert ("emotion_p_" + usable["emotion"] == emotions.idxmax(axis=1)).mean() > 0.99
+    assert (
+        usable[["nose_x_px", "mouth_right_y_px", "sharpness", "brightness"]].notna().all(axis=None)
+    )
+    assert usable["nose_x_px"].between(usable["box_x1_px"], usable["box_x2_px"]).all()
 
 
 def test_a_box_lies_in_the_upright_frame(analysed: Analysed) -> None:
@@ -142,6 +150,10 @@ def test_the_overview_agrees_with_the_frames(analysed: Analysed) -> None:
         assert row["other_people"] == own["other_faces"].max()
         shares = [row[name] for name in overview if name.startswith("share_")]
         assert sum(shares) == pytest.approx(1, abs=1e-3)
+        labels = own.loc[own["usable"], "label"]
+        for name in ("positive", "neutral", "negative", "surprise"):
+            assert row[f"share_{name}"] == pytest.approx((labels == name).mean(), abs=1e-4)
+        assert row["codec"] == "h264" and row["width_px"] > 0 and row["sample_rate_hz"] == 5
 
 
 def test_the_data_dictionary_describes_the_tables_that_were_written(analysed: Analysed) -> None:

@@ -227,7 +227,7 @@ def test_no_formula_reaches_a_spreadsheet(tmp_path: Path, begin: str) -> None:
     text = begin + 'HYPERLINK("http://x","y")'
     foreign = [c.name for c in schema if c.foreign]
     assert foreign == ["recording_id", "candidate_id", "display_name", "session_date", "note",
-                       "error"]  # fmt: skip
+                       "error", "codec", "model"]  # fmt: skip
     rows = pd.DataFrame([dict.fromkeys(foreign, text), dict.fromkeys(foreign, "plain = text")])
     path = write_table(rows, schema, tmp_path / "t", format="csv")
     with path.open(encoding="utf-8", newline="") as file:

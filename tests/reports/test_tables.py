@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from poise.errors import ReportError
-from poise.labels import LabelScheme
+from poise.labels import QUALITY_FLAGS, LabelScheme
 from poise.reports.tables import as_table, data_dictionary, write_table
 from poise.storage.table_schema import (
     Column,
@@ -53,9 +54,13 @@ def test_the_columns_of_frames_stand_in_the_order_that_is_promised() -> None:
     assert names == [
         "recording_id", "frame_index", "pts_ms", "timecode", "track_id", "face_found", "usable",
         "other_faces", "detection_confidence", "box_x1_px", "box_y1_px", "box_x2_px", "box_y2_px",
-        "too_small", "blurred", "dark", "turned_away", "cut_off",
-        "p_positive", "p_neutral", "p_negative", "p_happiness", "p_anger", "p_surprise",
-        "valence", "emotion",
+        "left_eye_x_px", "left_eye_y_px", "right_eye_x_px", "right_eye_y_px", "nose_x_px",
+        "nose_y_px", "mouth_left_x_px", "mouth_left_y_px", "mouth_right_x_px", "mouth_right_y_px",
+        "sharpness", "brightness", "yaw_deg", "pitch_deg", "roll_deg", *QUALITY_FLAGS,
+        "p_positive", "p_neutral", "p_negative",
+        "emotion_p_happiness", "emotion_p_neutral", "emotion_p_anger", "emotion_p_surprise",
+        "label", "emotion",
+        "smooth_p_positive", "smooth_p_neutral", "smooth_p_negative", "smooth_p_surprise",
     ]  # fmt: skip
 
 
@@ -71,8 +76,9 @@ def test_columns_are_snake_case_distinct_and_explained(name: str) -> None:
                 assert column.unit == unit
 
 
-def test_an_emotion_called_as_a_valence_has_one_column() -> None:
-    assert [c.name for c in posterior_columns(SCHEME)].count("p_neutral") == 1
+def test_an_emotion_called_as_a_valence_has_a_column_of_its_own() -> None:
+    names = [c.name for c in posterior_columns(SCHEME)]
+    assert names.count("p_neutral") == names.count("emotion_p_neutral") == 1
 
 
 @pytest.mark.parametrize(
@@ -92,7 +98,7 @@ def test_missing_is_blank_and_zero_is_zero(tmp_path: Path) -> None:
             {"name": None, "count": None, "share": float("nan"), "seen": None},
         ],
     )
-    assert path.read_bytes() == b"name,count,share,seen\r\na,0,0.0,False\r\n,,,\r\n"
+    assert path.read_bytes() == b"name,count,share,seen\r\na,0,0.0,FALSE\r\n,,,\r\n"
 
 
 def test_absent_columns_are_blank_and_others_are_dropped(tmp_path: Path) -> None:
@@ -187,6 +193,34 @@ def test_what_fails_in_writing_leaves_the_table_before(
         _written(tmp_path, [{"name": "second"}])
     assert caught.value.path == str(path)
     assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["x;=1+1", "x\t=1+1", "x\n=1+1", "x\r\n+1", 'x;"=1+1', "; -1", "=1+1", " =1+1", "\t@x", "＝1",
+     'a,"b;=1"', "x;y;=1+1;+2"],
+)  # fmt: skip
+def test_no_cell_begins_a_formula_whatever_separates(tmp_path: Path, text: str) -> None:
+    schema = [Column(name="id", dtype="string", meaning="A.", foreign=True),
+              Column(name="note", dtype="string", meaning="A.", foreign=True)]  # fmt: skip
+    rows = pd.DataFrame([{"id": "x", "note": text}, {"id": text, "note": "x"}])
+    path = write_table(rows, schema, tmp_path / "t", format="csv")
+    for separator in ",;\t":
+        with path.open(encoding="utf-8", newline="") as file:
+            cells = [cell for row in csv.reader(file, delimiter=separator) for cell in row]
+        plain = path.read_text(encoding="utf-8")
+        if separator != ",":  # as a reader splits that pays no heed to quotes
+            cells += re.split(rf"[{separator}\r\n]", plain)
+        for cell in cells:
+            assert not re.match(r'[\s"]*[=+\-@＝＋－＠]', cell), (separator, cell)
+
+
+def test_ordinary_texts_stay_as_they_are(tmp_path: Path) -> None:
+    texts = ["a - b", "x; y", "1+1=2", "Kim, -", "e-mail@x", "a\nb"]
+    rows = [{"name": text} for text in texts]
+    schema = [Column(name="name", dtype="string", meaning="A.", foreign=True)]
+    path = write_table(pd.DataFrame(rows), schema, tmp_path / "t", format="csv")
+    assert pd.read_csv(path)["name"].tolist() == texts
 
 
 def test_folders_are_made(tmp_path: Path) -> None:

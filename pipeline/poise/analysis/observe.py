@@ -19,7 +19,7 @@ from poise.faces.alignment import align_face
 from poise.faces.candidate import FaceTrack, choose_candidate, gather_tracks, thumbnails
 from poise.faces.detector import MIN_FACE_PX
 from poise.faces.keyframes import PERIOD_S, PERIOD_SAMPLES, follow
-from poise.faces.quality import quality_flags, sharpness_of
+from poise.faces.quality import brightness_of, quality_flags, sharpness_of
 from poise.faces.tracker import Tracker
 from poise.media.decoders.sampling import WHOLE, SampleSpan
 from poise.media.decoders.server import SampleEnd
@@ -176,6 +176,7 @@ def _described(
         "confidence": faces.detection_confidence,
         "appearance": thumbnails(aligned).astype(np.float16),
         "sharpness": sharpness_of(aligned),
+        "brightness": brightness_of(aligned),
         "flags": quality_flags(faces.boxes_xyxy_px, faces.landmarks_px, aligned, size),
     }
 

@@ -104,7 +104,8 @@ def _conclude(
         posterior = _classify(context.classifier, crops, usable)
     sure = is_candidate | of_people(track_id, seen.confidence)
     others = frames_with_others(seen.frame[sure], is_candidate[sure], len(seen.pts_s))
-    scored = ScoredFrames(pts_s=seen.pts_s[seen.frame[usable]], emotion=posterior)
+    whole_ms = np.round(seen.pts_s[seen.frame[usable]], 3)  # as tables have them
+    scored = ScoredFrames(pts_s=whole_ms, emotion=posterior)
     labels = display_labels(spec.labels)
     raw = display_posterior(spec.labels, posterior)
     smoothed = smooth(scored.pts_s, raw, settings.smoothing_s)
@@ -151,6 +152,9 @@ def _conclude(
             flags=seen.flags[shown],
             usable_frame=seen.frame[usable],
             posterior=posterior,
+            landmarks=seen.landmarks[shown],
+            sharpness=seen.sharpness[shown],
+            brightness=seen.brightness[shown],
         ),
         statistics=statistics,
         episodes=episodes,

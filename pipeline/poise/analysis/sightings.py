@@ -24,7 +24,7 @@ class Sightings:
         frame: Row among the sampled frames of each face, int64 [M].
         boxes, landmarks, confidence: In full-resolution pixels; float32 [M, 4], [M, 5, 2], [M].
         appearance: Thumbnails of the aligned crops, float16 [M, P].
-        sharpness: float32 [M].
+        sharpness, brightness: Of the aligned crops, float32 [M].
         flags: bool [M, 5].
         size_px: Width and height of the upright, full-resolution frame.
         short_side_px: Of the reduced frames that were looked at.
@@ -40,6 +40,7 @@ class Sightings:
     confidence: FloatArray
     appearance: npt.NDArray[np.float16]
     sharpness: FloatArray
+    brightness: FloatArray
     flags: npt.NDArray[np.bool_]
     size_px: tuple[int, int]
     short_side_px: int
@@ -86,7 +87,8 @@ class Sightings:
         )
 
 
-_OF_FACES = ("frame", "boxes", "landmarks", "confidence", "appearance", "sharpness", "flags")
+_OF_FACES = ("frame", "boxes", "landmarks", "confidence", "appearance", "sharpness",
+             "brightness", "flags")  # fmt: skip
 
 
 def gathered(
@@ -129,5 +131,6 @@ _NOTHING: dict[str, npt.NDArray[Any]] = {
     "confidence": np.zeros(0, np.float32),
     "appearance": np.zeros((0, 144), np.float16),
     "sharpness": np.zeros(0, np.float32),
+    "brightness": np.zeros(0, np.float32),
     "flags": np.zeros((0, len(QUALITY_FLAGS)), np.bool_),
 }

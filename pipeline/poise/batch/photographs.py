@@ -15,10 +15,11 @@ from poise.errors import SettingsError, VideoError
 from poise.expression.classifier import ExpressionClassifier
 from poise.faces.detector import FaceDetector
 from poise.faces.photographs import SUFFIXES, align_pictures, load_picture
-from poise.labels import VALENCES
+from poise.labels import VALENCES, display_labels, display_posterior
 from poise.reports.tables import write_csv
 from poise.settings import Settings
 from poise.storage.table_schema import Column, posterior_columns
+from poise.system.atomic_files import private
 
 _BATCH = 128
 
@@ -72,7 +73,8 @@ def classify_pictures(
         Column(name="error", dtype="string", foreign=True,
                meaning="Why the picture could not be read."),
     ]  # fmt: skip
-    write_csv(pd.DataFrame(rows), schema, table, bom=settings.csv_bom)
+    with private(settings.private):
+        write_csv(pd.DataFrame(rows), schema, table, bom=settings.csv_bom)
     return Counts(
         pictures=len(rows),
         without_face=sum(row.get("face_found") is False for row in rows),
@@ -99,13 +101,14 @@ def _classify_batch(
     )
     posterior = classifier.predict(crops).posterior
     valence = spec.labels.valence_posterior(posterior)
+    names, display = display_labels(spec.labels), display_posterior(spec.labels, posterior)
     for k, row in enumerate(readable):
         row |= {
-            f"p_{name}": float(p)
+            f"emotion_p_{name}": float(p)
             for name, p in zip(spec.labels.emotions, posterior[k], strict=True)
         }
         row |= {f"p_{name}": float(p) for name, p in zip(VALENCES, valence[k], strict=True)}
-        row["valence"] = VALENCES[int(valence[k].argmax())]
+        row["label"] = names[int(display[k].argmax())]
         row["emotion"] = spec.labels.emotions[int(posterior[k].argmax())]
         row["face_found"] = found[k]
     return rows

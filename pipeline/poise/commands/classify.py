@@ -16,15 +16,15 @@ from poise.system.exit_codes import exits
 @click.option("--csv", "csv_file", type=click.Path(path_type=Path, dir_okay=False), required=True,
               help="Table to write.")  # fmt: skip
 @click.option("--cropped", is_flag=True, help="The pictures are already cropped to the face.")
-@settings_options("model", "device", "batch_size", "csv_bom")
+@settings_options("model", "device", "batch_size", "csv_bom", "private")
 @debug_option
 def classify(
     images: tuple[Path, ...], csv_file: Path, cropped: bool, debug: bool, **given: Any
 ) -> None:
     """Classify faces in pictures or directories of them.
 
-    Writes one row per picture: path, posteriors of valence and emotion classes, valence, emotion,
-    whether a face was found, and an error where a picture cannot be read.
+    Writes one row per picture: path, posteriors of valence and emotion classes, the label and the
+    emotion they lead to, whether a face was found, and an error where a picture cannot be read.
     """
 
     def run() -> int:

@@ -35,13 +35,12 @@ def quality_flags(
     """
     if len(crops) == 0:
         return np.zeros((0, len(QUALITY_FLAGS)), bool)
-    gray = _gray(crops)
     height = boxes_xyxy_px[:, 3] - boxes_xyxy_px[:, 1]
     return np.column_stack(
         [
             height < _MIN_FACE_PX,
             sharpness_of(crops) < _MIN_SHARPNESS,
-            np.array([image.mean() for image in gray]) < _MIN_LUMINANCE,
+            brightness_of(crops) < _MIN_LUMINANCE,
             turn(landmarks_px) > _MAX_TURN,
             visible_share(boxes_xyxy_px, frame_size_px) < _MIN_VISIBLE,
         ]
@@ -61,6 +60,15 @@ def sharpness_of(crops: Image) -> FloatArray:
         [cv2.Laplacian(image, cv2.CV_32F).var() / (image.var() + 1.0) for image in _gray(crops)],
         np.float32,
     )
+
+
+def brightness_of(crops: Image) -> FloatArray:
+    """Mean gray level 0..255 of aligned crops, float32 [M].
+
+    Args:
+        crops: uint8 [M, S, S, 3].
+    """
+    return np.array([image.mean() for image in _gray(crops)], np.float32)
 
 
 def turn(landmarks_px: FloatArray) -> FloatArray:

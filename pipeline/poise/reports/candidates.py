@@ -81,17 +81,29 @@ def write_captions(outcomes: Sequence[Outcome], directory: Path, settings: Setti
         settings: Of the run; the first of its languages names the expressions.
     """
     texts = load_texts(languages(settings)[0][0])
+    read = [outcome for outcome in outcomes if outcome.result is not None]
+    if settings.anonymous:  # what an earlier export left under names
+        for path in _caption_files(read, directory):
+            path.unlink(missing_ok=True)
+    read = as_named(read, settings)
+    for outcome, path in zip(read, _caption_files(read, directory), strict=True):
+        assert outcome.result is not None
+        write_text(webvtt(outcome.result.episodes, texts), path)
+
+
+def _caption_files(outcomes: Sequence[Outcome], directory: Path) -> list[Path]:
+    """A file for each, named after the recording; names that would meet get a number."""
     taken: set[str] = set()
-    for outcome in as_named(outcomes, settings):
-        if outcome.result is None:
-            continue
+    paths = []
+    for outcome in outcomes:
         base = name = safe_name(outcome.recording.recording_id)
         number = 2
         while name.casefold() in taken:
             name = f"{base} ({number})"
             number += 1
         taken.add(name.casefold())
-        write_text(webvtt(outcome.result.episodes, texts), directory / f"{name}.vtt")
+        paths.append(directory / f"{name}.vtt")
+    return paths
 
 
 def write_overview(

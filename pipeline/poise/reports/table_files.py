@@ -23,6 +23,8 @@ from poise.storage.table_schema import (
     recordings_schema,
 )
 
+_OF_VIDEO = ("width_px", "height_px", "codec", "frame_rate_hz", "start_offset_s")
+
 
 def write_tables(
     outcomes: Sequence[Outcome], directory: Path, settings: Settings, spec: ModelSpec
@@ -48,7 +50,7 @@ def write_frames_and_episodes(
 ) -> tuple[pd.DataFrame, Path, Path]:
     """Write both tables; the rows of the first, and the files."""
     read = [outcome for outcome in outcomes if outcome.result is not None]
-    frames = _joined([_frame_rows(outcome) for outcome in read])
+    frames = _joined([_frame_rows(outcome, settings) for outcome in read])
     episodes = _joined([_episode_rows(outcome) for outcome in read])
     return (
         frames,
@@ -61,9 +63,10 @@ def _joined(parts: list[pd.DataFrame]) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
 
 
-def _frame_rows(outcome: Outcome) -> pd.DataFrame:
+def _frame_rows(outcome: Outcome, settings: Settings) -> pd.DataFrame:
     assert outcome.result is not None
-    return outcome.result.read_frames().assign(recording_id=outcome.recording.recording_id)
+    rows = outcome.result.read_frames(settings.smoothing_s)
+    return rows.assign(recording_id=outcome.recording.recording_id)
 
 
 def write_recordings_and_dictionary(
@@ -74,7 +77,7 @@ def write_recordings_and_dictionary(
     more: Mapping[str, list[Column]] = MappingProxyType({}),
 ) -> None:
     schema = recordings_schema(display_labels(spec.labels))
-    rows = pd.DataFrame([_recording_row(outcome, spec) for outcome in outcomes])
+    rows = pd.DataFrame([_recording_row(outcome, settings, spec) for outcome in outcomes])
     _write(rows, schema, directory / "recordings", settings)
     dictionary, own_schema = data_dictionary(
         {
@@ -106,7 +109,7 @@ def _episode_rows(outcome: Outcome) -> pd.DataFrame:
     )
 
 
-def _recording_row(outcome: Outcome, spec: ModelSpec) -> dict[str, Any]:
+def _recording_row(outcome: Outcome, settings: Settings, spec: ModelSpec) -> dict[str, Any]:
     recording = outcome.recording
     row: dict[str, Any] = {
         "recording_id": recording.recording_id,
@@ -116,12 +119,18 @@ def _recording_row(outcome: Outcome, spec: ModelSpec) -> dict[str, Any]:
         "note": recording.note or None,
         "status": outcome.status,
         "error": outcome.message or None,
-        "model_sha256": spec.sha256,
         "input_sha256": recording.sha256 or None,
     }
     if outcome.result is not None:
-        statistics = outcome.result.statistics
+        statistics, info = outcome.result.statistics, outcome.result.info
         row |= {
+            **{name: info.get(name) for name in _OF_VIDEO},
+            "container_duration_s": info.get("duration_s"),
+            "sample_rate_hz": settings.sample_rate_hz,
+            "smoothing_s": settings.smoothing_s,
+            "min_episode_s": settings.min_episode_s,
+            "model": spec.name,
+            "model_sha256": spec.sha256,
             "duration_s": statistics.duration_s,
             "sampled_frames": statistics.sampled_frames,
             "usable_frames": statistics.usable_frames,

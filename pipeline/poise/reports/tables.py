@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 import pandas as pd
 
 from poise.labels import VALENCES, LabelScheme
-from poise.storage.table_schema import AS_TEXT, FORMULA_STARTS, Column, as_table
+from poise.storage.table_schema import AS_TEXT, Column, as_plain_text, as_table
 from poise.system.atomic_files import write_whole
 
 
@@ -19,8 +20,7 @@ def posteriors(frames: pd.DataFrame, scheme: LabelScheme) -> pd.DataFrame:
         scheme: Of the model.
     """
     kinds = {f"p_{name}": ("valence", name) for name in VALENCES}
-    emotions = [name for name in scheme.emotions if name not in VALENCES]
-    kinds |= {f"p_{name}": ("emotion", name) for name in emotions}
+    kinds |= {f"emotion_p_{name}": ("emotion", name) for name in scheme.emotions}
     if frames.empty:
         return pd.DataFrame()
     usable = frames[frames["usable"]]
@@ -41,7 +41,8 @@ def write_table(
         rows: Any frame that has (some of) the schema's columns.
         schema: Columns, in order.
         path: Target without suffix.
-        format: `csv` (RFC 4180, UTF-8; missing is blank) or `parquet`.
+        format: `csv` (RFC 4180, UTF-8; missing is blank; TRUE and FALSE) or `parquet`. The same
+            table in the other format, of an earlier run, is removed.
         csv_bom: Whether a CSV file begins with a byte order mark.
 
     Returns:
@@ -56,23 +57,27 @@ def write_table(
         write_whole(target, lambda temporary: table.to_parquet(temporary, index=False))
     else:
         write_csv(rows, schema, target, bom=csv_bom)
+    for other in {"csv", "parquet"} - {format}:
+        with suppress(OSError):
+            path.with_name(f"{path.name}.{other}").unlink(missing_ok=True)
     return target
 
 
 def write_csv(rows: pd.DataFrame, schema: list[Column], target: Path, *, bom: bool) -> None:
     """Write a CSV file of exactly that name; otherwise as `write_table`."""
-    rounded = as_table(rows, schema).round(
-        {c.name: c.decimals for c in schema if c.dtype == "Float64"}
-    )
+    table = as_table(rows, schema)
     for column in schema:
-        if column.foreign:
-            text = rounded[column.name]
-            rounded[column.name] = text.where(~text.str.startswith(FORMULA_STARTS).fillna(False),
-                                              "'" + text)  # fmt: skip
+        values = table[column.name]
+        if column.dtype == "Float64":
+            table[column.name] = values.round(column.decimals)
+        elif column.dtype == "boolean":  # as R and spreadsheets write it
+            table[column.name] = values.map({True: "TRUE", False: "FALSE"}, na_action="ignore")
+        elif column.foreign:
+            table[column.name] = values.map(as_plain_text, na_action="ignore")
     encoding = "utf-8-sig" if bom else "utf-8"
     write_whole(
         target,
-        lambda temporary: rounded.to_csv(
+        lambda temporary: table.to_csv(
             temporary, index=False, lineterminator="\r\n", encoding=encoding
         ),
     )
@@ -81,7 +86,7 @@ def write_csv(rows: pd.DataFrame, schema: list[Column], target: Path, *, bom: bo
 def data_dictionary(tables: dict[str, list[Column]]) -> tuple[pd.DataFrame, list[Column]]:
     """Rows and schema of the table that describes all tables."""
     rows = [
-        {"table": name, "column": c.name, "type": c.dtype.lower(), "unit": c.unit,
+        {"table": name, "column": c.name, "type": c.dtype, "unit": c.unit,
          "meaning": c.meaning + (AS_TEXT if c.foreign else "")}
         for name, schema in tables.items()
         for c in schema

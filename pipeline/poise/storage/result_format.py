@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from poise.labels import QUALITY_FLAGS, VALENCES, LabelScheme, display_labels, display_posterior
-from poise.storage.table_schema import as_table, frames_schema
+from poise.labels import LabelScheme, display_labels, display_posterior
+from poise.storage.frames_table import frames_table, usable_times
 from poise.timeline.smoothing import smooth
-from poise.timeline.timecodes import timecode
 from poise.types import Episode, RecordingAnalysis, RepresentativeFrame, Series, Statistics
 
 if TYPE_CHECKING:
@@ -31,7 +30,8 @@ def write_result(analysis: RecordingAnalysis, directory: Path) -> None:
     """
     for name, data in analysis.files.items():
         (directory / name).write_bytes(data)
-    np.savez(directory / FRAMES_FILE, **vars(analysis.frames))
+    arrays = {name: array for name, array in vars(analysis.frames).items() if array is not None}
+    np.savez(directory / FRAMES_FILE, **arrays)
     result = {
         "labels": analysis.labels.to_json(),
         "info": asdict(analysis.info),
@@ -48,7 +48,10 @@ def write_result(analysis: RecordingAnalysis, directory: Path) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class StoredResult:
-    """What `write_result` wrote, read back."""
+    """What `write_result` wrote, read back.
+
+    `info` holds the entries of `VideoInfo` by name, as far as the analysis knew them.
+    """
 
     labels: LabelScheme
     loss: str
@@ -57,6 +60,7 @@ class StoredResult:
     episodes: list[Episode]
     pictures: list[RepresentativeFrame]
     directory: Path
+    info: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def read(cls, directory: Path) -> StoredResult:
@@ -72,75 +76,37 @@ class StoredResult:
             episodes=[Episode(**e) for e in plain["episodes"]],
             pictures=[RepresentativeFrame(**p) for p in plain["pictures"]],
             directory=directory,
+            info=plain.get("info", {}),
         )
 
-    def read_frames(self) -> pd.DataFrame:
-        """The table of frames, without `recording_id`."""
-        return _frames_table(self._read_arrays(), self.labels)
+    def read_frames(self, smoothing_s: float = 0.4) -> pd.DataFrame:
+        """The table of frames, without `recording_id`.
+
+        Args:
+            smoothing_s: Bandwidth of the smoothing of the columns `smooth_p_*`, as the analysis
+                had it.
+        """
+        return frames_table(self._read_arrays(), self.labels, smoothing_s)
 
     def read_series(self, bandwidth_s: float) -> Series | None:
         """Posteriors at every usable frame; None where there is none.
 
         Args:
-            bandwidth_s: Of the smoothing, see `pipeline.smooth`.
+            bandwidth_s: Of the smoothing, see `poise.timeline.smoothing.smooth`.
         """
         seen = self._read_arrays()
         if not len(seen["usable_frame"]):
             return None
-        pts_s = seen["pts_s"][seen["usable_frame"]]
-        emotion = smooth(pts_s, seen["posterior"], bandwidth_s)
+        pts_s = usable_times(seen)
+        posterior = seen["posterior"]
         return Series(
             pts_s=pts_s,
             labels=display_labels(self.labels),
-            smoothed=display_posterior(self.labels, emotion),
+            smoothed=smooth(pts_s, display_posterior(self.labels, posterior), bandwidth_s),
             emotions=self.labels.emotions,
-            emotion=emotion,
+            emotion=smooth(pts_s, posterior, bandwidth_s),
         )
 
     def _read_arrays(self) -> dict[str, npt.NDArray[Any]]:
         with np.load(self.directory / FRAMES_FILE, allow_pickle=False) as file:
             return {name: file[name] for name in file.files}
-
-
-def _frames_table(seen: Mapping[str, npt.NDArray[Any]], labels: LabelScheme) -> pd.DataFrame:
-    """One row per sampled frame, from the arrays that the analysis left."""
-    import pandas as pd
-
-    pts_ms = np.round(seen["pts_s"] * 1000).astype(np.int64)
-    rows = pd.DataFrame(
-        {
-            "frame_index": seen["frame_index"],
-            "pts_ms": pts_ms,
-            "timecode": [timecode(int(ms)) for ms in pts_ms],
-            "face_found": False,
-            "usable": False,
-            "other_faces": seen["other_faces"],
-        }
-    )
-    face = pd.DataFrame(
-        {
-            "track_id": seen["track_id"],
-            "detection_confidence": seen["confidence"],
-            **{
-                f"box_{corner}_px": seen["boxes"][:, k]
-                for k, corner in enumerate(("x1", "y1", "x2", "y2"))
-            },
-            **{flag: seen["flags"][:, k] for k, flag in enumerate(QUALITY_FLAGS)},
-        },
-        index=seen["shown_frame"],
-    )
-    posterior = seen["posterior"]
-    valence = labels.valence_posterior(posterior)
-    emotions = labels.emotions
-    said = pd.DataFrame(
-        {
-            **{f"p_{name}": posterior[:, k] for k, name in enumerate(emotions)},
-            **{f"p_{name}": valence[:, k] for k, name in enumerate(VALENCES)},
-            "valence": np.array(VALENCES)[valence.argmax(axis=1)],
-            "emotion": np.array(emotions)[posterior.argmax(axis=1)],
-        },
-        index=seen["usable_frame"],
-    )
-    rows.loc[seen["shown_frame"], "face_found"] = True
-    rows.loc[seen["usable_frame"], "usable"] = True
-    return as_table(rows.join(face).join(said), frames_schema(labels)[1:])

@@ -1,12 +1,17 @@
-"""The schema of every table: columns with their types, units and meanings; read without pandas."""
+"""The schema of every table: columns with their types, units and meanings; read without pandas.
+
+The types are pandas' own names, so that `pd.read_csv(file, dtype=...)` takes them as they stand.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from poise.labels import QUALITY_FLAGS, VALENCES, LabelScheme
+from poise.labels import QUALITY_FLAGS, VALENCES, LabelScheme, display_labels
+from poise.timeline.episodes import ENTER, LEAVE
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,7 +23,7 @@ class Column:
 
     Args:
         name: snake_case, with the unit.
-        dtype: pandas type that admits missing values.
+        dtype: pandas type that admits missing values: string, Int64, Float64 or boolean.
         unit: Of the values, or empty.
         meaning: One sentence.
         decimals: Digits after the point of a float in CSV.
@@ -33,10 +38,21 @@ class Column:
     foreign: bool = False
 
 
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
-AS_TEXT = (
-    " In CSV an apostrophe stands before a text that begins with = + - @, a tab or a line break."
+_STARTS = "=+\\-@＝＋－＠"
+# A text that begins so is a formula; so is what follows a separator, where a spreadsheet splits
+# there: the quotes of CSV do not help then, as they do not stand at the beginning of the cell.
+_FORMULA = re.compile(
+    rf"\A(?=\s*[{_STARTS}]|[\t\r\n])|(?<=[;\t\r\n\v\f\x85\u2028\u2029])(?=[\s\"]*[{_STARTS}])"
 )
+AS_TEXT = (
+    " In CSV an apostrophe stands before a text that begins with = + - @, a tab or a line break, "
+    "and before such a sign behind a semicolon, a tab or a line break."
+)
+
+
+def as_plain_text(text: str) -> str:
+    """The text so that no spreadsheet takes it for a formula, split at a comma, `;` or tab."""
+    return _FORMULA.sub("'", text)
 
 
 _ID = Column(
@@ -44,6 +60,12 @@ _ID = Column(
     meaning="Path of the recording below the input directory.",
 )  # fmt: skip
 
+_LANDMARKS = {
+    "left_eye": "Left eye", "right_eye": "Right eye", "nose": "Tip of the nose",
+    "mouth_left": "Left corner of the mouth", "mouth_right": "Right corner of the mouth",
+}  # fmt: skip
+LANDMARK_COLUMNS = tuple(f"{point}_{axis}_px" for point in _LANDMARKS for axis in ("x", "y"))
+POSE_COLUMNS = ("yaw_deg", "pitch_deg", "roll_deg")
 
 _FLAG_MEANINGS = {
     "too_small": "The face is too small for its expression to be read.",
@@ -56,17 +78,12 @@ _FLAG_MEANINGS = {
 
 def frames_schema(scheme: LabelScheme) -> list[Column]:
     """Columns of `frames.csv`: one row per sampled frame, whether it shows a face or not."""
-    boxes = [
-        Column(name=f"box_{corner}_px", dtype="Float64", unit="pixel", decimals=1,
-               meaning=f"Face box, {corner}, in the upright full-resolution frame.")
-        for corner in ("x1", "y1", "x2", "y2")
-    ]  # fmt: skip
     return [
         _ID,
         Column(name="frame_index", dtype="Int64",
                meaning="Position of the frame among all frames of the recording, from 0."),
         Column(name="pts_ms", dtype="Int64", unit="millisecond",
-               meaning="Presentation time stamp of the frame."),
+               meaning="When the frame is shown; 0 is what a player shows as 0:00."),
         Column(name="timecode", dtype="string", unit="HH:MM:SS.mmm",
                meaning="The same time, for reading."),
         Column(name="track_id", dtype="Int64", meaning="Face track that shows the candidate."),
@@ -75,24 +92,55 @@ def frames_schema(scheme: LabelScheme) -> list[Column]:
                meaning="Whether it is seen without any quality flag, and so classified."),
         Column(name="other_faces", dtype="Int64", meaning="Faces of other people in the frame."),
         Column(name="detection_confidence", dtype="Float64", meaning="Of MTCNN, 0 to 1."),
-        *boxes,
-        *(Column(name=f, dtype="boolean", meaning=_FLAG_MEANINGS[f]) for f in QUALITY_FLAGS),
+        *_face_columns(),
         *posterior_columns(scheme),
+        *(Column(name=f"smooth_p_{label}", dtype="Float64", unit="probability", decimals=6,
+                 meaning=f"Posterior of the label {label}, smoothed in time; episodes are made of "
+                 "these columns.")
+          for label in display_labels(scheme)),
+    ]  # fmt: skip
+
+
+def _face_columns() -> list[Column]:
+    """Where the candidate's face is, and what makes it easy or hard to read."""
+    upright = "in the upright full-resolution frame"
+    return [
+        *(Column(name=f"box_{corner}_px", dtype="Float64", unit="pixel", decimals=1,
+                 meaning=f"Face box, {corner}, {upright}.")
+          for corner in ("x1", "y1", "x2", "y2")),
+        *(Column(name=f"{point}_{axis}_px", dtype="Float64", unit="pixel", decimals=1,
+                 meaning=f"{words}, {axis}, {upright}; left and right as seen in the picture.")
+          for point, words in _LANDMARKS.items() for axis in ("x", "y")),
+        Column(name="sharpness", dtype="Float64",
+               meaning="Variance of the aligned face's Laplacian relative to the face's own "
+               "variance; small is blurred."),
+        Column(name="brightness", dtype="Float64", decimals=1,
+               meaning="Mean gray level of the aligned face, 0 to 255."),
+        *(Column(name=f"{axis}_deg", dtype="Float64", unit="degree", decimals=1,
+                 meaning=f"Head pose, {axis}, estimated from the landmarks.")
+          for axis in ("yaw", "pitch", "roll")),
+        *(Column(name=f, dtype="boolean", meaning=_FLAG_MEANINGS.get(f, "Quality flag."))
+          for f in QUALITY_FLAGS),
     ]  # fmt: skip
 
 
 def posterior_columns(scheme: LabelScheme) -> list[Column]:
     """Posteriors of valence and emotion classes, and the classes they lead to."""
-    without = f" {', '.join(scheme.apart)} left out" if scheme.apart else ""
+    without = f" given that it is not {' or '.join(scheme.apart)}," if scheme.apart else ""
+    apart = "".join(f" or {name}" for name in scheme.apart)
     return [
         *(Column(name=f"p_{v}", dtype="Float64", unit="probability",
-                 meaning=f"Posterior of the valence class {v},{without} not smoothed.")
+                 meaning=f"Posterior of the valence class {v},{without} not smoothed; the three "
+                 "sum to 1.")
           for v in VALENCES),
-        *(Column(name=f"p_{e}", dtype="Float64", unit="probability",
-                 meaning=f"Posterior of the emotion class {e}, not smoothed.")
-          for e in scheme.emotions if e not in VALENCES),
-        Column(name="valence", dtype="string", meaning="Valence class with the highest posterior."),
-        Column(name="emotion", dtype="string", meaning="Emotion class with the highest posterior."),
+        *(Column(name=f"emotion_p_{e}", dtype="Float64", unit="probability",
+                 meaning=f"Posterior of the emotion class {e}, not smoothed; all of them sum to 1.")
+          for e in scheme.emotions),
+        Column(name="label", dtype="string", foreign=True,
+               meaning=f"Apparent expression with the highest posterior: positive, neutral, "
+               f"negative{apart}; what shares count and episodes are named after."),
+        Column(name="emotion", dtype="string", foreign=True,
+               meaning="Emotion class with the highest posterior."),
     ]  # fmt: skip
 
 
@@ -101,12 +149,20 @@ def posteriors_schema() -> list[Column]:
     return [
         _ID,
         Column(name="pts_ms", dtype="Int64", unit="millisecond",
-               meaning="Presentation time stamp of the frame."),
+               meaning="When the frame is shown; 0 is what a player shows as 0:00."),
         Column(name="kind", dtype="string", meaning="valence or emotion."),
-        Column(name="class", dtype="string", meaning="A valence class, or an emotion class."),
+        Column(name="class", dtype="string", foreign=True,
+               meaning="A valence class, or an emotion class."),
         Column(name="posterior", dtype="Float64", unit="probability",
                meaning="Of the class in this frame, not smoothed."),
     ]  # fmt: skip
+
+
+EPISODE_RULE = (
+    "An episode is made of usable frames that follow each other without a gap. It begins where a "
+    f"column smooth_p_ is the highest and at least {ENTER}, and ends before the frame where it "
+    f"falls below {LEAVE}, where another is the highest and at least {ENTER}, or before a gap."
+)
 
 
 def episodes_schema() -> list[Column]:
@@ -114,11 +170,15 @@ def episodes_schema() -> list[Column]:
     return [
         _ID,
         Column(name="episode", dtype="Int64", meaning="Number of the episode, from 1."),
-        Column(name="label", dtype="string",
-               meaning="Valence class, or an emotion without valence, that prevails."),
-        Column(name="start_ms", dtype="Int64", unit="millisecond", meaning="Begin."),
-        Column(name="end_ms", dtype="Int64", unit="millisecond", meaning="End."),
-        Column(name="duration_ms", dtype="Int64", unit="millisecond", meaning="Length."),
+        Column(name="label", dtype="string", foreign=True,
+               meaning=f"Apparent expression that prevails, as in frames. {EPISODE_RULE}"),
+        Column(name="start_ms", dtype="Int64", unit="millisecond",
+               meaning="pts_ms of its first frame."),
+        Column(name="end_ms", dtype="Int64", unit="millisecond",
+               meaning="pts_ms of its last frame and the sampling interval, at most pts_ms of the "
+               "next usable frame."),
+        Column(name="duration_ms", dtype="Int64", unit="millisecond",
+               meaning="Length; min_episode_s of recordings at least."),
         Column(name="peak_ms", dtype="Int64", unit="millisecond",
                meaning="Where the smoothed posterior is highest."),
         Column(name="mean_posterior", dtype="Float64", unit="probability",
@@ -135,16 +195,20 @@ def recordings_schema(labels: Iterable[str]) -> list[Column]:
     text = {
         "candidate_id": "Directory of the candidate's report.",
         "display_name": "Name of the candidate.",
-        "session_date": "As given in candidates.csv.",
+        "session_date": "Date of the session, as YYYY-MM-DD where it is known to be one.",
+        "session_time": "Time of day of the session, HH:MM, where the recording's name gives it.",
         "note": "As given in candidates.csv.",
         "status": "done, partial (read as far as possible), failed, pending (not analysed yet), "
         "not_consented (not to be analysed) or expired (purged for its age).",
+        "error_code": "Kind of the failure, a fixed word for each.",
         "error": "What was lost or why it failed, in plain words.",
     }
     return [
         _ID,
-        *(Column(name=name, dtype="string", meaning=meaning, foreign=name != "status")
+        *(Column(name=name, dtype="string", meaning=meaning,
+                 foreign=name not in ("status", "error_code", "session_time"))
           for name, meaning in text.items()),
+        *_video_columns(),
         Column(name="duration_s", dtype="Float64", unit="second", decimals=3,
                meaning="Time covered by the sampled frames."),
         Column(name="sampled_frames", dtype="Int64", meaning="Frames looked at."),
@@ -153,13 +217,44 @@ def recordings_schema(labels: Iterable[str]) -> list[Column]:
         Column(name="coverage", dtype="Float64", unit="share",
                meaning="usable_frames / sampled_frames."),
         *(Column(name=f"share_{label}", dtype="Float64", unit="share",
-                 meaning=f"Share of the usable frames whose apparent expression is {label}.")
+                 meaning=f"Share of the usable frames whose label is {label}.")
           for label in labels),
         Column(name="changes_per_minute", dtype="Float64", unit="1/minute",
                meaning="Changes between episodes per minute with a usable face."),
         Column(name="other_people", dtype="Int64",
                meaning="Most people seen at once beside the candidate."),
+        *_analysis_columns(),
+    ]  # fmt: skip
+
+
+def _video_columns() -> list[Column]:
+    """What the container says of the recording."""
+    return [
+        Column(name="width_px", dtype="Int64", unit="pixel", meaning="Of the upright frame."),
+        Column(name="height_px", dtype="Int64", unit="pixel", meaning="Of the upright frame."),
+        Column(name="codec", dtype="string", foreign=True, meaning="Codec of the pictures."),
+        Column(name="frame_rate_hz", dtype="Float64", unit="1/second", decimals=3,
+               meaning="Average frame rate, as the container says."),
+        Column(name="container_duration_s", dtype="Float64", unit="second", decimals=3,
+               meaning="Length, as the container says."),
+        Column(name="start_offset_s", dtype="Float64", unit="second", decimals=3,
+               meaning="Time of the first picture; 0 is what a player shows as 0:00."),
+    ]  # fmt: skip
+
+
+def _analysis_columns() -> list[Column]:
+    """What the recording was analysed with."""
+    return [
+        Column(name="sample_rate_hz", dtype="Float64", unit="1/second", decimals=3,
+               meaning="Frames looked at per second."),
+        Column(name="smoothing_s", dtype="Float64", unit="second", decimals=3,
+               meaning="Bandwidth of the smoothing in time."),
+        Column(name="min_episode_s", dtype="Float64", unit="second", decimals=3,
+               meaning="Shortest episode."),
+        Column(name="model", dtype="string", foreign=True, meaning="Name of the model."),
         Column(name="model_sha256", dtype="string", meaning="SHA-256 of the model's weights."),
+        Column(name="precision", dtype="string",
+               meaning="Arithmetic of the network: float32, bfloat16, float16 or int8."),
         Column(name="input_sha256", dtype="string", meaning="SHA-256 of the recording."),
     ]  # fmt: skip
 

@@ -1,0 +1,89 @@
+"""The table of frames, from the arrays that an analysis left."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from poise.labels import QUALITY_FLAGS, VALENCES, LabelScheme, display_labels, display_posterior
+from poise.storage.table_schema import LANDMARK_COLUMNS, POSE_COLUMNS, as_table, frames_schema
+from poise.timeline.smoothing import smooth
+from poise.timeline.timecodes import timecode
+from poise.types import TimeArray
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Arrays = Mapping[str, npt.NDArray[Any]]
+
+
+def frames_table(seen: Arrays, labels: LabelScheme, smoothing_s: float) -> pd.DataFrame:
+    """One row per sampled frame, with the columns of `frames_schema` but `recording_id`.
+
+    Args:
+        seen: The arrays of `poise.types.SampledFrames` by name; those that an earlier analysis
+            did not leave are missing in the table.
+        labels: Of the model.
+        smoothing_s: Bandwidth of the smoothing, see `poise.timeline.smoothing.smooth`.
+    """
+    import pandas as pd
+
+    pts_ms = np.round(seen["pts_s"] * 1000).astype(np.int64)
+    rows = pd.DataFrame(
+        {
+            "frame_index": seen["frame_index"],
+            "pts_ms": pts_ms,
+            "timecode": [timecode(int(ms)) for ms in pts_ms],
+            "face_found": False,
+            "usable": False,
+            "other_faces": seen["other_faces"],
+        }
+    )
+    face = pd.DataFrame(_face(seen), index=seen["shown_frame"])
+    said = pd.DataFrame(_said(seen, labels, smoothing_s), index=seen["usable_frame"])
+    rows.loc[seen["shown_frame"], "face_found"] = True
+    rows.loc[seen["usable_frame"], "usable"] = True
+    return as_table(rows.join(face).join(said), frames_schema(labels)[1:])
+
+
+def usable_times(seen: Arrays) -> TimeArray:
+    """Times of the usable frames in seconds, to the millisecond, as episodes are made of them."""
+    times: TimeArray = seen["pts_s"][seen["usable_frame"]].astype(np.float64)
+    return times.round(3)
+
+
+def _face(seen: Arrays) -> dict[str, Any]:
+    """Columns of the frames that show the candidate."""
+    columns: dict[str, Any] = {
+        "track_id": seen["track_id"],
+        "detection_confidence": seen["confidence"],
+        **dict(zip(("box_x1_px", "box_y1_px", "box_x2_px", "box_y2_px"), seen["boxes"].T,
+                   strict=True)),
+        **dict(zip(QUALITY_FLAGS, seen["flags"].T, strict=False)),
+    }  # fmt: skip
+    if "landmarks" in seen:
+        points = seen["landmarks"].reshape(len(seen["shown_frame"]), len(LANDMARK_COLUMNS))
+        columns |= dict(zip(LANDMARK_COLUMNS, points.T, strict=True))
+    if "pose_deg" in seen:
+        columns |= dict(zip(POSE_COLUMNS, seen["pose_deg"].T, strict=True))
+    columns |= {name: seen[name] for name in ("sharpness", "brightness") if name in seen}
+    return columns
+
+
+def _said(seen: Arrays, labels: LabelScheme, smoothing_s: float) -> dict[str, Any]:
+    """Columns of the usable frames."""
+    emotion = seen["posterior"]
+    valence = labels.valence_posterior(emotion)
+    display = display_posterior(labels, emotion)
+    smoothed = smooth(usable_times(seen), display, smoothing_s)
+    names = display_labels(labels)
+    return {
+        **{f"p_{name}": valence[:, k] for k, name in enumerate(VALENCES)},
+        **{f"emotion_p_{name}": emotion[:, k] for k, name in enumerate(labels.emotions)},
+        **{f"smooth_p_{name}": smoothed[:, k] for k, name in enumerate(names)},
+        "label": np.array(names, object)[display.argmax(axis=1)],
+        "emotion": np.array(labels.emotions, object)[emotion.argmax(axis=1)],
+    }
