@@ -60,7 +60,7 @@ def _frames(analysed: Analysed, segment: Segment) -> pd.DataFrame:
 @pytest.mark.parametrize("segment", PRESENT, ids=str)
 def test_most_frames_of_a_segment_look_as_scripted(analysed: Analysed, segment: Segment) -> None:
     rows = _frames(analysed, segment)
-    assert (rows["label"] == segment.expression).mean() > 0.5, rows["valence"].value_counts()
+    assert (rows["label"] == segment.expression).mean() > 0.5, rows["label"].value_counts()
 
 
 @pytest.mark.parametrize("segment", PRESENT, ids=str)
@@ -134,4 +134,4 @@ def test_most_frames_of_real_people_look_as_the_eye_sees_them(
 ) -> None:
     frames = pd.read_csv(people / Path(name).stem / "frames.csv")
     rows = frames[frames["pts_ms"].between(start_s * 1000, end_s * 1000)]
-    assert (rows["label"] == expression).mean() > 0.5, rows["valence"].value_counts()
+    assert (rows["label"] == expression).mean() > 0.5, rows["label"].value_counts()
