@@ -20,6 +20,7 @@ from poise.timeline.episodes import find_episodes
 from poise.timeline.smoothing import smooth
 from poise.timeline.statistics import ScoredFrames, summarise
 from poise.types import (
+    Baseline,
     Episode,
     Recording,
     RecordingAnalysis,
@@ -371,13 +372,15 @@ def make_analysis(
             flags=flags,
             usable_frame=usable,
             posterior=posterior,
+            reading=display,
             landmarks=np.tile(points, (len(shown), 1, 1)),
             sharpness=np.full(len(shown), 0.2, np.float32),
             brightness=np.full(len(shown), 120.5, np.float32),
         ),
+        baseline=Baseline(),
         statistics=summarise(
             scheme=scheme,
-            scored=ScoredFrames(pts_s=pts_s[usable], emotion=posterior),
+            scored=ScoredFrames(pts_s=pts_s[usable], emotion=posterior, reading=display),
             sampled_frames=len(pts_s),
             interval_s=interval_s,
             episodes=episodes,

@@ -66,6 +66,11 @@ class Settings:
     min_episode_s: float = _setting(
         0.8, "Shortest episode, in seconds.", low=0, high=60, analysis=True
     )
+    baseline: str = _setting(
+        "auto", "Resting face that expressions are read against: of a named span, else found in "
+        "the recording (auto); of a named span alone (given); none.",
+        choices=("auto", "given", "none"), analysis=True,
+    )  # fmt: skip
     frames_per_class: int = _setting(
         2, "Representative frames per class and recording.", low=0, high=12, analysis=True
     )

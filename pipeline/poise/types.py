@@ -333,6 +333,8 @@ class SampledFrames:
         flags: Its quality flags in the order of `poise.labels.QUALITY_FLAGS`, bool [J, Q].
         usable_frame: Rows, among the F, of the usable frames, int64 [K].
         posterior: Emotion posteriors there, float32 [K, C].
+        reading: Posteriors of the labels (`poise.labels.display_labels`) against the baseline,
+            float32 [K, L].
         landmarks: The face's landmarks, as in `FaceDetections`, float32 [J, 5, 2].
         sharpness: Of the aligned face, see `poise.faces.quality.sharpness_of`, float32 [J].
         brightness: Its mean gray level, 0..255, float32 [J].
@@ -349,6 +351,7 @@ class SampledFrames:
     flags: npt.NDArray[np.bool_]
     usable_frame: IntArray
     posterior: FloatArray
+    reading: FloatArray
     landmarks: FloatArray
     sharpness: FloatArray
     brightness: FloatArray
@@ -363,9 +366,32 @@ class SampledFrames:
         _expect("boxes", self.boxes, (shown, 4))
         _expect("flags", self.flags, (shown, None))
         _expect("posterior", self.posterior, (usable, None))
+        _expect("reading", self.reading, (usable, None))
         _expect("landmarks", self.landmarks, (shown, 5, 2))
         if self.pose_deg is not None:
             _expect("pose_deg", self.pose_deg, (shown, 3))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Baseline:
+    """The resting face of a person in one recording, as the model reads it.
+
+    Args:
+        kind: `given` (from a named span), `auto` (from the recording itself) or `none`.
+        level: Log-odds of negative against neutral of the resting face; 0 where there is none.
+        spread: Their robust standard deviation within it; 0 where there is none.
+        frames: From how many frames it was found.
+        certainty: How much of the threshold is the person's own, from 0 (the model's) to 1.
+        threshold: Log-odds from which a face reads as negative rather than neutral; 0 is the
+            model's own.
+    """
+
+    kind: str = "none"
+    level: float = 0.0
+    spread: float = 0.0
+    frames: int = 0
+    certainty: float = 0.0
+    threshold: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -377,6 +403,7 @@ class RecordingAnalysis:
         info: What the container says.
         loss: What could not be read, in plain words; empty if nothing.
         frames: Every sampled frame.
+        baseline: The candidate's resting face.
         statistics: Figures over the recording.
         episodes: In order of time.
         pictures: Representative frames, in order of time.
@@ -388,6 +415,7 @@ class RecordingAnalysis:
     info: VideoInfo
     loss: str
     frames: SampledFrames
+    baseline: Baseline
     statistics: Statistics
     episodes: list[Episode]
     pictures: list[RepresentativeFrame]

@@ -225,7 +225,11 @@ def _statistics(
 ) -> Statistics:  # fmt: skip
     return summarise(
         scheme=SCHEME,
-        scored=ScoredFrames(pts_s=np.arange(len(emotion)) * 0.2, emotion=emotion),
+        scored=ScoredFrames(
+            pts_s=np.arange(len(emotion)) * 0.2,
+            emotion=emotion,
+            reading=display_posterior(SCHEME, emotion),
+        ),
         sampled_frames=sampled,
         interval_s=0.2,
         episodes=episodes or [],

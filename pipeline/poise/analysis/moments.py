@@ -15,7 +15,7 @@ from poise.errors import VideoError
 from poise.expression.classifier import Classifier
 from poise.expression.heatmap import energy_shares, grad_cam, overlay
 from poise.faces.alignment import align_face, similarity
-from poise.labels import display_labels, display_posterior
+from poise.labels import display_labels
 from poise.types import Episode, FloatArray, Image, IntArray, RepresentativeFrame, TimeArray
 
 _APART_S = 2.0
@@ -95,6 +95,7 @@ def illustrate(
     seen: Sightings,
     usable: IntArray,
     posterior: FloatArray,
+    reading: FloatArray,
     picked: Sequence[tuple[str, int]],
 ) -> tuple[list[RepresentativeFrame], dict[str, bytes], str]:
     """Pictures of chosen frames, with their heat maps.
@@ -105,6 +106,7 @@ def illustrate(
         seen: All faces of the recording.
         usable: Positions among them of the faces that were classified, int64 [K].
         posterior: Emotion posteriors of these, float32 [K, C].
+        reading: Posteriors of the labels, float32 [K, L].
         picked: From `choose_frames`.
 
     Returns:
@@ -117,7 +119,6 @@ def illustrate(
     times = [float(seen.pts_s[seen.frame[usable[k]]]) for _, k in picked]
     images = context.decoding.fetch(path, backend=context.settings.decoder, pts_s=times)
     scheme = context.spec.labels
-    said = display_posterior(scheme, posterior)
     try:
         for number, ((label, k), image) in enumerate(zip(picked, images, strict=True)):
             face = int(usable[k])
@@ -131,7 +132,7 @@ def illustrate(
                 label,
             )
             files |= {image_file: _jpeg(region), overlay_file: _jpeg(laid)}
-            columns = zip(display_labels(scheme), said[k], strict=True)
+            columns = zip(display_labels(scheme), reading[k], strict=True)
             pictures.append(
                 RepresentativeFrame(
                     label=label,

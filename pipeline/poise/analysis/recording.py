@@ -19,6 +19,7 @@ from poise.expression.classifier import Classifier
 from poise.faces.candidate import frames_with_others, of_people
 from poise.labels import display_labels, display_posterior
 from poise.media.decoders.sampling import SampleSpan
+from poise.timeline.baseline import against, find_baseline, resting_odds
 from poise.timeline.episodes import find_episodes
 from poise.timeline.smoothing import smooth
 from poise.timeline.statistics import ScoredFrames, summarise
@@ -36,13 +37,20 @@ _SAME_CROP = 2.0  # mean difference of gray levels, of 255
 _CLASSIFIED_AT_ONCE = 256
 
 
-def analyse_recording(path: Path, context: AnalysisContext, scratch: Path) -> RecordingAnalysis:
+def analyse_recording(
+    path: Path,
+    context: AnalysisContext,
+    scratch: Path,
+    *,
+    neutral_span_s: tuple[float, float] | None = None,
+) -> RecordingAnalysis:
     """Analyse one recording.
 
     Args:
         path: The recording.
         context: Networks, decoding process and settings.
         scratch: A directory in which aligned crops wait; nothing stays there.
+        neutral_span_s: From when to when the candidate's face rests, if that is known.
 
     Raises:
         VideoError: If the recording cannot be read at all.
@@ -51,7 +59,7 @@ def analyse_recording(path: Path, context: AnalysisContext, scratch: Path) -> Re
     with CropFile(scratch, context.spec.input_px) as crops:
         short_side_px = context.settings.detection_px
         info, seen = observe(path, context, crops, short_side_px=short_side_px, glancing=True)
-        return _conclude(path, context, info, seen, crops)
+        return _conclude(path, context, info, seen, crops, neutral_span_s)
 
 
 def observe_part(
@@ -68,7 +76,12 @@ def observe_part(
 
 
 def analyse_parts(
-    path: Path, context: AnalysisContext, parts: Sequence[Path], scratch: Path
+    path: Path,
+    context: AnalysisContext,
+    parts: Sequence[Path],
+    scratch: Path,
+    *,
+    neutral_span_s: tuple[float, float] | None = None,
 ) -> RecordingAnalysis:
     """As `analyse_recording`, from what `observe_part` left of all parts in order.
 
@@ -85,11 +98,16 @@ def analyse_parts(
         for part in parts:
             crops.append_file(part / CROPS_FILE)
         info = context.decoding.describe(path, backend=context.settings.decoder)
-        return _conclude(path, context, info, seen, crops)
+        return _conclude(path, context, info, seen, crops, neutral_span_s)
 
 
 def _conclude(
-    path: Path, context: AnalysisContext, info: VideoInfo, seen: Sightings, crops: CropFile
+    path: Path,
+    context: AnalysisContext,
+    info: VideoInfo,
+    seen: Sightings,
+    crops: CropFile,
+    neutral_span_s: tuple[float, float] | None,
 ) -> RecordingAnalysis:
     """From faces to results; closer looks come first where the candidate's face is too small."""
     settings, spec, timing = context.settings, context.spec, context.timing
@@ -104,14 +122,17 @@ def _conclude(
         posterior = _classify(context.classifier, crops, usable)
     sure = is_candidate | of_people(track_id, seen.confidence)
     others = frames_with_others(seen.frame[sure], is_candidate[sure], len(seen.pts_s))
-    whole_ms = np.round(seen.pts_s[seen.frame[usable]], 3)  # as tables have them
-    scored = ScoredFrames(pts_s=whole_ms, emotion=posterior)
+    pts_s = np.round(seen.pts_s[seen.frame[usable]], 3)  # whole milliseconds, as tables have them
     labels = display_labels(spec.labels)
-    raw = display_posterior(spec.labels, posterior)
-    smoothed = smooth(scored.pts_s, raw, settings.smoothing_s)
+    model_reading = display_posterior(spec.labels, posterior)
+    baseline = find_baseline(
+        pts_s, *resting_odds(model_reading), mode=settings.baseline, span_s=neutral_span_s
+    )
+    reading = against(baseline, model_reading)
+    smoothed = smooth(pts_s, reading, settings.smoothing_s)
     interval_s = 1 / settings.sample_rate_hz
     episodes = find_episodes(
-        scored.pts_s,
+        pts_s,
         smoothed,
         labels,
         interval_s=interval_s,
@@ -119,7 +140,7 @@ def _conclude(
     )
     statistics = summarise(
         scheme=spec.labels,
-        scored=scored,
+        scored=ScoredFrames(pts_s=pts_s, emotion=posterior, reading=reading),
         sampled_frames=len(seen.pts_s),
         interval_s=_interval(seen.pts_s, interval_s),
         episodes=episodes,
@@ -129,14 +150,14 @@ def _conclude(
     picked = choose_frames(
         episodes,
         labels,
-        scored.pts_s,
+        pts_s,
         smoothed,
-        raw,
+        reading,
         seen.sharpness[usable],
         settings.frames_per_class,
     )
     with timing("explain"):
-        pictures, files, loss = illustrate(path, context, seen, usable, posterior, picked)
+        pictures, files, loss = illustrate(path, context, seen, usable, posterior, reading, picked)
     return RecordingAnalysis(
         labels=spec.labels,
         info=info,
@@ -152,10 +173,12 @@ def _conclude(
             flags=seen.flags[shown],
             usable_frame=seen.frame[usable],
             posterior=posterior,
+            reading=reading,
             landmarks=seen.landmarks[shown],
             sharpness=seen.sharpness[shown],
             brightness=seen.brightness[shown],
         ),
+        baseline=baseline,
         statistics=statistics,
         episodes=episodes,
         pictures=pictures,

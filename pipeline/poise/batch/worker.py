@@ -103,7 +103,12 @@ class Worker:
 
         def work(context: AnalysisContext) -> None:
             with self.store.writing(task.key) as directory:
-                analysis = analyse_recording(task.recording.path, context, directory)
+                analysis = analyse_recording(
+                    task.recording.path,
+                    context,
+                    directory,
+                    neutral_span_s=task.recording.neutral_span_s,
+                )
                 write_result(analysis, directory)
                 _check_unchanged(task)
 
@@ -152,8 +157,14 @@ class Worker:
             folder = self.store.parts(parts.task.key)
             directories = [folder / str(number) for number in range(len(parts.spans))]
             with self.store.writing(parts.task.key) as directory:
-                path = parts.task.recording.path
-                analysis = analyse_parts(path, context, directories, directory)
+                recording = parts.task.recording
+                analysis = analyse_parts(
+                    recording.path,
+                    context,
+                    directories,
+                    directory,
+                    neutral_span_s=recording.neutral_span_s,
+                )
                 write_result(analysis, directory)
                 _check_unchanged(parts.task)
             shutil.rmtree(folder, ignore_errors=True)

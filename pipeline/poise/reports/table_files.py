@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -137,6 +138,11 @@ def _recording_row(outcome: Outcome, settings: Settings, spec: ModelSpec) -> dic
             "coverage": statistics.coverage,
             **{f"share_{label}": share for label, share in statistics.shares.items()},
             "changes_per_minute": statistics.changes_per_minute,
+            **{
+                f"baseline_{name}": value
+                for name, value in asdict(outcome.result.baseline).items()
+                if name == "kind" or outcome.result.baseline.kind != "none"
+            },
             "other_people": statistics.other_people,
         }
     return row

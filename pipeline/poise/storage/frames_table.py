@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from poise.labels import QUALITY_FLAGS, VALENCES, LabelScheme, display_labels, display_posterior
+from poise.labels import QUALITY_FLAGS, VALENCES, LabelScheme, display_labels
 from poise.storage.table_schema import LANDMARK_COLUMNS, POSE_COLUMNS, as_table, frames_schema
 from poise.timeline.smoothing import smooth
 from poise.timeline.timecodes import timecode
@@ -77,13 +77,16 @@ def _said(seen: Arrays, labels: LabelScheme, smoothing_s: float) -> dict[str, An
     """Columns of the usable frames."""
     emotion = seen["posterior"]
     valence = labels.valence_posterior(emotion)
-    display = display_posterior(labels, emotion)
-    smoothed = smooth(usable_times(seen), display, smoothing_s)
+    reading = seen["reading"]
+    relative = reading[:, : len(VALENCES)]
+    relative = relative / np.maximum(relative.sum(axis=1, keepdims=True), 1e-12)
+    smoothed = smooth(usable_times(seen), reading, smoothing_s)
     names = display_labels(labels)
     return {
         **{f"p_{name}": valence[:, k] for k, name in enumerate(VALENCES)},
+        **{f"rel_p_{name}": relative[:, k] for k, name in enumerate(VALENCES)},
         **{f"emotion_p_{name}": emotion[:, k] for k, name in enumerate(labels.emotions)},
         **{f"smooth_p_{name}": smoothed[:, k] for k, name in enumerate(names)},
-        "label": np.array(names, object)[display.argmax(axis=1)],
+        "label": np.array(names, object)[reading.argmax(axis=1)],
         "emotion": np.array(labels.emotions, object)[emotion.argmax(axis=1)],
     }

@@ -11,10 +11,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from poise.labels import LabelScheme, display_labels, display_posterior
+from poise.labels import LabelScheme, display_labels
 from poise.storage.frames_table import frames_table, usable_times
 from poise.timeline.smoothing import smooth
-from poise.types import Episode, RecordingAnalysis, RepresentativeFrame, Series, Statistics
+from poise.types import (
+    Baseline,
+    Episode,
+    RecordingAnalysis,
+    RepresentativeFrame,
+    Series,
+    Statistics,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,6 +43,7 @@ def write_result(analysis: RecordingAnalysis, directory: Path) -> None:
         "labels": analysis.labels.to_json(),
         "info": asdict(analysis.info),
         "loss": analysis.loss,
+        "baseline": asdict(analysis.baseline),
         "statistics": asdict(analysis.statistics),
         "frames_shown": len(analysis.frames.shown_frame),
         "episodes": [asdict(episode) for episode in analysis.episodes],
@@ -55,6 +63,7 @@ class StoredResult:
 
     labels: LabelScheme
     loss: str
+    baseline: Baseline
     statistics: Statistics
     frames_shown: int
     episodes: list[Episode]
@@ -71,6 +80,7 @@ class StoredResult:
         return cls(
             labels=LabelScheme.from_json(plain["labels"]),
             loss=plain["loss"],
+            baseline=Baseline(**plain["baseline"]),
             statistics=Statistics(**statistics, longest=longest),
             frames_shown=plain["frames_shown"],
             episodes=[Episode(**e) for e in plain["episodes"]],
@@ -102,7 +112,7 @@ class StoredResult:
         return Series(
             pts_s=pts_s,
             labels=display_labels(self.labels),
-            smoothed=smooth(pts_s, display_posterior(self.labels, posterior), bandwidth_s),
+            smoothed=smooth(pts_s, seen["reading"], bandwidth_s),
             emotions=self.labels.emotions,
             emotion=smooth(pts_s, posterior, bandwidth_s),
         )

@@ -94,6 +94,10 @@ def frames_schema(scheme: LabelScheme) -> list[Column]:
         Column(name="detection_confidence", dtype="Float64", meaning="Of MTCNN, 0 to 1."),
         *_face_columns(),
         *posterior_columns(scheme),
+        *(Column(name=f"rel_p_{v}", dtype="Float64", unit="probability",
+                 meaning=f"As p_{v}, read against the candidate's own resting face (baseline_* in "
+                 "recordings.csv); equal to it where there is no baseline.")
+          for v in VALENCES),
         *(Column(name=f"smooth_p_{label}", dtype="Float64", unit="probability", decimals=6,
                  meaning=f"Posterior of the label {label}, smoothed in time; episodes are made of "
                  "these columns.")
@@ -221,6 +225,19 @@ def recordings_schema(labels: Iterable[str]) -> list[Column]:
           for label in labels),
         Column(name="changes_per_minute", dtype="Float64", unit="1/minute",
                meaning="Changes between episodes per minute with a usable face."),
+        Column(name="baseline_kind", dtype="string",
+               meaning="Where the candidate's resting face was found: given (a named span), auto "
+               "(the recording itself) or none."),
+        Column(name="baseline_level", dtype="Float64", unit="log-odds",
+               meaning="Log-odds of negative against neutral of the resting face."),
+        Column(name="baseline_spread", dtype="Float64", unit="log-odds",
+               meaning="Robust standard deviation of these within the resting face."),
+        Column(name="baseline_frames", dtype="Int64",
+               meaning="Frames from which the resting face was found."),
+        Column(name="baseline_certainty", dtype="Float64", unit="share",
+               meaning="How much of the threshold is the person's own, from 0 (the model's) to 1."),
+        Column(name="baseline_threshold", dtype="Float64", unit="log-odds",
+               meaning="Log-odds from which a face reads as negative; 0 is the model's own."),
         Column(name="other_people", dtype="Int64",
                meaning="Most people seen at once beside the candidate."),
         *_analysis_columns(),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from poise.labels import QUALITY_FLAGS, LabelScheme, display_labels, display_posterior
+from poise.labels import QUALITY_FLAGS, LabelScheme, display_labels
 from poise.timeline.episodes import count_changes
 from poise.types import Episode, FloatArray, Statistics, TimeArray
 
@@ -20,10 +20,12 @@ class ScoredFrames:
     Args:
         pts_s: float64 [K].
         emotion: Emotion posteriors, float32 [K, C].
+        reading: Posteriors of the labels, float32 [K, L].
     """
 
     pts_s: TimeArray
     emotion: FloatArray
+    reading: FloatArray
 
 
 def summarise(
@@ -52,7 +54,7 @@ def summarise(
     shares: dict[str, float] = {}
     emotions: dict[str, float] = {}
     if usable:
-        winner = display_posterior(scheme, scored.emotion).argmax(axis=1)
+        winner = scored.reading.argmax(axis=1)
         shares = {name: float((winner == k).mean()) for k, name in enumerate(labels)}
         mean = scored.emotion.mean(axis=0)
         emotions = {n: float(v) for n, v in zip(scheme.emotions, mean, strict=True)}

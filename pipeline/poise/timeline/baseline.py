@@ -1,0 +1,129 @@
+"""The neutral baseline: a person's own resting face, and the reading of an expression against it.
+
+What a model calls neutral differs from face to face: the log-odds of negative against neutral of
+resting faces vary three to five times as much between people as within one sitting. So a recording
+is read by its change against the resting face that it shows: from a span that was named for it,
+else from the recording itself, where most of what it shows is alike. A mix of expressions has no
+resting face; then none is claimed, and the reading is the model's own.
+
+Smiles keep their own odds: resting faces differ little in them, and shifting them as well read
+fewer faces right (`benchmarks/sessions.py`).
+
+Sources: change against a neutral frame of the same person: Michel and El Kaliouby, ICMI 2003;
+    person-specific normalisation by the median: Baltrusaitis et al., FG 2015; the shortest half:
+    Andrews et al., Robust Estimates of Location, 1972; shrinkage: James and Stein, 1961.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from poise.labels import NEGATIVE, NEUTRAL, VALENCES
+from poise.types import Baseline, FloatArray, TimeArray
+
+GIVEN, AUTO, NONE = "given", "auto", "none"
+
+_LEAST_GIVEN, _LEAST_AUTO = 5, 50  # frames
+# In log-odds, chosen on the development set of `benchmarks/sessions.py`:
+_WIDEST_HALF = 1.25  # of the shortest half of a recording that shows a resting face
+_WIDEST_SPREAD = 1.0  # of a named span that shows one
+_HIGHEST_LEVEL = 1.0  # above it, half of a recording is rather a scowl
+_LEAST_MARGIN, _MARGIN_SPREADS = 0.75, 1.5
+_BETWEEN = 1.2  # standard deviation between people
+_FRAMES_ALIKE = 5  # frames that tell as much as one
+
+
+def find_baseline(
+    pts_s: TimeArray,
+    odds: FloatArray,
+    calm: npt.NDArray[np.bool_],
+    *,
+    mode: str,
+    span_s: tuple[float, float] | None = None,
+) -> Baseline:
+    """The baseline of a recording.
+
+    Args:
+        pts_s: Times of the usable frames, ascending, float64 [K].
+        odds: Log-odds of negative against neutral there, float [K].
+        calm: Whether neither a smile nor an expression apart is the most visible one, bool [K].
+        mode: `auto` (the named span, else the recording itself), `given` (the named span alone) or
+            `none`.
+        span_s: The span in which the person rests, if one was named, in seconds.
+
+    Returns:
+        One of kind `none` where too few frames are there, or too unlike each other.
+    """
+    if mode == NONE:
+        return Baseline()
+    if span_s is not None:
+        inside = (pts_s >= span_s[0]) & (pts_s < span_s[1]) & calm
+        if inside.sum() >= _LEAST_GIVEN:
+            found = odds[inside].astype(np.float64)
+            level = float(np.median(found))
+            spread = 1.4826 * float(np.median(np.abs(found - level)))
+            if spread <= _WIDEST_SPREAD:
+                return _shrunk(GIVEN, level, spread, len(found))
+    if mode == GIVEN or calm.sum() < _LEAST_AUTO:
+        return Baseline()
+    level, width = shortest_half(odds[calm].astype(np.float64))
+    if width > _WIDEST_HALF or level > _HIGHEST_LEVEL:
+        return Baseline()
+    spread = width / 1.349  # of a normal distribution, whose middle half is as wide
+    return _shrunk(AUTO, level, spread, int(calm.sum()) // 2)
+
+
+def _shrunk(kind: str, level: float, spread: float, frames: int) -> Baseline:
+    """As certain as the spread of its frames allows, beside that between people."""
+    error = spread**2 / max(1.0, frames / _FRAMES_ALIKE)
+    certainty = _BETWEEN**2 / (_BETWEEN**2 + error)
+    margin = max(_LEAST_MARGIN, _MARGIN_SPREADS * spread)
+    return Baseline(
+        kind=kind,
+        level=level,
+        spread=spread,
+        frames=frames,
+        certainty=certainty,
+        threshold=certainty * (level + margin),
+    )
+
+
+def against(baseline: Baseline, posterior: FloatArray) -> FloatArray:
+    """Posteriors read against a baseline: the odds of negative count from its threshold.
+
+    Args:
+        baseline: Of the recording.
+        posterior: Of the labels, float32 [K, L]; rows sum to 1, the third column is negative.
+
+    Returns:
+        float32 [K, L]; rows sum to 1.
+    """
+    shifted = posterior.astype(np.float64)
+    shifted[:, VALENCES.index(NEGATIVE)] *= np.exp(-baseline.threshold)
+    return np.asarray(shifted / shifted.sum(axis=1, keepdims=True), np.float32)
+
+
+def resting_odds(posterior: FloatArray) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
+    """What `find_baseline` looks at.
+
+    Args:
+        posterior: Of the labels, float32 [K, L].
+
+    Returns:
+        Log-odds of negative against neutral, float32 [K], and whether neither a smile nor an
+        expression apart is the most visible one, bool [K].
+    """
+    logs = np.log(np.maximum(posterior, 1e-12))
+    neutral, negative = VALENCES.index(NEUTRAL), VALENCES.index(NEGATIVE)
+    calm = np.isin(posterior.argmax(axis=1), [neutral, negative])
+    return np.asarray(logs[:, negative] - logs[:, neutral], np.float32), calm
+
+
+def shortest_half(values: npt.NDArray[np.float64]) -> tuple[float, float]:
+    """Middle and width of the shortest interval that holds half of the values, [N] with N > 0."""
+    ordered = np.sort(values)
+    count = len(ordered) // 2 + 1
+    widths = ordered[count - 1 :] - ordered[: len(ordered) - count + 1]
+    first = int(widths.argmin())
+    return float(ordered[first : first + count].mean()), float(widths[first])
