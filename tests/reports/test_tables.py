@@ -60,6 +60,7 @@ def test_the_columns_of_frames_stand_in_the_order_that_is_promised() -> None:
         "p_positive", "p_neutral", "p_negative",
         "emotion_p_happiness", "emotion_p_neutral", "emotion_p_anger", "emotion_p_surprise",
         "label", "emotion",
+        "rel_p_positive", "rel_p_neutral", "rel_p_negative",
         "smooth_p_positive", "smooth_p_neutral", "smooth_p_negative", "smooth_p_surprise",
     ]  # fmt: skip
 
