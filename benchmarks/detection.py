@@ -27,7 +27,8 @@ from facenet_pytorch import MTCNN
 
 from poise.analysis.context import AnalysisContext
 from poise.analysis.crop_file import CropFile
-from poise.analysis.observe import closer, observe, track_faces
+from poise.analysis.observe import next_look, observe, track_faces
+from poise.analysis.views import Look
 from poise.batch.discovery import discover
 from poise.errors import PoiseError
 from poise.faces.boxes import iou
@@ -43,14 +44,14 @@ HEIGHTS_PX, FRAME_SIZE, POSITIONS = (40, 50, 60, 80, 120), (1920, 1080), 10
 
 def poise_faces(path: Path, context: AnalysisContext) -> list[tuple[float, FaceDetections]]:
     """Time stamp of every sampled frame, and its faces in full-resolution pixels."""
-    short_side_px: int | None = context.settings.detection_px
+    look: Look | None = Look(short_side_px=context.settings.detection_px)
     with (
         tempfile.TemporaryDirectory() as folder,
         CropFile(Path(folder), context.spec.input_px) as crops,
     ):
-        while short_side_px:
-            _, seen = observe(path, context, crops, short_side_px=short_side_px)
-            short_side_px = closer(seen, track_faces(seen)[1])
+        while look:
+            info, seen = observe(path, context, crops, look=look)
+            look = next_look(path, context, info, seen, track_faces(seen)[1])
     found = FaceDetections(
         boxes_xyxy_px=seen.boxes,
         landmarks_px=seen.landmarks,

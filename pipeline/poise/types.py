@@ -1,7 +1,7 @@
 """The values that flow from stage to stage.
 
 Coordinates are pixels of the upright, full-resolution frame: origin top left, x to the right.
-Times are seconds (float).
+Times are seconds (float) from the container's start, which a player shows as 0:00.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from poise.labels import LabelScheme
+from poise.remarks import ReadingRemark
 
 FloatArray = npt.NDArray[np.float32]
 IntArray = npt.NDArray[np.int64]
@@ -88,14 +89,20 @@ class Recording:
 
 @dataclass(frozen=True, kw_only=True)
 class VideoInfo:
-    """What the container says of a recording, before a frame is decoded.
+    """What the container says of a recording, and how it is read.
 
     Args:
-        width_px, height_px: Size of the upright frame.
-        duration_s: Length, or None where the container does not say.
+        width_px, height_px: Size of the upright frame, its pixels square.
+        duration_s: Time from the container's start, which a player shows as 0:00, to its end; None
+            where the container does not say.
         frame_rate_hz: Average rate; for information, never for time stamps. None if unknown.
         rotation_deg: Clockwise rotation that was applied to make frames upright.
         codec: Name of the codec.
+        start_offset_s: Time of the first frame, from the container's start.
+        mirrored: Whether frames were mirrored before they were rotated.
+        stream: Index of the video stream that is read.
+        other_streams: Indices of other streams that could be the recording, best first.
+        pixel_aspect: Width of a stored pixel divided by its height.
     """
 
     width_px: int
@@ -104,6 +111,11 @@ class VideoInfo:
     frame_rate_hz: float | None
     rotation_deg: int
     codec: str
+    start_offset_s: float = 0.0
+    mirrored: bool = False
+    stream: int = 0
+    other_streams: tuple[int, ...] = ()
+    pixel_aspect: float = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,7 +125,7 @@ class FrameBatch:
     Args:
         images: uint8 [N, H, W, 3] RGB, possibly reduced.
         frame_index: Index of each frame among all of the recording, or of the span, int64 [N].
-        pts_s: Presentation time stamps in seconds from the first frame, float64 [N].
+        pts_s: Presentation time stamps in seconds from the container's start, float64 [N].
         scale: Reduced pixels per full-resolution pixel, at most 1.
     """
 
@@ -280,6 +292,10 @@ class Statistics:
         longest: Longest episode of each label that has one.
         flag_shares: Share of the frames that show the candidate, for each quality flag.
         other_people: Most people seen at once beside the candidate.
+        start_s: Time of the first sampled frame, from the container's start; 0 over several
+            recordings.
+        end_s: Where the last one ends, likewise. Less `start_s` it is `duration_s` and the holes in
+            which the recording shows no picture.
     """
 
     duration_s: float
@@ -292,6 +308,8 @@ class Statistics:
     longest: dict[str, Episode]
     flag_shares: dict[str, float]
     other_people: int
+    start_s: float = 0.0
+    end_s: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -304,6 +322,8 @@ class Series:
         smoothed: float32 [K, L], rows sum to 1.
         emotions: Names of the emotions, C in all.
         emotion: float32 [K, C], rows sum to 1.
+        breaks: Rows before which a gap lies, ascending, int64; None where the time from row to row
+            alone says so.
     """
 
     pts_s: TimeArray
@@ -311,6 +331,7 @@ class Series:
     smoothed: FloatArray
     emotions: tuple[str, ...]
     emotion: FloatArray
+    breaks: IntArray | None = None
 
     def __post_init__(self) -> None:
         _expect("smoothed", self.smoothed, (len(self.pts_s), len(self.labels)))
@@ -402,6 +423,7 @@ class RecordingAnalysis:
         labels: Of the model.
         info: What the container says.
         loss: What could not be read, in plain words; empty if nothing.
+        remarks: What was unusual about how it was read.
         frames: Every sampled frame.
         baseline: The candidate's resting face.
         statistics: Figures over the recording.
@@ -414,6 +436,7 @@ class RecordingAnalysis:
     labels: LabelScheme
     info: VideoInfo
     loss: str
+    remarks: tuple[ReadingRemark, ...] = ()
     frames: SampledFrames
     baseline: Baseline
     statistics: Statistics

@@ -22,10 +22,10 @@ import pytest
 import poise.media.reader
 from poise.errors import PoiseError, VideoError
 from poise.media.decoders import containers
-from poise.media.decoders.containers import container_of, names_others, opened
-from poise.media.decoders.decord import _format_found
-from poise.media.decoders.pyav import open_file
+from poise.media.decoders.containers import begun_as, names_others, opened
+from poise.media.decoders.decord import _format_found, opened_reader
 from poise.media.decoders.server import SampleEnd
+from poise.media.decoders.streams import OpenedRecording
 from poise.media.reader import DecodingProcess
 from poise.types import Image
 from tests.clips import counting, counting_clip, number_in, write_clip
@@ -222,7 +222,7 @@ def test_a_list_within_a_container_is_refused(
     path = tmp_path / "a.mp4"
     path.write_bytes(_hidden(kind, own, text))
     with path.open("rb") as file:
-        assert container_of(file.read(4096)) is not None
+        assert begun_as(file.read(4096)) is not None
     images, reason = _shown(decoding, path, backend)
     assert images == []
     assert LIST in reason
@@ -263,20 +263,18 @@ def test_decord_is_asked_what_it_would_take_a_file_for(
     assert _format_found(str(tmp_path / "%d.png")) == "image2"
     assert _format_found(str(tmp_path / "missing")) is None
     monkeypatch.setattr(containers, "names_others", lambda head: False)
-    monkeypatch.setattr(containers, "container_of", lambda head: containers._TRANSPORT_STREAM)
+    monkeypatch.setattr(containers, "begun_as", lambda head: containers._TRANSPORT_STREAM)
     with pytest.raises(VideoError, match="another kind of file than it begins as"):
-        from poise.media.decoders.decord import DecordDecoder
-
-        DecordDecoder(path)
+        opened_reader(path)
 
 
 def test_pyav_reads_as_what_it_begins_as_and_as_nothing_else(
     tmp_path: Path, own: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "a.mp4").write_bytes(own["mp4"])
-    monkeypatch.setattr(containers, "container_of", lambda head: containers._MATROSKA)
+    monkeypatch.setattr(containers, "begun_as", lambda head: containers._MATROSKA)
     with pytest.raises((av.error.FFmpegError, VideoError)):
-        open_file(tmp_path / "a.mp4")
+        OpenedRecording(tmp_path / "a.mp4")
 
 
 # Names
@@ -578,7 +576,7 @@ def test_every_allowed_container_is_read(
     ],
 )  # fmt: skip
 def test_what_a_file_begins_as(head: bytes, demuxer: str | None) -> None:
-    found = container_of(head)
+    found = begun_as(head)
     assert (found and found.demuxer) == demuxer
 
 

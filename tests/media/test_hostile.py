@@ -21,8 +21,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image as Pillow
 
-import poise.media.decoders.pyav
 import poise.media.decoders.sizes
+import poise.media.decoders.streams
 from poise.batch.discovery import discover
 from poise.errors import ModelError, PoiseError, SettingsError, VideoError
 from poise.expression.artefact import load_model
@@ -95,7 +95,7 @@ def test_frames_that_grow_on_the_way_are_not_decoded(
 ) -> None:
     """The header says small frames, the frames say otherwise: FFmpeg itself is bounded."""
     path = counting_clip(tmp_path / "a.mp4", range(0, 600, 200))
-    monkeypatch.setattr(poise.media.decoders.pyav, "MAX_PIXELS", 64 * 48 - 1)
+    monkeypatch.setattr(poise.media.decoders.streams, "MAX_PIXELS", 64 * 48 - 1)
     with pytest.raises(VideoError, match="not a single frame"):
         list(PyAVDecoder(path).sample(5, None))
 
@@ -227,7 +227,7 @@ def test_no_formula_reaches_a_spreadsheet(tmp_path: Path, begin: str) -> None:
     text = begin + 'HYPERLINK("http://x","y")'
     foreign = [c.name for c in schema if c.foreign]
     assert foreign == ["recording_id", "candidate_id", "display_name", "session_date", "note",
-                       "error", "codec", "model"]  # fmt: skip
+                       "error", "remarks", "codec", "model"]  # fmt: skip
     rows = pd.DataFrame([dict.fromkeys(foreign, text), dict.fromkeys(foreign, "plain = text")])
     path = write_table(rows, schema, tmp_path / "t", format="csv")
     with path.open(encoding="utf-8", newline="") as file:

@@ -117,7 +117,9 @@ def illustrate(
     if not picked:
         return pictures, files, ""
     times = [float(seen.pts_s[seen.frame[usable[k]]]) for _, k in picked]
-    images = context.decoding.fetch(path, backend=context.settings.decoder, pts_s=times)
+    images = context.decoding.fetch(
+        path, backend=context.settings.decoder, pts_s=times, view=seen.look.view
+    )
     scheme = context.spec.labels
     try:
         for number, ((label, k), image) in enumerate(zip(picked, images, strict=True)):

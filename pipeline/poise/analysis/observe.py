@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ import numpy.typing as npt
 from poise.analysis.context import AnalysisContext
 from poise.analysis.crop_file import CropFile
 from poise.analysis.sightings import Sightings, gathered
+from poise.analysis.views import Look, is_doubtful, stream_with_faces, upright_turn, wider_canvas
 from poise.errors import VideoError
 from poise.expression.model_spec import ModelSpec
 from poise.faces.alignment import align_face
@@ -23,6 +24,7 @@ from poise.faces.quality import brightness_of, quality_flags, sharpness_of
 from poise.faces.tracker import Tracker
 from poise.media.decoders.sampling import WHOLE, SampleSpan
 from poise.media.decoders.server import SampleEnd
+from poise.timeline.smoothing import GAP_INTERVALS, GAP_S, local_intervals
 from poise.types import FaceDetections, FloatArray, FrameBatch, Image, IntArray, VideoInfo
 
 _CLEAR_FACE_PX = 64.0  # a smaller face in the reduced frames is worth a closer look
@@ -36,7 +38,8 @@ def track_faces(seen: Sightings) -> tuple[IntArray, list[FaceTrack]]:
     Returns:
         The track of each face, int64 [M], and those of the candidate, the most prominent first.
     """
-    tracker = Tracker()
+    own_s = float(np.median(local_intervals(seen.pts_s))) if len(seen.pts_s) > 1 else 0.0
+    tracker = Tracker(max_gap_s=max(GAP_S, GAP_INTERVALS * own_s))
     of_frame = np.searchsorted(seen.frame, np.arange(len(seen.pts_s) + 1))
     ids = [
         tracker.update(float(pts_s), seen.boxes[of_frame[k] : of_frame[k + 1]])
@@ -62,16 +65,23 @@ def closer(seen: Sightings, chosen: Sequence[FaceTrack]) -> int | None:
     return min(limit, int(seen.short_side_px * 1.25 * _CLEAR_FACE_PX / face_px))
 
 
-def glance(path: Path, context: AnalysisContext, crops: CropFile) -> tuple[VideoInfo, int]:
-    """What the container says, and the short side of the frames to look at, from a first look.
+def glance(path: Path, context: AnalysisContext, crops: CropFile) -> tuple[VideoInfo, Look]:
+    """What the container says, and how to look at a recording, from a first look.
 
     Raises:
         VideoError: If the recording cannot be read at all.
     """
-    short_side_px = context.settings.detection_px
+    look = Look(short_side_px=context.settings.detection_px)
     span = SampleSpan(last=_GLANCE_SAMPLES)
-    info, seen = observe(path, context, crops, short_side_px=short_side_px, span=span)
-    return info, closer(seen, track_faces(seen)[1]) or short_side_px
+    info, seen = observe(path, context, crops, look=look, span=span)
+    chosen = track_faces(seen)[1]
+    if _may_lie(seen, chosen):
+        turned = _turned(path, context, seen.look, info)
+        if turned.view != seen.look.view:
+            info, seen = observe(path, context, crops, look=turned, span=span)
+            chosen = track_faces(seen)[1]
+        seen = replace(seen, look=turned)
+    return info, replace(seen.look, short_side_px=closer(seen, chosen) or look.short_side_px)
 
 
 def observe(
@@ -79,80 +89,141 @@ def observe(
     context: AnalysisContext,
     crops: CropFile,
     *,
-    short_side_px: int,
+    look: Look,
     span: SampleSpan = WHOLE,
     glancing: bool = False,
 ) -> tuple[VideoInfo, Sightings]:
-    """Look at a recording, or at a part of it, with frames of the given size.
+    """Look at a recording, or at a part of it.
 
     Args:
         path: The recording.
         context: Detector, decoding process, settings.
         crops: Takes the aligned crop of each face.
-        short_side_px: Of the frames.
+        look: How closely, and which way up. Where it names no stream and there are several, the
+            one that shows faces is taken.
         span: The part.
-        glancing: Whether to stop after the first seconds where these call for a closer look.
+        glancing: Whether to stop after the first seconds where these call for another look.
 
     Raises:
         VideoError: If it cannot be read at all.
     """
     settings, watch = context.settings, context.timing
     crops.keep(0)
-    closing = span if span.last is None else replace(span, beyond=1)
-    info, items = context.decoding.sample(
-        path,
-        backend=settings.decoder,
-        rate_hz=settings.sample_rate_hz,
-        short_side_px=short_side_px,
-        span=closing,
-        skip_frames=settings.skip_frames == "auto",
-    )
+    info, items = _sampled(path, context, look, span)
+    if look.view.stream is None and info.other_streams:
+        items.close()
+        stream = stream_with_faces(path, context, look, info)
+        look = replace(look, view=replace(look.view, stream=stream))
+        info, items = _sampled(path, context, look, span)
     size = (info.width_px, info.height_px)
     reading = _Reading(watch.timing("decode", items))
     followed = follow(
         reading,
         context.detector,
-        min_face_px=MIN_FACE_PX * max(1.0, short_side_px / settings.detection_px),
+        min_face_px=MIN_FACE_PX * max(1.0, look.short_side_px / settings.detection_px),
         period_s=min(PERIOD_S, PERIOD_SAMPLES / settings.sample_rate_hz),
+        start_s=info.start_offset_s,
     )
-    glance_s = _GLANCE_SAMPLES / settings.sample_rate_hz - 1e-6
+    glance_s = _GLANCE_SAMPLES / settings.sample_rate_hz - 1e-6 + info.start_offset_s
     end_s = np.inf if span.last is None else span.last / settings.sample_rate_hz - 1e-6
     parts: list[dict[str, npt.NDArray[Any]]] = []
     seen = 0
-    try:
-        for batch, found in watch.timing("detect", followed, inner="decode"):
-            with watch("align"):
-                parts.append(_described(batch, found, context.spec, size, seen, crops))
-            seen += len(batch)
-            if glancing and batch.pts_s[-1] >= glance_s:
-                glancing = False
-                early = gathered(parts, info, short_side_px, reading.end, glance_s)
-                if closer(early, track_faces(early)[1]):
-                    return info, early
-            del batch  # two at once would take half as much memory again
-    except VideoError as error:
-        if seen == 0:
-            raise
-        last_s = parts[-1]["pts_s"][-1]
-        reading.end = SampleEnd(loss=f"{error.cause} after {last_s:.1f} s", span_frames=0)
-    sightings = gathered(parts, info, short_side_px, reading.end, end_s)
+    for batch, found in watch.timing("detect", followed, inner="decode"):
+        with watch("align"):
+            parts.append(_described(batch, found, context.spec, size, seen, crops))
+        seen += len(batch)
+        if glancing and batch.pts_s[-1] >= glance_s:
+            glancing = False
+            early = gathered(parts, info, look, reading.end, glance_s)
+            chosen = track_faces(early)[1]
+            if _may_lie(early, chosen):
+                items.close()
+                look = _turned(path, context, look, info)
+                return observe(path, context, crops, look=look, span=span)
+            if closer(early, chosen):
+                return info, early
+        del batch  # two at once would take half as much memory again
+    end_s += info.start_offset_s
+    sightings = gathered(parts, info, look, reading.end, end_s)
     crops.keep(len(sightings.frame))
     return info, sightings
 
 
+def next_look(
+    path: Path,
+    context: AnalysisContext,
+    info: VideoInfo,
+    seen: Sightings,
+    chosen: Sequence[FaceTrack],
+) -> Look | None:
+    """How to look again at a recording that was looked at as a whole; None if that will do."""
+    look = seen.look
+    if _may_lie(seen, chosen):
+        turned = _turned(path, context, look, info)
+        if turned.view != look.view:
+            return turned
+        look = turned
+    if view := wider_canvas(look, seen.wanted_px, seen.size_px):
+        return replace(look, view=view)
+    if short_side_px := closer(seen, chosen):
+        return replace(look, short_side_px=short_side_px)
+    return None
+
+
+def _may_lie(seen: Sightings, chosen: Sequence[FaceTrack]) -> bool:
+    """Whether it is still to be asked which way is up."""
+    return not seen.look.turn_checked and is_doubtful(
+        chosen, seen.frame, seen.confidence, len(seen.pts_s)
+    )
+
+
+def _turned(path: Path, context: AnalysisContext, look: Look, info: VideoInfo) -> Look:
+    """The look with faces upright, as far as that can be told."""
+    with context.timing("detect"):
+        turn_deg = upright_turn(path, context, look, info)
+    return replace(look, view=replace(look.view, turn_deg=turn_deg), turn_checked=True)
+
+
+def _sampled(
+    path: Path, context: AnalysisContext, look: Look, span: SampleSpan
+) -> tuple[VideoInfo, Generator[FrameBatch | SampleEnd, None, None]]:
+    """Samples of a recording, and of what follows a part one more, which closes its last period."""
+    settings = context.settings
+    return context.decoding.sample(
+        path,
+        backend=settings.decoder,
+        rate_hz=settings.sample_rate_hz,
+        short_side_px=look.short_side_px,
+        span=span if span.last is None else replace(span, beyond=1),
+        skip_frames=settings.skip_frames == "auto",
+        view=look.view,
+    )
+
+
 class _Reading:
-    """Batches of frames; the end of the recording is kept apart."""
+    """Batches of frames; the end of the recording is kept apart.
+
+    Where reading breaks off, the frames that came before are all there is; those that still wait to
+    be looked at are among them.
+    """
 
     def __init__(self, items: Iterable[FrameBatch | SampleEnd]) -> None:
         self._items = items
         self.end = SampleEnd(loss="", span_frames=0)
 
     def __iter__(self) -> Iterator[FrameBatch]:
-        for item in self._items:
-            if isinstance(item, SampleEnd):
-                self.end = item
-            else:
-                yield item
+        last_s: float | None = None
+        try:
+            for item in self._items:
+                if isinstance(item, SampleEnd):
+                    self.end = item
+                else:
+                    last_s = float(item.pts_s[-1])
+                    yield item
+        except VideoError as error:
+            if last_s is None:
+                raise
+            self.end = SampleEnd(loss=f"{error.cause} after {last_s:.1f} s", span_frames=0)
 
 
 def _described(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -12,16 +14,25 @@ import numpy.typing as npt
 from poise.analysis.context import AnalysisContext
 from poise.analysis.crop_file import CropFile
 from poise.analysis.moments import choose_frames, illustrate
-from poise.analysis.observe import closer, observe, track_faces
+from poise.analysis.observe import next_look, observe, track_faces
 from poise.analysis.sightings import Sightings
+from poise.analysis.views import Look, wider_canvas
 from poise.errors import VideoError
 from poise.expression.classifier import Classifier
 from poise.faces.candidate import frames_with_others, of_people
 from poise.labels import display_labels, display_posterior
 from poise.media.decoders.sampling import SampleSpan
+from poise.remarks import ReadingRemark
 from poise.timeline.baseline import against, find_baseline, resting_odds
 from poise.timeline.episodes import find_episodes
-from poise.timeline.smoothing import smooth
+from poise.timeline.smoothing import (
+    gap_limits,
+    holes,
+    local_intervals,
+    own_intervals,
+    shown_for,
+    smooth,
+)
 from poise.timeline.statistics import ScoredFrames, summarise
 from poise.types import (
     FloatArray,
@@ -35,6 +46,8 @@ from poise.types import (
 SIGHTINGS_FILE, CROPS_FILE = "sightings.npz", "crops.u8"
 _SAME_CROP = 2.0  # mean difference of gray levels, of 255
 _CLASSIFIED_AT_ONCE = 256
+_SPARSE_S = 0.5  # from picture to picture; what is sparser misses short expressions
+_HOLES_TOLD = 3  # the longest; the others are told in one line
 
 
 def analyse_recording(
@@ -57,21 +70,23 @@ def analyse_recording(
     """
     context.timing.seconds.clear()
     with CropFile(scratch, context.spec.input_px) as crops:
-        short_side_px = context.settings.detection_px
-        info, seen = observe(path, context, crops, short_side_px=short_side_px, glancing=True)
+        look = Look(short_side_px=context.settings.detection_px)
+        info, seen = observe(path, context, crops, look=look, glancing=True)
         return _conclude(path, context, info, seen, crops, neutral_span_s)
 
 
 def observe_part(
-    path: Path, context: AnalysisContext, span: SampleSpan, short_side_px: int, directory: Path
+    path: Path, context: AnalysisContext, span: SampleSpan, look: Look, directory: Path
 ) -> None:
     """Observe a part of a recording and leave what was seen in a directory.
 
     Raises:
         VideoError: If it cannot be read at all.
     """
+    context.timing.seconds.clear()
     with CropFile(directory, context.spec.input_px, name=CROPS_FILE) as crops:
-        _, seen = observe(path, context, crops, short_side_px=short_side_px, span=span)
+        _, seen = observe(path, context, crops, look=look, span=span)
+        seen = replace(seen, stages=dict(context.timing.seconds))
         seen.save(directory / SIGHTINGS_FILE)
 
 
@@ -94,10 +109,17 @@ def analyse_parts(
         if sightings.loss:
             raise VideoError(sightings.loss, remedy="Analyse the recording whole.", path=path)
     seen = Sightings.joined(observed)
+    if wider_canvas(seen.look, seen.wanted_px, seen.size_px) is not None:
+        raise VideoError(
+            "its picture grows in one of its parts",
+            remedy="Analyse the recording whole.",
+            path=path,
+        )
     with CropFile(scratch, context.spec.input_px) as crops:
         for part in parts:
             crops.append_file(part / CROPS_FILE)
-        info = context.decoding.describe(path, backend=context.settings.decoder)
+        view = seen.look.view
+        info = context.decoding.describe(path, backend=context.settings.decoder, view=view)
         return _conclude(path, context, info, seen, crops, neutral_span_s)
 
 
@@ -112,8 +134,8 @@ def _conclude(
     """From faces to results; closer looks come first where the candidate's face is too small."""
     settings, spec, timing = context.settings, context.spec, context.timing
     track_id, chosen = track_faces(seen)
-    while short_side_px := closer(seen, chosen):
-        info, seen = observe(path, context, crops, short_side_px=short_side_px)
+    while look := next_look(path, context, info, seen, chosen):
+        info, seen = observe(path, context, crops, look=look)
         track_id, chosen = track_faces(seen)
     is_candidate = np.isin(track_id, [t.track_id for t in chosen])
     shown = _one_per_frame(seen, is_candidate)
@@ -129,23 +151,27 @@ def _conclude(
         pts_s, *resting_odds(model_reading), mode=settings.baseline, span_s=neutral_span_s
     )
     reading = against(baseline, model_reading)
-    smoothed = smooth(pts_s, reading, settings.smoothing_s)
-    interval_s = 1 / settings.sample_rate_hz
+    sampled_s = np.round(seen.pts_s, 3)
+    shown_s = shown_for(sampled_s, 1 / settings.sample_rate_hz)
+    gap_s = gap_limits(sampled_s, seen.frame[usable])
+    smoothed = smooth(pts_s, reading, settings.smoothing_s, gap_s)
     episodes = find_episodes(
         pts_s,
         smoothed,
         labels,
-        interval_s=interval_s,
+        interval_s=own_intervals(sampled_s, 1 / settings.sample_rate_hz)[seen.frame[usable]],
         min_duration_s=settings.min_episode_s,
+        gap_s=gap_s,
     )
     statistics = summarise(
         scheme=spec.labels,
         scored=ScoredFrames(pts_s=pts_s, emotion=posterior, reading=reading),
         sampled_frames=len(seen.pts_s),
-        interval_s=_interval(seen.pts_s, interval_s),
+        interval_s=float(shown_s.mean()) if len(shown_s) else 1 / settings.sample_rate_hz,
         episodes=episodes,
         flags=seen.flags[shown],
         other_people=int(others.max(initial=0)),
+        span_s=_span(seen.pts_s, shown_s),
     )
     picked = choose_frames(
         episodes,
@@ -162,6 +188,7 @@ def _conclude(
         labels=spec.labels,
         info=info,
         loss="; ".join(filter(None, [seen.loss, loss])),
+        remarks=_remarks(info, seen, 1 / settings.sample_rate_hz),
         frames=SampledFrames(
             frame_index=seen.frame_index,
             pts_s=seen.pts_s,
@@ -183,7 +210,7 @@ def _conclude(
         episodes=episodes,
         pictures=pictures,
         files=files,
-        stages=dict(timing.seconds),
+        stages=dict(Counter(seen.stages) + Counter(timing.seconds)),
     )
 
 
@@ -222,8 +249,32 @@ def _classify(classifier: Classifier, crops: CropFile, rows: IntArray) -> FloatA
     return posterior
 
 
-def _interval(pts_s: TimeArray, nominal_s: float) -> float:
-    """Time that one sampled frame stands for on average: longer where frames are sparser."""
-    if len(pts_s) < 2:
-        return nominal_s
-    return max(nominal_s, float(pts_s[-1] - pts_s[0]) / (len(pts_s) - 1))
+def _span(pts_s: TimeArray, shown_s: TimeArray) -> tuple[float, float]:
+    """Where the first sampled frame begins and the last one ends."""
+    return (float(pts_s[0]), float(pts_s[-1] + shown_s[-1])) if len(pts_s) else (0.0, 0.0)
+
+
+def _remarks(info: VideoInfo, seen: Sightings, interval_s: float) -> tuple[ReadingRemark, ...]:
+    """What was unusual about a recording: how it was read, and when it shows no picture."""
+    found = list(seen.remarks)
+    if info.other_streams:
+        values = {"count": 1 + len(info.other_streams), "stream": info.stream}
+        found.append(ReadingRemark(code="stream_chosen", values=values))
+    if turn_deg := seen.look.view.turn_deg:
+        found.append(ReadingRemark(code="turned", values={"degrees": turn_deg}))
+    usual_s = float(np.median(local_intervals(seen.pts_s))) if len(seen.pts_s) > 1 else 0.0
+    if usual_s > max(_SPARSE_S, 1.5 * interval_s):
+        found.append(ReadingRemark(code="sparse", values={"interval_s": usual_s}))
+    missing = holes(seen.pts_s)
+    longest = sorted(np.argsort(missing[:, 0] - missing[:, 1])[:_HOLES_TOLD].tolist())
+    for start_s, end_s in missing[longest].tolist():
+        found.append(ReadingRemark(code="no_picture", values={"start_s": start_s, "end_s": end_s}))
+    if len(missing) > len(longest):
+        rest = np.delete(missing, longest, axis=0)
+        total_s = float((rest[:, 1] - rest[:, 0]).sum())
+        found.append(
+            ReadingRemark(
+                code="more_without_picture", values={"count": len(rest), "total_s": total_s}
+            )
+        )
+    return tuple(found)

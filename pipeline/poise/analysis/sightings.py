@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from poise.analysis.views import Look
 from poise.labels import QUALITY_FLAGS
+from poise.media.decoders.protocol import View
 from poise.media.decoders.server import SampleEnd
+from poise.remarks import ReadingRemark
 from poise.types import FloatArray, IntArray, TimeArray, VideoInfo
 
 
@@ -27,9 +32,12 @@ class Sightings:
         sharpness, brightness: Of the aligned crops, float32 [M].
         flags: bool [M, 5].
         size_px: Width and height of the upright, full-resolution frame.
-        short_side_px: Of the reduced frames that were looked at.
+        look: How it was looked at.
         loss: What could not be read.
+        remarks: What was unusual about how it was read.
+        wanted_px: Width and height into which all frames fit without losing detail.
         span_frames: Frames of the recording in the part that was looked at.
+        stages: Seconds that each stage took for it, where it is a part.
     """
 
     pts_s: TimeArray
@@ -43,28 +51,43 @@ class Sightings:
     brightness: FloatArray
     flags: npt.NDArray[np.bool_]
     size_px: tuple[int, int]
-    short_side_px: int
+    look: Look
     loss: str
+    remarks: tuple[ReadingRemark, ...]
+    wanted_px: tuple[int, int]
     span_frames: int
+    stages: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def short_side_px(self) -> int:
+        """Of the reduced frames that were looked at."""
+        return self.look.short_side_px
 
     def save(self, path: Path) -> None:
         """Write to an `.npz` file."""
-        np.savez(path, **vars(self))
+        told = {name: value for name, value in vars(self).items() if name not in _ARRAYS}
+        told |= {"look": asdict(self.look), "remarks": [asdict(r) for r in self.remarks]}
+        arrays = {name: getattr(self, name) for name in _ARRAYS}
+        np.savez(path, told=json.dumps(told), **arrays)
 
     @classmethod
     def load(cls, path: Path) -> Sightings:
         """Read what `save` wrote."""
         with np.load(path, allow_pickle=False) as file:
-            values: dict[str, Any] = {entry.name: file[entry.name] for entry in fields(cls)}
-        width, height = values["size_px"]
+            values: dict[str, Any] = {name: file[name] for name in _ARRAYS}
+            told = json.loads(str(file["told"]))
+        look = told["look"]
+        view, canvas_px = look["view"], look["view"]["canvas_px"]
+        view["canvas_px"] = canvas_px and tuple(canvas_px)
         return cls(
+            **values,
             **{
-                **values,
-                "size_px": (int(width), int(height)),
-                "short_side_px": int(values["short_side_px"]),
-                "loss": str(values["loss"]),
-                "span_frames": int(values["span_frames"]),
-            }
+                **told,
+                "look": Look(**{**look, "view": View(**view)}),
+                "remarks": tuple(ReadingRemark(**remark) for remark in told["remarks"]),
+                "size_px": tuple(told["size_px"]),
+                "wanted_px": tuple(told["wanted_px"]),
+            },
         )
 
     @classmethod
@@ -77,35 +100,47 @@ class Sightings:
             for k, part in enumerate(parts)
         ]
         arrays: dict[str, Any] = {
-            name: np.concatenate([getattr(part, name) for part in moved])
-            for name in ("pts_s", "frame_index", *_OF_FACES)
+            name: np.concatenate([getattr(part, name) for part in moved]) for name in _ARRAYS
         }
+        stages: Counter[str] = Counter()
+        for part in parts:
+            stages.update(part.stages)
+        told = {remark.text: remark for part in parts for remark in part.remarks}
         return replace(
             parts[0],
             **arrays,
+            remarks=tuple(told.values()),
+            wanted_px=tuple(np.max([part.wanted_px for part in parts], axis=0).tolist()),
             span_frames=int(frames[-1]),
+            stages=dict(stages),
         )
 
 
 _OF_FACES = ("frame", "boxes", "landmarks", "confidence", "appearance", "sharpness",
              "brightness", "flags")  # fmt: skip
+_ARRAYS = ("pts_s", "frame_index", *_OF_FACES)
 
 
 def gathered(
     parts: Sequence[dict[str, npt.NDArray[Any]]],
     info: VideoInfo,
-    short_side_px: int,
+    look: Look,
     end: SampleEnd,
     end_s: float,
 ) -> Sightings:
     """What was seen before a time; a sample beyond it only served to close the last period."""
     if not parts:
         parts = [_NOTHING]
+    columns: dict[str, Any] = {
+        name: np.concatenate([part[name] for part in parts]) for name in parts[0]
+    }
     whole = Sightings(
-        **{name: np.concatenate([part[name] for part in parts]) for name in parts[0]},
+        **columns,
         size_px=(info.width_px, info.height_px),
-        short_side_px=short_side_px,
+        look=look,
         loss=end.loss,
+        remarks=end.remarks,
+        wanted_px=end.wanted_canvas_px or (info.width_px, info.height_px),
         span_frames=end.span_frames,
     )
     return _up_to(whole, end_s)

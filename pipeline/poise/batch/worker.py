@@ -25,6 +25,7 @@ from poise.analysis.crop_file import CropFile
 from poise.analysis.gpu_server import Address
 from poise.analysis.observe import glance
 from poise.analysis.recording import analyse_parts, analyse_recording, observe_part
+from poise.analysis.views import Look
 from poise.errors import DiskFullError, PoiseError, UnfinishedError, VideoError
 from poise.faces.keyframes import PERIOD_S, PERIOD_SAMPLES
 from poise.media.decoders.sampling import SampleSpan
@@ -79,7 +80,7 @@ class Parts:
 
     task: Task
     spans: tuple[SampleSpan, ...]
-    short_side_px: int
+    look: Look
 
 
 @dataclass(frozen=True)
@@ -121,15 +122,16 @@ class Worker:
         def work(context: AnalysisContext) -> Parts | None:
             path, rate_hz = task.recording.path, self.settings.sample_rate_hz
             info = context.decoding.describe(path, backend=self.settings.decoder)
-            spans = spans_of(info.duration_s or 0.0, rate_hz, count)
+            length_s = (info.duration_s or 0.0) - info.start_offset_s
+            spans = spans_of(length_s, rate_hz, count)
             if len(spans) < 2:
                 return None
             with (
                 TemporaryDirectory() as folder,
                 CropFile(Path(folder), context.spec.input_px) as crops,
             ):
-                _, short_side_px = glance(path, context, crops)
-            return Parts(task=task, spans=spans, short_side_px=short_side_px)
+                _, look = glance(path, context, crops)
+            return Parts(task=task, spans=spans, look=look)
 
         return self._attempt(task, work)[0]
 
@@ -144,7 +146,7 @@ class Worker:
                 parts.task.recording.path,
                 context,
                 parts.spans[number],
-                parts.short_side_px,
+                parts.look,
                 directory,
             )
 

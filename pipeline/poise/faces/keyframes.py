@@ -53,6 +53,7 @@ def follow(
     *,
     min_face_px: float = MIN_FACE_PX,
     period_s: float,
+    start_s: float = 0.0,
 ) -> Iterator[tuple[FrameBatch, FaceDetections]]:
     """Faces in all frames of a recording.
 
@@ -61,6 +62,7 @@ def follow(
         detector: MTCNN.
         min_face_px: Height of the smallest face looked for, in pixels of the given frames.
         period_s: Time from one key frame to the next; 0 makes every frame a key frame.
+        start_s: Time from which periods are counted.
 
     Yields:
         The same frames in other batches, each with its faces in pixels of the given frames, frame
@@ -71,7 +73,7 @@ def follow(
     for batch in batches:
         for k in range(len(batch)):
             pts_s = float(batch.pts_s[k])
-            period = int((pts_s + 1e-6) / period_s) if period_s else None
+            period = int((pts_s - start_s + 1e-6) / period_s) if period_s else None
             is_key = period is None or period != last_period
             last_period = period
             if window is not None and is_key and window.is_full:

@@ -14,8 +14,6 @@ import numpy as np
 from poise.faces.boxes import matched
 from poise.types import FloatArray, IntArray
 
-_MAX_GAP_S = 1.0
-
 
 @dataclass
 class _OpenTrack:
@@ -25,9 +23,14 @@ class _OpenTrack:
 
 
 class Tracker:
-    """Links faces frame by frame; give it the frames in order of time."""
+    """Links faces frame by frame; give it the frames in order of time.
 
-    def __init__(self) -> None:
+    Args:
+        max_gap_s: A face not seen for longer than this begins a new track.
+    """
+
+    def __init__(self, max_gap_s: float = 1.0) -> None:
+        self._max_gap_s = max_gap_s
         self._open: list[_OpenTrack] = []
         self._next_id = 0
 
@@ -41,7 +44,7 @@ class Tracker:
         Returns:
             int64 [M], each track at most once.
         """
-        self._open = [t for t in self._open if pts_s - t.last_s <= _MAX_GAP_S]
+        self._open = [t for t in self._open if pts_s - t.last_s <= self._max_gap_s]
         known = list(self._open)
         pairs = matched(np.array([track.box for track in known]), boxes_xyxy_px)
         ids = np.empty(len(boxes_xyxy_px), np.int64)

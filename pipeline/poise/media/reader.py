@@ -1,7 +1,9 @@
 """Decoding stage: recordings are read in a process of their own that can be killed.
 
 A decoder may hang for ever on a damaged file (decord does, holding the interpreter's lock), or
-die; then the process is killed, and the other decoder goes on from where it stood.
+crash. One that crashes is started again where it stood, and gives what it would have given. One
+that hangs, crashes at the same place again, or refuses a recording is replaced by the other one,
+and the end of the samples says so.
 """
 
 from __future__ import annotations
@@ -9,14 +11,16 @@ from __future__ import annotations
 import math
 import os
 import subprocess
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
 from typing import Any
 
 from poise.errors import PoiseError, VideoError
+from poise.media.decoders.containers import UnreadableError
 from poise.media.decoders.pipe import receive
+from poise.media.decoders.protocol import AS_IT_IS, View
 from poise.media.decoders.sampling import TOLERANCE_S, WHOLE, SampleSpan
 from poise.media.decoders.server import (
     DescribeRequest,
@@ -25,17 +29,74 @@ from poise.media.decoders.server import (
     SampleEnd,
     SampleRequest,
 )
+from poise.remarks import ReadingRemark
 from poise.system.child_process import start_python
 from poise.system.interrupts import deaf_children
 from poise.types import FrameBatch, Image, VideoInfo
 
 SAMPLING_BACKEND = "pyav"
 _OTHER = {"pyav": "decord", "decord": "pyav"}
+_MAX_RESTARTS = 5  # of a decoder that crashes on one recording, each further on
 SERVER = "from poise.media.decoders.server import main; main()"
 
 
 class _StoppedError(VideoError):
-    """The decoder hung and was killed, or died."""
+    """The decoder hung and was killed, or crashed."""
+
+
+class _CrashedError(_StoppedError):
+    """The decoder crashed."""
+
+
+@dataclass
+class _Attempts:
+    """Which decoder reads a recording next, after one failed.
+
+    Args:
+        path: The recording.
+        backend: The decoder that reads now.
+
+    Attributes:
+        remark: Which decoder took over from which, and why, if one did.
+    """
+
+    path: Path
+    backend: str
+    remark: ReadingRemark | None = None
+    _restarts: list[int] = field(default_factory=list)
+
+    def after(self, error: PoiseError, place: int, from_s: float) -> str | None:
+        """What to tell the user of the next attempt, which `backend` then names; None: give up.
+
+        Args:
+            error: How the last attempt failed.
+            place: How far it came; a decoder that crashes twice at one place is given up.
+            from_s: The same as a time.
+        """
+        if isinstance(error, UnreadableError) or not isinstance(error, VideoError):
+            return None
+        again = (
+            isinstance(error, _CrashedError)
+            and place not in self._restarts
+            and len(self._restarts) < _MAX_RESTARTS
+        )
+        if again:
+            self._restarts.append(place)
+            return f"{self.backend}: {error.cause}; it was started again at {from_s:.1f} s"
+        if self.remark:
+            return None
+        self.take_other(error.cause, from_s)
+        assert self.remark is not None
+        return self.remark.text
+
+    def take_other(self, cause: str, from_s: float) -> None:
+        """Go on with the other decoder."""
+        other = _OTHER[self.backend]
+        self.remark = ReadingRemark(
+            code="other_decoder",
+            values={"decoder": self.backend, "cause": cause, "other": other, "from_s": from_s},
+        )
+        self.backend = other
 
 
 class DecodingProcess:
@@ -51,9 +112,10 @@ class DecodingProcess:
     def __init__(self, *, stall_timeout_s: float = 60.0) -> None:
         self.stall_timeout_s = stall_timeout_s
         self.warnings: list[str] = []
-        self._distrusted: tuple[Path, str] | None = None  # recording and decoder that stopped on it
+        self._distrusted: dict[tuple[Path, str], str] = {}  # the last recording's: decoder, cause
         self._process: subprocess.Popen[bytes] | None = None
         self._connection: Connection | None = None
+        self._answering = False  # whether more is to come of what was asked for
 
     def sample(
         self,
@@ -64,76 +126,77 @@ class DecodingProcess:
         short_side_px: int | None,
         span: SampleSpan = WHOLE,
         skip_frames: bool = False,
-    ) -> tuple[VideoInfo, Iterator[FrameBatch | SampleEnd]]:
+        view: View = AS_IT_IS,
+    ) -> tuple[VideoInfo, Generator[FrameBatch | SampleEnd, None, None]]:
         """Sample a recording, or a span of it; see `VideoDecoder.sample`.
-
-        A decoder that hangs or dies is replaced by the other one, once, where it stood.
 
         Returns:
             What the container says, and a generator of batches whose last item is the end.
 
         Raises:
-            VideoError: If it cannot be read; from the generator too.
+            VideoError: If no decoder can read it; from the generator too.
         """
-        chosen = self._trusted(path, SAMPLING_BACKEND if backend == "auto" else backend)
+        attempts = self._attempts(path, backend)
         request = SampleRequest(
             path=path,
-            backend=chosen,
+            backend=attempts.backend,
             rate_hz=rate_hz,
             short_side_px=short_side_px,
             span=span,
             skip_frames=skip_frames,
+            view=view,
         )
-        try:
-            return self._opened(request), self._batches(request)
-        except _StoppedError as error:
-            other = self._other(request, span.first, error)
-            return self._opened_instead(other, error), self._batches(other, salvaging=True)
+        info, request = self._opened(request, attempts)
+        return info, self._batches(request, info, attempts)
 
-    def describe(self, path: Path, *, backend: str) -> VideoInfo:
-        """What the container says of a recording.
+    def describe(self, path: Path, *, backend: str, view: View = AS_IT_IS) -> VideoInfo:
+        """What the container says of a recording, and how it is read.
 
         Raises:
             VideoError: If it cannot be read.
         """
-        chosen = self._trusted(path, SAMPLING_BACKEND if backend == "auto" else backend)
-        self._request(DescribeRequest(path=path, backend=chosen))
-        info = self._receive(path)
-        assert isinstance(info, VideoInfo)
-        return info
+        attempts = self._attempts(path, backend)
+        first_error: PoiseError | None = None
+        while True:
+            try:
+                self._request(DescribeRequest(path=path, backend=attempts.backend, view=view))
+                info = self._receive(path)
+                self._answering = False
+                assert isinstance(info, VideoInfo)
+                return info
+            except PoiseError as error:
+                first_error = first_error or error
+                if not self._try_again(attempts, error, 0, 0.0):
+                    raise first_error from None
 
-    def fetch(self, path: Path, *, backend: str, pts_s: Sequence[float]) -> Iterator[Image]:
+    def fetch(
+        self, path: Path, *, backend: str, pts_s: Sequence[float], view: View = AS_IT_IS
+    ) -> Iterator[Image]:
         """Full-resolution frames shown at the given times, uint8 [H, W, 3] each, in order.
-
-        Unless a backend is forced, PyAV is asked first, which decodes less on the way to a frame,
-        and decord for what PyAV cannot read.
 
         Raises:
             VideoError: If one cannot be read.
         """
-        first = SAMPLING_BACKEND if backend == "auto" else backend
-        backends: tuple[str, ...] = (first, _OTHER[first])
-        if self._trusted(path, first) != first:
-            backends = backends[1:]
+        attempts = self._attempts(path, backend)
         left = list(pts_s)
-        for chosen in backends:
+        first_error: PoiseError | None = None
+        while True:
             try:
-                self._request(FetchRequest(path=path, backend=chosen, pts_s=tuple(left)))
+                self._request(
+                    FetchRequest(path=path, backend=attempts.backend, pts_s=tuple(left), view=view)
+                )
                 while left:
                     image = self._receive(path)
                     del left[0]
+                    self._answering = bool(left)
                     yield image
+                self._answering = False
                 return
-            except GeneratorExit:
-                if left:  # what is still in the pipe answers nobody
-                    self.close()
-                raise
             except PoiseError as error:
-                stopped = isinstance(error, _StoppedError)
-                if stopped:
-                    self._distrusted = (path, chosen)
-                if chosen == backends[-1] or (backend != "auto" and not stopped):
-                    raise
+                first_error = first_error or error
+                at_s = left[0] if left else 0.0
+                if not self._try_again(attempts, error, -len(left), at_s):
+                    raise first_error from None
 
     def close(self) -> None:
         """End the process, whatever it is doing."""
@@ -144,6 +207,7 @@ class DecodingProcess:
             self._process.kill()
             self._process.wait()
             self._process = None
+        self._answering = False
 
     def __enter__(self) -> DecodingProcess:
         return self
@@ -151,68 +215,88 @@ class DecodingProcess:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _trusted(self, path: Path, backend: str) -> str:
-        """The decoder, or the other one where it stopped on this recording before."""
-        return _OTHER[backend] if (path, backend) == self._distrusted else backend
+    def _attempts(self, path: Path, backend: str) -> _Attempts:
+        """The first attempt on a recording: not by a decoder that failed on it before."""
+        chosen = SAMPLING_BACKEND if backend == "auto" else backend
+        attempts = _Attempts(path, chosen)
+        cause = self._distrusted.get((path, chosen))
+        if cause is not None:
+            attempts.take_other(cause, 0.0)
+        return attempts
 
-    def _opened(self, request: SampleRequest) -> VideoInfo:
-        self._request(request)
-        info = self._receive(request.path)
-        assert isinstance(info, VideoInfo)
-        return info
+    def _try_again(self, attempts: _Attempts, error: PoiseError, place: int, from_s: float) -> bool:
+        """Whether there is another attempt to make after one failed; then the user is told."""
+        failed = attempts.backend
+        told = attempts.after(error, place, from_s)
+        if told is None:
+            return False
+        self.warnings.append(told)
+        if attempts.backend != failed:
+            self._distrusted = {(attempts.path, failed): error.cause}
+        return True
 
-    def _other(self, request: SampleRequest, resume: int, error: VideoError) -> SampleRequest:
-        """The same of the other decoder, from a multiple of the sampling interval on."""
-        other = _OTHER[request.backend]
-        self._distrusted = (request.path, request.backend)
-        self.warnings.append(
-            f"{request.backend}: {error.cause}; {other} read it from "
-            f"{resume / request.rate_hz:.1f} s on"
-        )
-        return replace(request, backend=other, span=replace(request.span, resume=resume))
-
-    def _opened_instead(self, request: SampleRequest, error: VideoError) -> VideoInfo:
-        try:
-            return self._opened(request)
-        except VideoError:  # what the first one met is what there is to say
-            self.warnings.pop()
-            raise error from None
+    def _opened(
+        self, request: SampleRequest, attempts: _Attempts
+    ) -> tuple[VideoInfo, SampleRequest]:
+        """What the container says, and the request of the decoder that could open it."""
+        first_error: PoiseError | None = None
+        told = len(self.warnings)
+        while True:
+            try:
+                self._request(request)
+                info = self._receive(request.path)
+                assert isinstance(info, VideoInfo)
+                return info, request
+            except PoiseError as error:
+                first_error = first_error or error
+                first = max(request.span.first, request.span.resume)
+                from_s = first / request.rate_hz
+                if not self._try_again(attempts, error, first, from_s):
+                    del self.warnings[told:]  # nothing was made good
+                    raise first_error from None
+                request = replace(request, backend=attempts.backend)
 
     def _batches(
-        self, request: SampleRequest, *, salvaging: bool = False
-    ) -> Iterator[FrameBatch | SampleEnd]:
-        complete = False
+        self, request: SampleRequest, info: VideoInfo, attempts: _Attempts
+    ) -> Generator[FrameBatch | SampleEnd, None, None]:
         resume = request.span.first
-        try:
-            while not complete:
+        while True:
+            try:
                 item = self._receive(request.path)
-                if isinstance(item, FrameBatch):
-                    resume = math.floor((item.pts_s[-1] + TOLERANCE_S) * request.rate_hz) + 1
-                complete = isinstance(item, SampleEnd)
-                yield item
-        except _StoppedError as error:
-            if salvaging:
-                raise
-            complete = True
-            other = self._other(request, resume, error)
-            self._opened_instead(other, error)
-            yield from self._batches(other, salvaging=True)
-        finally:
-            if not complete:  # left in the middle: what is still in the pipe answers nobody
-                self.close()
+            except PoiseError as error:
+                from_s = resume / request.rate_hz + info.start_offset_s
+                if not self._try_again(attempts, error, resume, from_s):
+                    raise
+                span = replace(request.span, resume=resume)
+                request = replace(request, backend=attempts.backend, span=span)
+                try:
+                    _, request = self._opened(request, attempts)
+                except PoiseError:  # what the first one met is what there is to say
+                    raise error from None
+                continue
+            if isinstance(item, SampleEnd):
+                self._answering = False
+                told = (attempts.remark,) if attempts.remark else ()
+                yield replace(item, remarks=(*told, *item.remarks))
+                return
+            last_s = float(item.pts_s[-1]) - info.start_offset_s
+            resume = math.floor((last_s + TOLERANCE_S) * request.rate_hz) + 1
+            yield item
 
     def _request(self, request: Request) -> None:
-        if self._process is not None and self._process.poll() is not None:
-            self.close()  # it died while idle
+        crashed = self._process is not None and self._process.poll() is not None
+        if crashed or self._answering:  # what is still in the pipe answers nobody
+            self.close()
         if self._connection is None:
             self._start()
         assert self._connection is not None
+        self._answering = True
         try:
             self._connection.send(request)
         except OSError as error:
             self.close()
-            raise _StoppedError(
-                "the decoder died before reading", remedy="Try again.", path=request.path
+            raise _CrashedError(
+                "the decoder crashed before reading", remedy="Try again.", path=request.path
             ) from error
 
     def _start(self) -> None:
@@ -241,11 +325,12 @@ class DecodingProcess:
             ) from None
         except (EOFError, OSError) as error:
             self.close()
-            raise _StoppedError(
-                "the decoder died while reading",
+            raise _CrashedError(
+                "the decoder crashed while reading",
                 remedy="Export the recording again, or try the other decoder with --decoder.",
                 path=path,
             ) from error
         if isinstance(item, Exception):
+            self._answering = False
             raise item
         return item

@@ -183,4 +183,5 @@ def _recording_report(
         video=""
         if settings.anonymous or directory is None
         else _video_address(recording, directory),
+        remarks=result.remarks if result else (),
     )

@@ -24,7 +24,7 @@ from matplotlib.ticker import FuncFormatter
 
 from poise.labels import display_class
 from poise.reports.report_types import RecordingReport
-from poise.timeline.smoothing import continuous_runs
+from poise.timeline.smoothing import runs_of
 from poise.types import Episode, Series
 
 Points = list[tuple[float, float]]
@@ -131,7 +131,7 @@ def strip_svg(recording: RecordingReport, end_s: float | None = None) -> Markup:
         recording: Its `episodes` are drawn.
         end_s: Where the line ends; by default where the recording does.
     """
-    length_s = recording.statistics.duration_s if recording.statistics else 0.0
+    length_s = _end_s(recording)
     scale = 1000 / max(end_s or length_s, 1e-9)
     drawn: dict[str, str] = {}
     for episode in recording.episodes:
@@ -239,6 +239,12 @@ def _time_axis(axes: Axes, start_s: float, end_s: float, *, named: bool) -> None
     )
 
 
+def _end_s(recording: RecordingReport) -> float:
+    """Where the recording ends; later than it lasts where its picture starts late."""
+    statistics = recording.statistics
+    return max(statistics.duration_s, statistics.end_s) if statistics else 0.0
+
+
 def _clock(time_s: float) -> str:
     minutes, seconds = divmod(round(time_s), 60)
     hours, minutes = divmod(minutes, 60)
@@ -249,7 +255,7 @@ def _extent(recording: RecordingReport, series: Series) -> tuple[float, float]:
     """First and last second of the time axis, at least one second apart."""
     last_s = max([float(series.pts_s[-1]), *(e.end_s for e in recording.episodes)])
     if recording.statistics is not None:
-        last_s = max(last_s, recording.statistics.duration_s)
+        last_s = max(last_s, _end_s(recording))
     return 0.0, max(last_s, 1.0)
 
 
@@ -267,7 +273,7 @@ def _runs(series: Series, column: int) -> list[Points]:
             (float(series.pts_s[part].mean()), float(values[part].mean()))
             for part in (slice(k, min(k + step, end)) for k in range(start, end, step))
         ]
-        for start, end in continuous_runs(series.pts_s)
+        for start, end in runs_of(series)
     ]
 
 

@@ -18,9 +18,9 @@ from poise.reports.locales import Texts
 from poise.reports.page_data import page_data
 from poise.reports.rendering import as_json, data_uri, languages, remove_pages, render, write_pages
 from poise.reports.report_types import CandidateReport, RecordingReport
-from poise.reports.sentences import energy_sentence, remark_sentence
+from poise.reports.sentences import energy_sentence, reading_sentence, remark_sentence
 from poise.settings import Settings
-from poise.timeline.smoothing import continuous_runs
+from poise.timeline.smoothing import runs_of
 from poise.types import Episode, Statistics
 
 REPORT, PROGRESS, INDEX = "report", "progress", "index"
@@ -162,6 +162,7 @@ def _helpers(texts: Texts) -> Mapping[str, Any]:
         "picture": _picture,
         "energy": lambda frame: energy_sentence(frame, texts),
         "remark": lambda remark, statistics: remark_sentence(remark, statistics, texts),
+        "reading_sentence": lambda remark: reading_sentence(remark, texts),
         "strays": lambda frame: frame.energy.get("other", 0.0) > _STRAY_ENERGY,
         "report_url": lambda report, suffix="": (
             f"{quote(report.candidate_id, safe='')}/{REPORT}{suffix}.html"
@@ -212,7 +213,7 @@ def _limits(statistics: Statistics) -> list[tuple[str, float]]:
 def _timeline(recording: RecordingReport, number: int, texts: Texts) -> Markup:
     """The timeline as a drawing, for paper and where no script runs."""
     statistics = recording.statistics
-    end_s = statistics.duration_s if statistics else 0.0
+    end_s = max(statistics.duration_s, statistics.end_s) if statistics else 0.0
     return Markup(
         timeline_svg(
             recording,
@@ -225,7 +226,7 @@ def _timeline(recording: RecordingReport, number: int, texts: Texts) -> Markup:
 
 
 def _has_gaps(recording: RecordingReport) -> bool:
-    return recording.series is not None and len(continuous_runs(recording.series.pts_s)) > 1
+    return recording.series is not None and len(runs_of(recording.series)) > 1
 
 
 def _progress(read: Sequence[RecordingReport], texts: Texts) -> list[Markup]:

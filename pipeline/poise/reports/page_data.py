@@ -15,7 +15,7 @@ import numpy.typing as npt
 from poise.labels import display_class
 from poise.reports.locales import Texts
 from poise.reports.report_types import CandidateReport, RecordingReport
-from poise.timeline.smoothing import continuous_runs
+from poise.timeline.smoothing import runs_of
 from poise.types import FloatArray, Series, TimeArray
 
 _STEPS, _NONE = 250, 255
@@ -38,15 +38,16 @@ def page_data(report: CandidateReport, texts: Texts) -> dict[str, Any]:
 def _viewer(
     recording: RecordingReport, series: Series, number: int, texts: Texts
 ) -> dict[str, Any]:
-    pts_s, (smoothed, emotion) = _with_gaps(series.pts_s, [series.smoothed, series.emotion])
+    pts_s, (smoothed, emotion) = _with_gaps(series)
     episodes: dict[str, list[list[float]]] = {}
     for episode in recording.episodes:
         span = [round(episode.start_s, 2), round(episode.end_s, 2)]
         episodes.setdefault(episode.label, []).append(span)
-    duration_s = recording.statistics.duration_s if recording.statistics else 0.0
+    statistics = recording.statistics
+    end_s = max(statistics.duration_s, statistics.end_s) if statistics else 0.0
     return {
         "number": number,
-        "duration": round(max(duration_s, float(pts_s[-1])), 2),
+        "duration": round(max(end_s, float(pts_s[-1])), 2),
         "times": _packed(np.round(pts_s * 1000).astype("<u4")),
         "episodes": episodes,
         "classes": {
@@ -71,9 +72,10 @@ def _viewer(
     }
 
 
-def _with_gaps(pts_s: TimeArray, columns: list[FloatArray]) -> tuple[TimeArray, list[FloatArray]]:
+def _with_gaps(series: Series) -> tuple[TimeArray, list[FloatArray]]:
     """A row of NaN in the middle of each gap, so that no line is drawn across it."""
-    starts = [start for start, _ in continuous_runs(pts_s)[1:]]
+    pts_s, columns = series.pts_s, [series.smoothed, series.emotion]
+    starts = [start for start, _ in runs_of(series)[1:]]
     middles = [(pts_s[start - 1] + pts_s[start]) / 2 for start in starts]
     return np.insert(pts_s, starts, middles), [
         np.insert(values, starts, np.nan, axis=0) for values in columns

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from poise.remarks import ReadingRemark
 from poise.types import Episode, RepresentativeFrame, Series, Statistics
 
 
@@ -22,6 +23,7 @@ class RecordingReport:
         directory: Where the pictures of `frames` lie.
         series: What its timeline shows; None without usable frames.
         video: Address of the recording, relative to the report; empty where there is none.
+        remarks: What was unusual about how it was read.
     """
 
     recording_id: str
@@ -35,6 +37,7 @@ class RecordingReport:
     directory: Path | None
     series: Series | None = None
     video: str = ""
+    remarks: tuple[ReadingRemark, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

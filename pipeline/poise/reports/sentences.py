@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from poise.remarks import ReadingRemark
 from poise.reports.feedback import Remark
 from poise.reports.locales import Texts
 from poise.types import RepresentativeFrame, Statistics
@@ -37,6 +38,21 @@ def remark_sentence(remark: Remark, statistics: Statistics, texts: Texts) -> str
         flag=texts.name("flag", remark.label),
         tip=texts(tip) if texts.has(tip) else "",
     )
+
+
+def reading_sentence(remark: ReadingRemark, texts: Texts) -> str:
+    """What was unusual about how a recording was read; times as a player shows them."""
+    said: dict[str, object] = {}
+    for name, value in remark.values.items():
+        if name in ("interval_s", "total_s"):
+            said[name[:-2]] = texts.length(float(value))
+        else:
+            clock = name.endswith("_s")
+            said[name.removesuffix("_s")] = texts.clock(float(value)) if clock else value
+    if remark.code == "more_without_picture":
+        said.pop("count")
+        return texts.count(f"remark.{remark.code}", int(remark.values["count"]), **said)
+    return texts(f"remark.{remark.code}", **said)
 
 
 def mix_sentence(statistics: Statistics, texts: Texts) -> str:

@@ -126,6 +126,7 @@ def _recording_row(outcome: Outcome, settings: Settings, spec: ModelSpec) -> dic
         statistics, info = outcome.result.statistics, outcome.result.info
         row |= {
             **{name: info.get(name) for name in _OF_VIDEO},
+            "remarks": "; ".join(remark.text for remark in outcome.result.remarks) or None,
             "container_duration_s": info.get("duration_s"),
             "sample_rate_hz": settings.sample_rate_hz,
             "smoothing_s": settings.smoothing_s,

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from poise.labels import QUALITY_FLAGS, VALENCES, LabelScheme, display_labels
 from poise.storage.table_schema import LANDMARK_COLUMNS, POSE_COLUMNS, as_table, frames_schema
-from poise.timeline.smoothing import smooth
+from poise.timeline.smoothing import gap_limits, smooth
 from poise.timeline.timecodes import timecode
 from poise.types import TimeArray
 
@@ -55,6 +55,11 @@ def usable_times(seen: Arrays) -> TimeArray:
     return times.round(3)
 
 
+def usable_gaps(seen: Arrays) -> TimeArray:
+    """Longest time to the next usable frame that is no gap; see `smoothing.gap_limits`."""
+    return gap_limits(seen["pts_s"].astype(np.float64).round(3), seen["usable_frame"])
+
+
 def _face(seen: Arrays) -> dict[str, Any]:
     """Columns of the frames that show the candidate."""
     columns: dict[str, Any] = {
@@ -80,7 +85,7 @@ def _said(seen: Arrays, labels: LabelScheme, smoothing_s: float) -> dict[str, An
     reading = seen["reading"]
     relative = reading[:, : len(VALENCES)]
     relative = relative / np.maximum(relative.sum(axis=1, keepdims=True), 1e-12)
-    smoothed = smooth(usable_times(seen), reading, smoothing_s)
+    smoothed = smooth(usable_times(seen), reading, smoothing_s, usable_gaps(seen))
     names = display_labels(labels)
     return {
         **{f"p_{name}": valence[:, k] for k, name in enumerate(VALENCES)},

@@ -12,8 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from poise.labels import LabelScheme, display_labels
-from poise.storage.frames_table import frames_table, usable_times
-from poise.timeline.smoothing import smooth
+from poise.remarks import ReadingRemark
+from poise.storage.frames_table import frames_table, usable_gaps, usable_times
+from poise.timeline.smoothing import continuous_runs, smooth
 from poise.types import (
     Baseline,
     Episode,
@@ -44,6 +45,7 @@ def write_result(analysis: RecordingAnalysis, directory: Path) -> None:
         "info": asdict(analysis.info),
         "loss": analysis.loss,
         "baseline": asdict(analysis.baseline),
+        "remarks": [asdict(remark) for remark in analysis.remarks],
         "statistics": asdict(analysis.statistics),
         "frames_shown": len(analysis.frames.shown_frame),
         "episodes": [asdict(episode) for episode in analysis.episodes],
@@ -70,6 +72,7 @@ class StoredResult:
     pictures: list[RepresentativeFrame]
     directory: Path
     info: Mapping[str, Any] = field(default_factory=dict)
+    remarks: tuple[ReadingRemark, ...] = ()
 
     @classmethod
     def read(cls, directory: Path) -> StoredResult:
@@ -87,6 +90,7 @@ class StoredResult:
             pictures=[RepresentativeFrame(**p) for p in plain["pictures"]],
             directory=directory,
             info=plain.get("info", {}),
+            remarks=tuple(ReadingRemark(**remark) for remark in plain.get("remarks", [])),
         )
 
     def read_frames(self, smoothing_s: float = 0.4) -> pd.DataFrame:
@@ -107,14 +111,15 @@ class StoredResult:
         seen = self._read_arrays()
         if not len(seen["usable_frame"]):
             return None
-        pts_s = usable_times(seen)
+        pts_s, gap_s = usable_times(seen), usable_gaps(seen)
         posterior = seen["posterior"]
         return Series(
             pts_s=pts_s,
             labels=display_labels(self.labels),
-            smoothed=smooth(pts_s, seen["reading"], bandwidth_s),
+            smoothed=smooth(pts_s, seen["reading"], bandwidth_s, gap_s),
             emotions=self.labels.emotions,
-            emotion=smooth(pts_s, posterior, bandwidth_s),
+            emotion=smooth(pts_s, posterior, bandwidth_s, gap_s),
+            breaks=np.array([start for start, _ in continuous_runs(pts_s, gap_s)[1:]], np.int64),
         )
 
     def _read_arrays(self) -> dict[str, npt.NDArray[Any]]:

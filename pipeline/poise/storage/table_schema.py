@@ -206,6 +206,7 @@ def recordings_schema(labels: Iterable[str]) -> list[Column]:
         "not_consented (not to be analysed) or expired (purged for its age).",
         "error_code": "Kind of the failure, a fixed word for each.",
         "error": "What was lost or why it failed, in plain words.",
+        "remarks": "What was unusual about how it was read, in plain words: holes, turns, streams.",
     }
     return [
         _ID,

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from poise.timeline.smoothing import continuous_runs
+from poise.timeline.smoothing import GAP_S, continuous_runs
 from poise.types import Episode, FloatArray, TimeArray
 
 ENTER, LEAVE = 0.55, 0.40  # hysteresis of episodes, on the smoothed posterior
@@ -18,8 +18,9 @@ def find_episodes(
     smoothed: FloatArray,
     labels: Sequence[str],
     *,
-    interval_s: float,
+    interval_s: float | TimeArray,
     min_duration_s: float,
+    gap_s: float | TimeArray = GAP_S,
 ) -> list[Episode]:
     """Stretches in which one label prevails.
 
@@ -31,15 +32,17 @@ def find_episodes(
         pts_s: float64 [K].
         smoothed: float32 [K, L].
         labels: Names of the columns.
-        interval_s: Time that one sampled frame stands for.
+        interval_s: Time that a sampled frame stands for: of all, or of each, float64 [K].
         min_duration_s: Shortest episode.
+        gap_s: See `smoothing.continuous_runs`.
     """
     episodes = []
-    for start, end in continuous_runs(pts_s):
+    shown_s = np.broadcast_to(interval_s, pts_s.shape)
+    for start, end in continuous_runs(pts_s, gap_s):
         for first, last, label in _runs(smoothed[start:end]):
             part = slice(start + first, start + last + 1)
             posterior = smoothed[part, label]
-            stop_s = pts_s[start + last] + interval_s
+            stop_s = pts_s[start + last] + shown_s[start + last]
             if start + last + 1 < len(pts_s):
                 stop_s = min(stop_s, pts_s[start + last + 1])
             episode = Episode(

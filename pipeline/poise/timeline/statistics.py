@@ -37,6 +37,7 @@ def summarise(
     episodes: Sequence[Episode],
     flags: npt.NDArray[np.bool_],
     other_people: int,
+    span_s: tuple[float, float] = (0.0, 0.0),
 ) -> Statistics:
     """Figures of one recording.
 
@@ -48,6 +49,7 @@ def summarise(
         episodes: Of the recording.
         flags: Quality flags of the frames that show the candidate, bool [J, 5].
         other_people: Most people seen at once beside the candidate.
+        span_s: Where the first sampled frame begins and the last one ends.
     """
     usable = len(scored.pts_s)
     labels = display_labels(scheme)
@@ -78,6 +80,8 @@ def summarise(
             for k, name in enumerate(QUALITY_FLAGS)
         },
         other_people=other_people,
+        start_s=span_s[0],
+        end_s=span_s[1],
     )
 
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from poise.errors import SettingsError
-from poise.media.decoders.protocol import VideoDecoder
+from poise.media.decoders.protocol import AS_IT_IS, VideoDecoder, View
 
 BACKENDS = ("pyav", "decord")
 
 
-def open_decoder(path: Path, backend: str) -> VideoDecoder:
+def open_decoder(path: Path, backend: str, view: View = AS_IT_IS) -> VideoDecoder:
     """Open a recording with one of `BACKENDS`.
 
     Raises:
@@ -24,11 +24,11 @@ def open_decoder(path: Path, backend: str) -> VideoDecoder:
     try:
         from poise.media.decoders.pyav import PyAVDecoder
 
-        decoder = PyAVDecoder(path)
+        decoder = PyAVDecoder(path, view)
         if backend == "decord":  # which takes whatever FFmpeg takes, of any size
             from poise.media.decoders.decord import DecordDecoder
 
-            return DecordDecoder(path)
+            return DecordDecoder(path, decoder)
         return decoder
     except ImportError as error:
         raise SettingsError(

@@ -36,6 +36,10 @@ _LISTS = re.compile(
 _SESSION = re.compile(rb"(?:^|\n)\r?c=IN IP")  # FFmpeg looks for this beyond zero bytes, too
 
 
+class UnreadableError(VideoError):
+    """A file that is no recording, or one that no decoder is to be given."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Container:
     """A kind of file that is read.
@@ -63,22 +67,51 @@ _PROGRAM_STREAM = Container(demuxer="mpeg")
 _MPEG_VIDEO = Container(demuxer="mpegvideo")
 _WINDOWS_MEDIA = Container(demuxer="asf")
 _GIF = Container(demuxer="gif")
+_MXF = Container(demuxer="mxf")
+_OGG = Container(demuxer="ogg")
 _MAGIC = (
     (b"\x1aE\xdf\xa3", _MATROSKA),
     (b"FLV\x01", _FLV),
     (b"\0\0\x01\xba", _PROGRAM_STREAM),
     (b"\0\0\x01\xb3", _MPEG_VIDEO),
     (_ASF, _WINDOWS_MEDIA),
+    (b"\x06\x0e+4\x02\x05\x01\x01\r\x01\x02\x01\x01\x02", _MXF),
+    (b"OggS\0", _OGG),
     (b"GIF87a", _GIF),
     (b"GIF89a", _GIF),
 )
 
 
-def container_of(head: bytes) -> Container | None:
-    """The container that a file begins as.
+def container_of(path: Path) -> Container | None:
+    """The container that a file begins as, whatever its name.
+
+    Read are MP4 and QuickTime, Matroska and WebM, AVI, Flash, MPEG transport and program streams
+    (DVD's among them), MPEG video, Windows Media, GIF, MXF and Ogg. A file that names others is
+    none of these. Cheap: a kilobyte of most files is read, and no decoder is loaded.
+
+    Returns:
+        None if it is none of those that are read, no regular file, or cannot be read.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                return None
+            begun = begun_as(os.pread(descriptor, 1024, 0))
+            if begun is None or names_others(os.pread(descriptor, PROBED_BYTES, 0)):
+                return None
+            return begun
+        finally:
+            os.close(descriptor)
+    except OSError:
+        return None
+
+
+def begun_as(head: bytes) -> Container | None:
+    """The container that bytes begin as.
 
     Args:
-        head: Its first bytes, a kilobyte at least unless the file is shorter.
+        head: The first bytes of a file, a kilobyte at least unless the file is shorter.
 
     Returns:
         None if it is none of those that are read.
@@ -119,8 +152,8 @@ def opened(path: Path) -> Iterator[tuple[Container, str]]:
         has taken its place.
 
     Raises:
-        VideoError: If it is not one of the containers that are read, names other files, or cannot
-            be opened.
+        UnreadableError: If it is not one of the containers that are read, names other files, or
+            cannot be opened.
     """
     with ExitStack() as stack:
         try:
@@ -130,7 +163,7 @@ def opened(path: Path) -> Iterator[tuple[Container, str]]:
                 raise _refusal("is not a file", path)
             head = os.pread(descriptor, PROBED_BYTES, 0)
         except OSError as error:
-            raise VideoError(
+            raise UnreadableError(
                 f"cannot be opened as a video ({error.strerror})",
                 remedy="Check that the file is there and may be read.",
                 path=path,
@@ -138,12 +171,12 @@ def opened(path: Path) -> Iterator[tuple[Container, str]]:
         if not head:
             raise _refusal("is empty", path)
         if names_others(head):
-            raise VideoError(
+            raise UnreadableError(
                 "is a playlist or description that names other files, not a recording",
                 remedy="Put the recording itself there, as a video file of its own.",
                 path=path,
             )
-        container = container_of(head)
+        container = begun_as(head)
         if container is None:
             raise _refusal("is not a kind of recording that Poise reads", path)
         yield container, _neutral_name(path, descriptor, stack)
@@ -159,8 +192,8 @@ def _neutral_name(path: Path, descriptor: int, stack: ExitStack) -> str:
     return str(link)
 
 
-def _refusal(cause: str, path: Path) -> VideoError:
-    return VideoError(
+def _refusal(cause: str, path: Path) -> UnreadableError:
+    return UnreadableError(
         cause,
         remedy="Check that it plays in a video player, and export it again, as MP4 for example.",
         path=path,

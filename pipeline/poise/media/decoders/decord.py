@@ -1,7 +1,9 @@
-"""decord backend: exact access by frame index, rotation applied by the library.
+"""decord backend: exact access by frame index.
 
-decord 0.6.0 cannot open files that are cut off and may hang for ever while holding the
-interpreter's lock; it is used only in a process that can be killed (`poise.media.reader`).
+What the container says, how frames are laid down and where time starts is PyAV's word, so that both
+backends give the same. decord 0.6.0 cannot open files that are cut off, loses the first pictures of
+transport streams, and may hang for ever while holding the interpreter's lock; it is used only in a
+process that can be killed (`poise.media.reader`).
 """
 
 from __future__ import annotations
@@ -15,23 +17,41 @@ import numpy as np
 
 from poise.errors import VideoError
 from poise.media.decoders.containers import opened
-from poise.media.decoders.protocol import describe_end
+from poise.media.decoders.losses import Losses
+from poise.media.decoders.pyav import PyAVDecoder
 from poise.media.decoders.sampling import WHOLE, SampleClock, SampleSpan
 from poise.media.decoders.sizes import frames_per_batch, reduced_size
-from poise.types import FrameBatch, Image, TimeArray, VideoInfo
+from poise.media.decoders.upright import Orientation
+from poise.remarks import ReadingRemark
+from poise.types import FloatArray, FrameBatch, Image, TimeArray
 
+_SAME_PICTURE = 30.0  # mean difference of gray levels, of 255
 _REMEDY = "Try --decoder pyav, which reads damaged files as far as possible."
 
 
 class DecordDecoder:
-    """See `poise.media.decoders.protocol.VideoDecoder`."""
+    """See `poise.media.decoders.protocol.VideoDecoder`.
 
-    def __init__(self, path: Path) -> None:
+    Args:
+        path: The recording.
+        reference: The same, opened by PyAV.
+
+    Raises:
+        VideoError: If decord cannot open it, or would read something else of it.
+    """
+
+    def __init__(self, path: Path, reference: PyAVDecoder) -> None:
         self.path = path
         self.loss, self.span_frames = "", 0
-        self._reader = self._open()
+        self.info = reference.info
+        self._reference, self._picture = reference, reference.stored_picture
+        with opened(path) as (container, _):
+            loses_frames = container.demuxer == "mpegts"  # the first of them, without a word
+        if loses_frames or not reference.is_likeliest_for_ffmpeg or self._picture.is_fitted:
+            raise VideoError("decord cannot read it faithfully", remedy=_REMEDY, path=path)
+        self._reader = opened_reader(path)
         try:
-            height, width, channels = self._reader[0].shape
+            channels = self._reader[0].shape[2]
             spans = self._reader.get_frame_timestamp(range(len(self._reader)))
         except (decord.DECORDError, IndexError, RuntimeError) as error:
             raise VideoError(
@@ -39,18 +59,22 @@ class DecordDecoder:
             ) from error
         if channels != 3:
             raise VideoError("decord cannot read frames this small", remedy=_REMEDY, path=path)
-        self._pts_s: TimeArray = np.asarray(spans, np.float64)[:, 0]
-        if self._pts_s[0] < 0 or (np.diff(self._pts_s) <= 0).any():
+        times: TimeArray = np.asarray(spans, np.float64)
+        if times[0, 0] < 0 or (np.diff(times[:, 0]) <= 0).any():
             raise VideoError("decord gives no time stamps", remedy=_REMEDY, path=path)
-        rate = float(self._reader.get_avg_fps())
-        self.info = VideoInfo(
-            width_px=width,
-            height_px=height,
-            duration_s=float(np.max(spans)),
-            frame_rate_hz=rate or None,
-            rotation_deg=0,
-            codec="",
-        )
+        self._pts_s = times[:, 0] - times[0, 0] + self.info.start_offset_s
+        self._end_s = float(times.max() - times[0, 0]) + self.info.start_offset_s
+        self._fix = self._found_orientation(self._reader[0].asnumpy())
+
+    @property
+    def remarks(self) -> tuple[ReadingRemark, ...]:
+        """See `VideoDecoder.remarks`."""
+        return self._reference.remarks
+
+    @property
+    def wanted_canvas_px(self) -> tuple[int, int]:
+        """See `VideoDecoder.wanted_canvas_px`; decord brings all frames to the first one's size."""
+        return self._picture.size_px
 
     def sample(
         self,
@@ -62,19 +86,20 @@ class DecordDecoder:
     ) -> Iterator[FrameBatch]:
         """See `VideoDecoder.sample`; decord cannot skip frames."""
         clock = SampleClock(rate_hz, span)
+        pts_s = self._pts_s - self.info.start_offset_s
         bounds = [clock.start_s, clock.end_s, clock.stop_s]
-        first, end, last = np.searchsorted(self._pts_s, bounds).tolist()
+        first, end, last = np.searchsorted(pts_s, bounds).tolist()
         self.span_frames = end - first
-        chosen = np.array([i for i in range(first, last) if clock.takes(self._pts_s[i])], np.int64)
-        width, height = reduced_size(self.info.width_px, self.info.height_px, short_side_px)
-        reader = self._open(width, height)
-        last_s, damaged = float(self._pts_s[-1]), 0
-        step = frames_per_batch((width, height))
+        chosen = np.array([i for i in range(first, last) if clock.takes(pts_s[i])], np.int64)
+        size = reduced_size(self.info.width_px, self.info.height_px, short_side_px)
+        reader = opened_reader(self.path, *self._fix.size(*size))
+        damaged = 0
+        step = frames_per_batch(size)
         for part in np.array_split(chosen, range(step, len(chosen), step)):
             images, kept = [], []
             for index in part:
                 try:
-                    images.append(reader[int(index)].asnumpy())
+                    images.append(self._fix.apply(reader[int(index)].asnumpy()))
                     kept.append(index)
                 except (decord.DECORDError, RuntimeError):
                     damaged += 1
@@ -83,41 +108,86 @@ class DecordDecoder:
                     images=np.stack(images),
                     frame_index=np.array(kept, np.int64) - first,
                     pts_s=self._pts_s[kept],
-                    scale=width / self.info.width_px,
+                    scale=size[0] / self.info.width_px,
                 )
         if damaged == len(chosen) > 0:
             raise VideoError("not a single frame could be read", remedy=_REMEDY, path=self.path)
-        self.loss = describe_end(last_s, self.info.duration_s, 0)
+        promised_s = self.info.duration_s if span.last is None else None
+        self.loss = Losses().describe(self._end_s + self._interval_s(), promised_s)
         if damaged:
             self.loss = f"{damaged} sampled frames could not be read"
 
     def fetch(self, pts_s: Sequence[float]) -> Iterator[Image]:
         """See `VideoDecoder.fetch`."""
+        size = self.info.width_px, self.info.height_px
+        reader = opened_reader(self.path, *self._fix.size(*size))
         for wanted in pts_s:
             index = max(0, int(np.searchsorted(self._pts_s, wanted + 1e-3, side="right")) - 1)
             try:
-                yield self._reader[index].asnumpy()
+                yield np.ascontiguousarray(self._fix.apply(reader[index].asnumpy()))
             except (decord.DECORDError, RuntimeError) as error:
                 raise VideoError(
                     f"no frame at {wanted:.2f} s", remedy=_REMEDY, path=self.path
                 ) from error
 
-    def _open(self, width: int = -1, height: int = -1) -> decord.VideoReader:
-        try:
-            with opened(self.path) as (container, name):
-                if not container.is_called(_format_found(name)):
-                    raise VideoError(
-                        "decord takes it for another kind of file than it begins as",
-                        remedy=_REMEDY,
-                        path=self.path,
-                    )
-                return decord.VideoReader(
-                    name, ctx=decord.cpu(0), width=width, height=height, num_threads=1
+    def _interval_s(self) -> float:
+        """How long the last frame is shown, where its container does not say."""
+        return float(np.diff(self._pts_s[-2:]).sum())
+
+    def _found_orientation(self, first: Image) -> Orientation:
+        """What brings decord's frames to those of PyAV, which mirrors and turns as it should.
+
+        decord knows turns, but not of all containers, and takes mirrors for turns.
+
+        Raises:
+            VideoError: If decord shows something else.
+        """
+        expected = _small(next(self._reference.fetch([self.info.start_offset_s])))
+        laid_down = self._picture.orientation
+        turned = Orientation.turned(self._picture.rotation_seen_deg)
+        ways = (turned.inverse.then(laid_down), laid_down)
+        differences = [float(np.abs(_small(way.apply(first)) - expected).mean()) for way in ways]
+        best = int(np.argmin(differences))
+        if differences[best] > _SAME_PICTURE:
+            raise VideoError("decord shows other frames than PyAV", remedy=_REMEDY, path=self.path)
+        return ways[best]
+
+
+def opened_reader(path: Path, width: int = -1, height: int = -1) -> decord.VideoReader:
+    """decord's reader of a recording, and of nothing but that file.
+
+    Args:
+        path: The recording.
+        width, height: Of the frames, once decord has turned them; as they are by default.
+
+    Raises:
+        VideoError: If decord cannot open it, or takes it for something else than it begins as.
+    """
+    try:
+        with opened(path) as (container, name):
+            if not container.is_called(_format_found(name)):
+                raise VideoError(
+                    "decord takes it for another kind of file than it begins as",
+                    remedy=_REMEDY,
+                    path=path,
                 )
-        except (decord.DECORDError, RuntimeError, OSError) as error:
-            raise VideoError(
-                "cannot be opened as a video by decord", remedy=_REMEDY, path=self.path
-            ) from error
+            return decord.VideoReader(
+                name, ctx=decord.cpu(0), width=width, height=height, num_threads=1
+            )
+    except (decord.DECORDError, RuntimeError, OSError) as error:
+        raise VideoError(
+            "cannot be opened as a video by decord", remedy=_REMEDY, path=path
+        ) from error
+
+
+def _small(image: Image) -> FloatArray:
+    """Means of blocks, float32 [8, 8], of a picture of at least that size or repeated pixels."""
+    gray = image.mean(axis=2, dtype=np.float32)
+    rows = [part.mean(axis=0) for part in np.array_split(gray, 8)] if len(gray) >= 8 else [*gray]
+    columns = [
+        part.mean(axis=1) for part in np.array_split(np.stack(rows), min(8, gray.shape[1]), axis=1)
+    ]
+    return np.stack(columns)
 
 
 class _ProbeData(ctypes.Structure):

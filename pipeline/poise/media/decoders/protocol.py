@@ -1,26 +1,59 @@
-"""What every decoding backend offers, and what it says of a loss."""
+"""What every decoding backend offers."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from poise.media.decoders.sampling import WHOLE, SampleSpan
+from poise.remarks import ReadingRemark
 from poise.types import FrameBatch, Image, VideoInfo
+
+
+@dataclass(frozen=True, kw_only=True)
+class View:
+    """What of a recording is looked at, and how its frames are laid down.
+
+    Args:
+        stream: Index of the video stream; None takes the likeliest.
+        turn_deg: Clockwise turn of the frames, 0, 90, 180 or 270, beyond what the recording asks
+            for.
+        canvas_px: Width and height of upright, full-resolution frames, into which frames of other
+            sizes are fitted; None takes the first frame's.
+    """
+
+    stream: int | None = None
+    turn_deg: int = 0
+    canvas_px: tuple[int, int] | None = None
+
+
+AS_IT_IS = View()
 
 
 class VideoDecoder(Protocol):
     """One opened recording.
 
     Attributes:
-        info: What the container says.
+        info: What the container says, and how it is read.
         loss: What could not be read, in plain words; complete once `sample` has ended.
+        remarks: What was unusual; complete likewise.
         span_frames: Frames of the recording in the sampled span; complete likewise.
+        wanted_canvas_px: Width and height of the smallest frame into which all fit without losing
+            detail; complete likewise.
     """
 
     info: VideoInfo
     loss: str
     span_frames: int
+
+    @property
+    def remarks(self) -> tuple[ReadingRemark, ...]:
+        """See the attributes."""
+
+    @property
+    def wanted_canvas_px(self) -> tuple[int, int]:
+        """See the attributes."""
 
     def sample(
         self,
@@ -32,7 +65,8 @@ class VideoDecoder(Protocol):
     ) -> Iterator[FrameBatch]:
         """Frames by presentation time stamp, at most `rate_hz` per second, in order.
 
-        The first frame is taken, then the first at or after each multiple of `1 / rate_hz`.
+        The first frame is taken, then the first at or after each multiple of `1 / rate_hz`, counted
+        from the first frame.
 
         Args:
             rate_hz: Samples per second.
@@ -51,27 +85,3 @@ class VideoDecoder(Protocol):
         Raises:
             VideoError: If one cannot be read.
         """
-
-
-def describe_end(
-    last_s: float, duration_s: float | None, damaged: int, again_s: float | None = None
-) -> str:
-    """What was lost, in plain words.
-
-    Args:
-        last_s: Where reading ended.
-        duration_s: What the container says, if it does.
-        damaged: Packets that were skipped.
-        again_s: Where time started again, and frames were left out, if it did.
-    """
-    parts = []
-    if again_s is not None:
-        parts.append(
-            f"its time starts again at {again_s:.1f} s; frames were left out from there on"
-        )
-    if damaged:
-        packets = "packet was" if damaged == 1 else "packets were"
-        parts.append(f"{damaged} damaged {packets} skipped")
-    if duration_s is not None and duration_s - last_s > max(1.0, 0.02 * duration_s):
-        parts.append(f"the recording breaks off at {last_s:.1f} s of {duration_s:.1f} s")
-    return "; ".join(parts)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import heapq
 import math
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
@@ -10,80 +9,89 @@ from pathlib import Path
 
 import av
 import numpy as np
-from av.container import InputContainer
 from av.video.frame import VideoFrame
-from av.video.reformatter import Interpolation, VideoReformatter
-from av.video.stream import VideoStream
 
 from poise.errors import VideoError
-from poise.media.decoders.containers import opened
-from poise.media.decoders.protocol import describe_end
+from poise.media.decoders.containers import UnreadableError
+from poise.media.decoders.losses import Losses
+from poise.media.decoders.position import Position
+from poise.media.decoders.protocol import AS_IT_IS, View
 from poise.media.decoders.sampling import WHOLE, SampleClock, SampleSpan
-from poise.media.decoders.sizes import MAX_PIXELS, check_size, frames_per_batch, reduced_size
+from poise.media.decoders.sizes import check_size, frames_per_batch, reduced_size
+from poise.media.decoders.skipping import SkippingPlan
+from poise.media.decoders.streams import (
+    MAX_LENGTH_S,
+    REMEDY,
+    OpenedRecording,
+    check_stream,
+    pixel_aspect_of,
+)
+from poise.media.decoders.upright import Upright
+from poise.remarks import ReadingRemark
 from poise.types import FrameBatch, Image, VideoInfo
 
 _PROBE_S = 1.0
-_WITHIN = {"enable_drefs": "0", "use_absolute_path": "0"}  # tracks kept in other files
 _BACK_S = 0.5  # a frame this much earlier than one before it belongs to another recording
+_MAX_LEAP_S = 3600.0  # from one frame to the next; what leaps further is damaged or made to harm
 _EXACT_S = 1e-3  # time stamps that differ by less are one
-_REMEDY = "Check that it plays in a video player; export it again if it does not."
-
-
-def open_file(path: Path) -> InputContainer:
-    """Open a recording as the container that it begins as, and nothing but that file.
-
-    Raises:
-        VideoError: If it is none that is read (`containers.opened`).
-        av.error.FFmpegError, OSError: If it cannot be opened.
-    """
-    with opened(path) as (container, name):
-        given = av.open(
-            f"file:{name}",
-            format=container.demuxer,
-            options={
-                "protocol_whitelist": "file",
-                "format_whitelist": ",".join([container.demuxer, *container.also]),
-                **(_WITHIN if container.demuxer == "mov" else {}),
-            },
-        )
-    if not container.is_called(given.format.name):
-        given.close()
-        raise VideoError("cannot be opened as what it begins as", remedy=_REMEDY, path=path)
-    return given
-
-
-def _bound(stream: VideoStream) -> None:
-    """Let FFmpeg refuse frames beyond `MAX_PIXELS`, also where the size changes on the way."""
-    stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
+_MAX_DAMAGED = 10_000
 
 
 class PyAVDecoder:
-    """See `poise.media.decoders.protocol.VideoDecoder`."""
+    """See `poise.media.decoders.protocol.VideoDecoder`.
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    Inside, times count from the first frame; `info.start_offset_s` is added to what leaves.
+    """
+
+    def __init__(self, path: Path, view: View = AS_IT_IS) -> None:
+        self.path, self.view = path, view
         self.loss, self.span_frames = "", 0
-        self._reducer, self._to_rgb = VideoReformatter(), VideoReformatter()
-        try:
-            self._container = open_file(path)
-        except (av.error.FFmpegError, OSError) as error:
-            raise VideoError(
-                f"cannot be opened as a video ({error.strerror or error})",
-                remedy=_REMEDY,
-                path=path,
-            ) from error
-        if not self._container.streams.video:
-            raise VideoError("holds no video stream", remedy=_REMEDY, path=path)
-        self._stream = self._container.streams.video[0]
-        if self._stream.codec_context is None:
-            raise VideoError("its pictures are of an unknown codec", remedy=_REMEDY, path=path)
-        self._stream.thread_count = 1
-        _bound(self._stream)
-        self._damaged = 0
-        self._position = _Position()
+        self._losses = Losses()
+        self._opened = OpenedRecording(path)
+        choice = [stream.index for stream in self._opened.video_streams()]
+        self._index = choice[0] if view.stream is None else view.stream
         self._start_s = 0.0
-        self._start_s, self._rotation = self._first_frame()
-        self.info = self._describe()
+        self._anchor: tuple[float, int] | None = None  # time and index of the last sample
+        self._base: int | None = None  # index of the first frame since reading started somewhere
+        self._shown_for_s = 0.0
+        self._attach()
+        check_stream(self._stream, path)
+        first = next(self._frames(), None)
+        if first is None:
+            raise VideoError("not a single frame could be read", remedy=REMEDY, path=path)
+        self._start_s = float(first.time or 0.0)
+        self._picture = Upright(
+            first,
+            pixel_aspect_of(self._stream),
+            turn_deg=view.turn_deg,
+            canvas_px=view.canvas_px,
+        )
+        check_size(*self._picture.size_px, path)
+        self.info = self._describe(tuple(k for k in choice if k != self._index))
+
+    @property
+    def remarks(self) -> tuple[ReadingRemark, ...]:
+        """See `VideoDecoder.remarks`."""
+        found = self._picture.remarks
+        if not self._opened.edits_followed:
+            found = (ReadingRemark(code="odd_edits"), *found)
+        return found
+
+    @property
+    def wanted_canvas_px(self) -> tuple[int, int]:
+        """See `VideoDecoder.wanted_canvas_px`."""
+        return self._picture.wanted_px
+
+    @property
+    def stored_picture(self) -> Upright:
+        """How stored frames are laid down."""
+        return self._picture
+
+    @property
+    def is_likeliest_for_ffmpeg(self) -> bool:
+        """Whether FFmpeg itself would choose the stream that is read."""
+        best = self._opened.container.streams.best("video")
+        return best is not None and best.index == self._index
 
     def sample(
         self,
@@ -94,62 +102,108 @@ class PyAVDecoder:
         skip_frames: bool = False,
     ) -> Iterator[FrameBatch]:
         """See `VideoDecoder.sample`."""
-        skips = skip_frames and self._skipping_is_harmless(0.5 / rate_hz)
-        self._start_at(span.first / rate_hz)
-        if skips:
-            self._stream.codec_context.skip_frame = "NONREF"
         clock = SampleClock(rate_hz, span)
-        before: int | None = None
-        upright = (self.info.width_px, self.info.height_px)
-        size = reduced_size(*upright, short_side_px)
-        count = frames_per_batch(size)
-        scale = size[0] / upright[0]
-        images: list[Image] = []
-        index: list[int] = []
-        times: list[float] = []
-        last_s, again_s = -1.0, None
-        for frame in self._frames():
-            time_s = self._time(frame)
-            if time_s is None or time_s <= last_s:
-                if again_s is None and time_s is not None and time_s < last_s - _BACK_S:
-                    again_s = last_s
+        harmless = skip_frames and self._skipping_is_harmless(0.5 / rate_hz)
+        plan = SkippingPlan(rate_hz) if harmless else None
+        size = reduced_size(*self._picture.size_px, short_side_px)
+        batch = _Batch(size, size[0] / self._picture.size_px[0])
+        last_s = -1.0
+        for last_s, frame in self._shown(clock, plan):
+            if not clock.takes(last_s):
                 continue
-            last_s = time_s
-            if time_s >= clock.stop_s:
-                break
-            if not clock.takes(time_s):
-                continue
-            if before is None:
-                before = self._position.before(clock.start_s)
-            images.append(self._upright(frame, size))
-            index.append(self._position.before(time_s) - before)
-            times.append(last_s)
-            if len(images) == count:
-                yield _batch(images, index, times, scale)
-                images, index, times = [], [], []
-        if images:
-            yield _batch(images, index, times, scale)
+            image = self._picture.picture(frame, size)
+            index = self._counted(last_s, clock)
+            batch.add(image, index, last_s + self.info.start_offset_s)
+            self._anchor = last_s, index
+            if batch.is_full:
+                yield batch.taken()
+        if batch.times:
+            yield batch.taken()
         if last_s < 0:
-            raise VideoError("not a single frame could be read", remedy=_REMEDY, path=self.path)
-        if before is None:
-            before = self._position.before(clock.start_s)
-        self.span_frames = self._position.before(clock.end_s) - before
-        end_s = self.info.duration_s if span.last is None else None
-        self.loss = describe_end(last_s, end_s, self._damaged, again_s)
+            raise VideoError("not a single frame could be read", remedy=REMEDY, path=self.path)
+        self.span_frames = self._counted(clock.end_s, clock)
+        promised_s = self.info.duration_s if span.last is None else None
+        end_s = last_s + self._shown_for_s + self.info.start_offset_s
+        self.loss = self._losses.describe(end_s, promised_s)
 
     def fetch(self, pts_s: Sequence[float]) -> Iterator[Image]:
         """See `VideoDecoder.fetch`."""
         for wanted in pts_s:
-            found = self._shown_at(wanted)
+            found = self._shown_at(wanted - self.info.start_offset_s)
             if found is None:
-                raise VideoError(f"no frame at {wanted:.2f} s", remedy=_REMEDY, path=self.path)
-            yield self._upright(found, (self.info.width_px, self.info.height_px))
+                raise VideoError(f"no frame at {wanted:.2f} s", remedy=REMEDY, path=self.path)
+            yield self._picture.picture(found, self._picture.size_px)
+
+    def _shown(
+        self, clock: SampleClock, plan: SkippingPlan | None
+    ) -> Iterator[tuple[float, VideoFrame]]:
+        """Frames of a span with their times, ascending; what a sample needs is decoded.
+
+        Where frames that were not decoded cost a sample, reading goes back to the sample before.
+        """
+        self._anchor, self._shown_for_s = None, 0.0
+        self._start_at(clock.span.first / clock.rate_hz)
+        last_s = -1.0
+        while True:
+            missed_s = None
+            for frame in self._frames(plan=plan):
+                time_s = self._time(frame)
+                if time_s is None or not self._goes_on(time_s, last_s, clock.start_s):
+                    continue
+                missed_s = self._missed(clock, plan, min(time_s, clock.stop_s))
+                if missed_s is not None or time_s >= clock.stop_s:
+                    break
+                self._note_length(frame, time_s - last_s if last_s >= 0 else 0.0)
+                last_s = time_s
+                yield time_s, frame
+            else:
+                missed_s = self._missed(clock, plan, math.inf)
+            if missed_s is None or plan is None:
+                return
+            plan.decode_all_from(missed_s)
+            damaged = self._losses.damaged
+            self._start_at(self._anchor[0] if self._anchor else clock.span.first / clock.rate_hz)
+            self._losses.damaged = damaged
+
+    def _missed(self, clock: SampleClock, plan: SkippingPlan | None, time_s: float) -> float | None:
+        """Time of a frame that was not decoded though a sample needs it, before a given time."""
+        if plan is None:
+            return None
+        due_s = self._position.first_from(clock.due_s)
+        if due_s is None or due_s >= min(time_s, clock.stop_s):
+            return None
+        return due_s if plan.is_missed(due_s, time_s) else None
+
+    def _goes_on(self, time_s: float, last_s: float, start_s: float) -> bool:
+        """Whether a frame comes after the one before; one that belongs nowhere is a loss."""
+        if time_s <= last_s:
+            if time_s < last_s - _BACK_S and self._losses.again_s is None:
+                self._losses.again_s = last_s + self.info.start_offset_s
+            return False
+        if time_s - max(last_s, start_s) <= _MAX_LEAP_S and time_s <= MAX_LENGTH_S:
+            return True
+        if self._losses.leap_s is None:
+            self._losses.leap_s = time_s + self.info.start_offset_s
+        return False
+
+    def _note_length(self, frame: VideoFrame, step_s: float) -> None:
+        """How long a frame is shown: as its container says, or as the one before it was."""
+        base = self._stream.time_base
+        said_s = float(frame.duration * base) if base is not None and frame.duration else 0.0
+        self._shown_for_s = max(said_s, min(step_s, 1.0 + 2 * self._shown_for_s))
+
+    def _counted(self, time_s: float, clock: SampleClock) -> int:
+        """How many frames of the span are shown before a time that was reached."""
+        if self._base is None:
+            anchor_s, index = self._anchor or (clock.start_s, 0)
+            self._base = index - self._position.before(anchor_s)
+        return self._base + self._position.before(time_s)
 
     def _shown_at(self, wanted_s: float) -> VideoFrame | None:
         """The last frame that is not later than a time; None if even the first is.
 
-        On the way there frames that no other frame refers to are not decoded. One of them would be
-        missed only where no frame has exactly that time; then all are.
+        Before it, frames that no other frame refers to are not decoded. One of them would be missed
+        only where no frame has exactly that time; then all are decoded.
         """
         for skip_before_s in (wanted_s - _EXACT_S, -math.inf):
             self._seek(wanted_s + self._start_s)
@@ -164,7 +218,7 @@ class PyAVDecoder:
     def _last_until(self, wanted_s: float, skip_before_s: float) -> VideoFrame | None:
         """The last frame from here on that is not later than a time."""
         found = None
-        for frame in self._frames(skip_before_s):
+        for frame in self._frames(skip_before_s=skip_before_s):
             time_s = self._time(frame)
             if time_s is None:
                 continue
@@ -183,13 +237,17 @@ class PyAVDecoder:
         base = self._stream.time_base
         return None if pts is None or base is None else float(pts * base) - self._start_s
 
-    def _frames(self, skip_before_s: float | None = None) -> Iterator[VideoFrame]:
-        """Frames from the current position, past what is damaged.
+    def _frames(
+        self, *, skip_before_s: float = -math.inf, plan: SkippingPlan | None = None
+    ) -> Iterator[VideoFrame]:
+        """Frames from the current position on; damaged packets are skipped.
 
         Args:
             skip_before_s: Up to this time frames that no other frame refers to are not decoded.
+            plan: Says the same for any time.
         """
-        packets = self._container.demux(self._stream)
+        context, skipping = self._stream.codec_context, None
+        packets = self._opened.container.demux(self._stream)
         while True:
             try:
                 packet = next(packets, None)
@@ -198,30 +256,39 @@ class PyAVDecoder:
                 if packet.size:  # the last, empty one only asks for what the decoder holds
                     time_s = self._seconds(packet.pts)
                     self._position.read(time_s)
-                    if skip_before_s is not None:
-                        early = time_s is not None and time_s < skip_before_s
-                        self._stream.codec_context.skip_frame = "NONREF" if early else "DEFAULT"
+                    skips = time_s is not None and (
+                        time_s < skip_before_s or (plan is not None and plan.skips(time_s))
+                    )
+                    if skips != skipping:
+                        context.skip_frame, skipping = ("NONREF" if skips else "DEFAULT"), skips
                 for frame in packet.decode():
                     self._position.decoded += 1
                     yield frame
             except av.error.EOFError:
                 return
             except av.error.FFmpegError:
-                self._damaged += 1
-                if self._damaged > 10_000:
+                self._losses.damaged += 1
+                if self._losses.damaged > _MAX_DAMAGED:
                     return
 
+    def _attach(self) -> None:
+        """Take the chosen stream of the container as it was opened, from its beginning."""
+        held = {stream.index: stream for stream in self._opened.container.streams.video}
+        if self._index not in held or held[self._index].codec_context is None:
+            raise UnreadableError("holds no such video stream", remedy=REMEDY, path=self.path)
+        self._stream = held[self._index]
+        self._losses.damaged = 0
+        self._position = Position()
+
     def _rewind(self) -> None:
-        self._container.close()
-        self._container = open_file(self.path)
-        self._stream = self._container.streams.video[0]
-        self._stream.thread_count = 1
-        _bound(self._stream)
-        self._damaged = 0
-        self._position = _Position()
+        self._opened.container.close()
+        self._opened = OpenedRecording(self.path)
+        self._attach()
+        check_stream(self._stream, self.path)
 
     def _start_at(self, time_s: float) -> None:
-        """Go to a key frame that is not later, or to the beginning."""
+        """Go to a key frame from which the frame at a time can be decoded, or to the beginning."""
+        self._base = None
         self._rewind()
         if time_s <= 0:
             return
@@ -233,15 +300,14 @@ class PyAVDecoder:
             self._seek(time_s + self._start_s)
 
     def _skipping_is_harmless(self, tolerance_s: float) -> bool:
-        """Whether decoding reference frames alone moves a sample by no more than the tolerance.
+        """Whether decoding reference frames alone is worth trying: `SkippingPlan` watches the rest.
 
         Judged by the first second: how far reference frames are apart, less the time between
-        frames. A sample then is a later frame than it might be; its time stamp is its own.
+        frames.
         """
         self._rewind()
-        self._stream.codec_context.skip_frame = "NONREF"
         times = []
-        for frame in self._frames():
+        for frame in self._frames(skip_before_s=math.inf):
             time_s = self._time(frame)
             if time_s is None:
                 return False
@@ -259,98 +325,65 @@ class PyAVDecoder:
         try:
             if time_base is None:
                 raise ValueError
-            self._container.seek(int(pts_s / time_base), stream=self._stream, backward=True)
+            self._opened.container.seek(int(pts_s / time_base), stream=self._stream, backward=True)
         except (av.error.FFmpegError, ValueError):
             self._rewind()
 
-    def _first_frame(self) -> tuple[float, int]:
-        """Time stamp of the first frame, and how far it is turned."""
-        for frame in self._frames():
-            return float(frame.time or 0.0), int(frame.rotation) % 360
-        return 0.0, 0
-
-    def _describe(self) -> VideoInfo:
-        context = self._stream.codec_context
-        width, height = context.width, context.height
-        if width <= 0 or height <= 0:
-            raise VideoError("the video stream has no picture", remedy=_REMEDY, path=self.path)
-        check_size(width, height, self.path)
-        if self._rotation in (90, 270):
-            width, height = height, width
-        duration = None
-        if self._stream.duration and self._stream.time_base:
-            duration = float(self._stream.duration * self._stream.time_base)
-        elif self._container.duration:
-            duration = self._container.duration / av.time_base
-            if "matroska" in self._container.format.name:  # counts from 0, not from the start
-                duration -= self._start_s
+    def _describe(self, others: tuple[int, ...]) -> VideoInfo:
+        zero_s = self._opened.start_s()
+        offset_s = 0.0 if zero_s is None else self._start_s - zero_s
+        if not 0 <= offset_s <= MAX_LENGTH_S:
+            offset_s = 0.0
+        duration_s = self._opened.duration_s()
+        if duration_s is not None and duration_s > MAX_LENGTH_S:
+            self._losses.too_long_s, duration_s = duration_s, None
         rate = self._stream.average_rate
+        picture = self._picture
         return VideoInfo(
-            width_px=width,
-            height_px=height,
-            duration_s=duration,
+            width_px=picture.size_px[0],
+            height_px=picture.size_px[1],
+            duration_s=duration_s,
             frame_rate_hz=float(rate) if rate else None,
-            rotation_deg=-self._rotation % 360,
-            codec=context.name,
+            rotation_deg=picture.orientation.rotation_deg,
+            codec=self._stream.codec_context.name,
+            start_offset_s=offset_s,
+            mirrored=picture.orientation.mirrored,
+            stream=self._index,
+            other_streams=others,
+            pixel_aspect=float(picture.pixel_aspect),
         )
 
-    def _upright(self, frame: VideoFrame, size: tuple[int, int]) -> Image:
-        """The frame reduced in FFmpeg's own conversion and turned upright: uint8 [H, W, 3].
 
-        YUV is reduced first and brought to RGB then, half the work of both at once. 4:2:2 is what
-        FFmpeg's way to RGB keeps of the colours.
-        """
-        width, height = size if self._rotation not in (90, 270) else size[::-1]
-        if (width, height) != (frame.width, frame.height):
-            frame = self._reducer.reformat(
-                frame,
-                width=width,
-                height=height,
-                format="yuv422p" if frame.format.name.startswith("yuv") else "rgb24",
-                interpolation=Interpolation.AREA,
-                threads=1,
-            )
-        image = self._to_rgb.reformat(frame, format="rgb24", threads=1).to_ndarray()
-        if self._rotation:
-            image = np.rot90(image, k=self._rotation // 90)
-        return np.ascontiguousarray(image, dtype=np.uint8)
+class _Batch:
+    """Collects sampled frames until there are enough of them.
 
-
-class _Position:
-    """Where in the stream a frame stands, counting frames that were not decoded, too.
-
-    Frames come out in order of presentation: all that are shown earlier have been read before.
+    Args:
+        size: Width and height of the pictures.
+        scale: Their pixels per full-resolution pixel.
     """
 
-    def __init__(self) -> None:
-        self.decoded = 0
-        self._ahead: list[float] = []  # a heap: times of packets not yet passed
-        self._passed = 0
-        self._timed = True
+    def __init__(self, size: tuple[int, int], scale: float) -> None:
+        self._count, self._scale = frames_per_batch(size), scale
+        self.times: list[float] = []
+        self._images: list[Image] = []
+        self._index: list[int] = []
 
-    def read(self, time_s: float | None) -> None:
-        """A packet was read; without a time stamp only what is decoded can be counted."""
-        if time_s is None:
-            self._timed = False
-        else:
-            heapq.heappush(self._ahead, time_s)
+    @property
+    def is_full(self) -> bool:
+        return len(self.times) == self._count
 
-    def before(self, time_s: float) -> int:
-        """How many frames since the start of reading are shown before a time that was reached."""
-        while self._ahead and self._ahead[0] < time_s - 1e-6:
-            heapq.heappop(self._ahead)
-            self._passed += 1
-        return self._passed if self._timed else self.decoded - 1
+    def add(self, image: Image, index: int, time_s: float) -> None:
+        self._images.append(image)
+        self._index.append(index)
+        self.times.append(time_s)
 
-    def times(self) -> list[float]:
-        """Times of the packets read, in order; empty if one has none."""
-        return sorted(self._ahead) if self._timed else []
-
-
-def _batch(images: list[Image], index: list[int], times: list[float], scale: float) -> FrameBatch:
-    return FrameBatch(
-        images=np.stack(images),
-        frame_index=np.array(index, np.int64),
-        pts_s=np.array(times, np.float64),
-        scale=scale,
-    )
+    def taken(self) -> FrameBatch:
+        """What was collected; nothing stays."""
+        batch = FrameBatch(
+            images=np.stack(self._images),
+            frame_index=np.array(self._index, np.int64),
+            pts_s=np.array(self.times, np.float64),
+            scale=self._scale,
+        )
+        self.times, self._images, self._index = [], [], []
+        return batch

@@ -27,6 +27,23 @@ WHOLE = SampleSpan()
 TOLERANCE_S = 1e-6  # of time stamps, which are multiples of a time base
 
 
+_WINDOW_S, _WINDOW_SAMPLES = 20.0, 100  # whichever is shorter
+
+
+def cut_samples(rate_hz: float) -> float:
+    """Samples from one place at which a recording may be cut to the next."""
+    return min(_WINDOW_S * rate_hz, _WINDOW_SAMPLES)
+
+
+def window_start(multiple: int, rate_hz: float) -> int:
+    """The last place at or before a multiple at which a recording may be cut, as a multiple."""
+    step = cut_samples(rate_hz)
+    number = math.floor((multiple + 0.5) / step)
+    if round((number + 1) * step) <= multiple:
+        number += 1
+    return round(number * step)
+
+
 class SampleClock:
     """Decides by time stamp which frames are sampled.
 
@@ -41,6 +58,11 @@ class SampleClock:
     def __init__(self, rate_hz: float, span: SampleSpan = WHOLE) -> None:
         self.rate_hz, self.span = rate_hz, span
         self._next = max(span.first, span.resume)
+
+    @property
+    def due_s(self) -> float:
+        """The first time at which a frame is a sample, given those that were taken."""
+        return self._next / self.rate_hz - TOLERANCE_S
 
     @property
     def start_s(self) -> float:

@@ -16,7 +16,9 @@ from pathlib import Path
 from poise.errors import PoiseError, VideoError
 from poise.media.decoders import open_decoder
 from poise.media.decoders.pipe import send
+from poise.media.decoders.protocol import View
 from poise.media.decoders.sampling import SampleSpan
+from poise.remarks import ReadingRemark
 from poise.system.interrupts import die_with_parent_by_kernel
 
 
@@ -30,6 +32,7 @@ class SampleRequest:
     short_side_px: int | None
     span: SampleSpan
     skip_frames: bool
+    view: View
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,10 +42,15 @@ class SampleEnd:
     Args:
         loss: What could not be read, in plain words; empty if nothing.
         span_frames: Frames of the recording in the span, sampled or not.
+        remarks: What was unusual about it.
+        wanted_canvas_px: Width and height into which all frames fit without losing detail; None
+            where it is not known.
     """
 
     loss: str
     span_frames: int
+    remarks: tuple[ReadingRemark, ...] = ()
+    wanted_canvas_px: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +60,7 @@ class FetchRequest:
     path: Path
     backend: str
     pts_s: Sequence[float]
+    view: View
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +69,7 @@ class DescribeRequest:
 
     path: Path
     backend: str
+    view: View
 
 
 Request = SampleRequest | FetchRequest | DescribeRequest
@@ -89,7 +99,7 @@ def serve(connection: Connection) -> None:
 
 
 def _answer(connection: Connection, request: Request) -> None:
-    decoder = open_decoder(request.path, request.backend)
+    decoder = open_decoder(request.path, request.backend, request.view)
     if isinstance(request, FetchRequest):
         for image in decoder.fetch(request.pts_s):
             send(connection, image)
@@ -105,7 +115,14 @@ def _answer(connection: Connection, request: Request) -> None:
     )
     for batch in batches:
         send(connection, batch)
-    connection.send(SampleEnd(loss=decoder.loss, span_frames=decoder.span_frames))
+    connection.send(
+        SampleEnd(
+            loss=decoder.loss,
+            span_frames=decoder.span_frames,
+            remarks=decoder.remarks,
+            wanted_canvas_px=decoder.wanted_canvas_px,
+        )
+    )
 
 
 def main() -> None:

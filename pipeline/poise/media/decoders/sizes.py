@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from poise.errors import VideoError
+from poise.media.decoders.containers import UnreadableError
 
 MAX_PIXELS = 2**26  # of a frame; 8K has half as many
 _BATCH_FRAMES, _BATCH_BYTES = 16, 6_000_000
@@ -14,10 +14,10 @@ def check_size(width: int, height: int, path: Path) -> None:
     """Refuse frames that would take too much memory.
 
     Raises:
-        VideoError: If they are too large.
+        UnreadableError: If they are too large.
     """
     if width * height > MAX_PIXELS:
-        raise VideoError(
+        raise UnreadableError(
             f"its frames are too large ({width} x {height} pixels)",
             remedy="Export it with smaller frames, such as 3840 x 2160.",
             path=path,

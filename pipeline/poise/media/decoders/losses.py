@@ -1,0 +1,49 @@
+"""What of a recording could not be read, in plain words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+_LATE_S, _LATE_SHARE = 1.0, 0.001  # sound that outlasts the picture by less is how devices record
+
+
+@dataclass(kw_only=True)
+class Losses:
+    """What was lost while a recording was read.
+
+    Args:
+        damaged: Packets that were skipped.
+        again_s: Where time started again, and frames were left out, if it did.
+        leap_s: The first time that no recording reaches, if one was met; its frames were left out.
+        too_long_s: A length that the container claims and that is not believed.
+    """
+
+    damaged: int = 0
+    again_s: float | None = None
+    leap_s: float | None = None
+    too_long_s: float | None = None
+
+    def describe(self, end_s: float, promised_s: float | None) -> str:
+        """All losses in one sentence; empty if there are none.
+
+        Args:
+            end_s: Where the last picture ends.
+            promised_s: Where the recording ends, as the container says, if it does.
+        """
+        parts = []
+        if self.again_s is not None:
+            parts.append(
+                f"its time starts again at {self.again_s:.1f} s; frames were left out from there on"
+            )
+        if self.leap_s is not None:
+            parts.append(
+                f"its time leaps to {self.leap_s:,.0f} s; frames with such times were left out"
+            )
+        if self.damaged:
+            packets = "packet was" if self.damaged == 1 else "packets were"
+            parts.append(f"{self.damaged} damaged {packets} skipped")
+        if self.too_long_s is not None:
+            parts.append(f"it claims to last {self.too_long_s:,.0f} s, which is not believed")
+        if promised_s is not None and promised_s - end_s > max(_LATE_S, _LATE_SHARE * promised_s):
+            parts.append(f"the picture breaks off at {end_s:.1f} s of {promised_s:.1f} s")
+        return "; ".join(parts)

@@ -1,0 +1,170 @@
+"""Opening a container, and choosing which of its video streams is the recording."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import av
+from av.container import InputContainer
+from av.stream import Disposition
+from av.video.stream import VideoStream
+
+from poise.errors import VideoError
+from poise.media.decoders.claims import MAX_STREAMS, check_claims
+from poise.media.decoders.containers import Container, UnreadableError, opened
+from poise.media.decoders.sizes import MAX_PIXELS, check_size
+
+REMEDY = "Check that it plays in a video player; export it again if it does not."
+_NO_RECORDING = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.still_image
+_WITHIN = {"enable_drefs": "0", "use_absolute_path": "0"}  # tracks kept in other files
+_LEAST_LENGTH = 0.5  # of the longest stream: what is shorter is a preview
+_ESTIMATED = ("mpegvideo",)  # containers whose length FFmpeg only guesses from the bit rate
+MAX_LENGTH_S = 48 * 3600.0  # what claims to be longer is not believed
+
+
+class OpenedRecording:
+    """A container, opened as what it begins as, and nothing but that file.
+
+    Args:
+        path: The recording.
+
+    Attributes:
+        container: PyAV's.
+        edits_followed: Whether the container's edit list, if it has one, is followed.
+
+    Raises:
+        VideoError: If it is none that is read, or cannot be opened.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            with opened(path) as (kind, name):
+                claims = check_claims(kind, name, path)
+                self.edits_followed = claims.edits_followed
+                self.container = _open(kind, name, claims.edits_followed)
+        except (av.error.FFmpegError, OSError, ValueError) as error:
+            cause = getattr(error, "strerror", None) or error
+            raise VideoError(
+                f"cannot be opened as a video ({cause})", remedy=REMEDY, path=path
+            ) from error
+        if not kind.is_called(self.container.format.name):
+            self.container.close()
+            raise UnreadableError("cannot be opened as what it begins as", remedy=REMEDY, path=path)
+        self._kind = kind
+
+    def video_streams(self) -> list[VideoStream]:
+        """Streams that could be the recording, the likeliest first.
+
+        Cover pictures, thumbnails and previews, which last less than half as long as another
+        stream, are none; then the default stream comes first, then the longest, then the largest.
+
+        Raises:
+            UnreadableError: If there is none.
+        """
+        held = self.container.streams.video
+        moving = [stream for stream in held if not stream.disposition & _NO_RECORDING]
+        known = [stream for stream in moving if stream.codec_context is not None]
+        if not moving:
+            raise UnreadableError("holds no video stream", remedy=REMEDY, path=self.path)
+        if not known:
+            raise UnreadableError(
+                "its pictures are of an unknown codec", remedy=REMEDY, path=self.path
+            )
+        longest_s = max((self._length_s(stream) or 0.0 for stream in known), default=0.0)
+        lasting = [
+            stream for stream in known
+            if (self._length_s(stream) or longest_s) >= _LEAST_LENGTH * longest_s
+        ]  # fmt: skip
+        return sorted(lasting, key=self._rank)
+
+    def duration_s(self) -> float | None:
+        """Time from the container's start to the end of its longest stream, as it claims."""
+        duration = self.container.duration
+        if not duration or self._kind.demuxer in _ESTIMATED:
+            return None
+        seconds = duration / av.time_base
+        if self._kind.demuxer == "matroska":  # counts from 0, not from the start
+            seconds -= max(0, self.container.start_time or 0) / av.time_base
+        return seconds if seconds > 0 else None
+
+    def start_s(self) -> float | None:
+        """Time stamp that a player shows as 0:00: where the first of sound and pictures starts.
+
+        Sound that starts before 0 is what its codec needs beforehand; players leave it out.
+        """
+        streams = [*self.container.streams.video, *self.container.streams.audio]
+        starts = [
+            float(stream.start_time * stream.time_base) for stream in streams
+            if stream.start_time is not None and stream.time_base is not None
+            and not stream.disposition & _NO_RECORDING
+        ]  # fmt: skip
+        pictures = [
+            float(stream.start_time * stream.time_base)
+            for stream in self.container.streams.video
+            if stream.start_time is not None and stream.time_base is not None
+        ]
+        if not starts:
+            return None
+        return max(min(starts), min([0.0, *pictures]))
+
+    def _rank(self, stream: VideoStream) -> tuple[bool, float, int, int]:
+        context = stream.codec_context
+        return (
+            not stream.disposition & Disposition.default,
+            -(self._length_s(stream) or 0.0),
+            -context.width * context.height,
+            stream.index,
+        )
+
+    @staticmethod
+    def _length_s(stream: VideoStream) -> float | None:
+        """Length of a stream, as the container claims."""
+        if stream.duration and stream.time_base:
+            return float(stream.duration * stream.time_base)
+        return _seconds_in(stream.metadata.get("DURATION", ""))
+
+
+def check_stream(stream: VideoStream, path: Path) -> tuple[int, int]:
+    """Width and height of a stream's stored frames; one that a decoder can be given.
+
+    Raises:
+        UnreadableError: If it has no picture, or frames that would take too much memory.
+    """
+    context = stream.codec_context
+    if context.width <= 0 or context.height <= 0:
+        raise UnreadableError("the video stream has no picture", remedy=REMEDY, path=path)
+    check_size(context.width, context.height, path)
+    stream.thread_count = 1
+    # FFmpeg refuses larger frames, also where the size changes later.
+    context.options = {"max_pixels": str(MAX_PIXELS)}
+    return context.width, context.height
+
+
+def _open(kind: Container, name: str, edits_followed: bool) -> InputContainer:
+    options = {
+        "protocol_whitelist": "file",
+        "format_whitelist": ",".join([kind.demuxer, *kind.also]),
+        "max_streams": str(MAX_STREAMS),
+        "max_pixels": str(MAX_PIXELS),  # of frames decoded while the container is probed
+    }
+    if kind.demuxer == "mov":
+        options |= _WITHIN | {"ignore_chapters": "1"}
+        if not edits_followed:
+            options |= {"ignore_editlist": "1"}
+    return av.open(f"file:{name}", format=kind.demuxer, options=options)
+
+
+def _seconds_in(text: str) -> float | None:
+    """Seconds of a duration as Matroska's tags write it: HH:MM:SS.fraction."""
+    try:
+        hours, minutes, seconds = text.split(":")
+        return int(hours) * 3600 + int(minutes) * 60 + float(seconds)
+    except ValueError:
+        return None
+
+
+def pixel_aspect_of(stream: VideoStream) -> Fraction | None:
+    """Width of a pixel divided by its height, as container or codec claim."""
+    return stream.sample_aspect_ratio
