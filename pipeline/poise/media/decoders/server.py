@@ -17,7 +17,7 @@ from poise.errors import PoiseError, VideoError
 from poise.media.decoders import open_decoder
 from poise.media.decoders.pipe import send
 from poise.media.decoders.sampling import SampleSpan
-from poise.system.interrupts import die_with_parent_by_kernel
+from poise.system.interrupts import die_with_parent
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,6 +110,6 @@ def _answer(connection: Connection, request: Request) -> None:
 
 def main() -> None:
     """Serve the connection of that file descriptor, and end with the process of that number."""
-    die_with_parent_by_kernel(int(sys.argv[2]))
+    die_with_parent(int(sys.argv[2]))
     logging.getLogger("libav").setLevel(logging.CRITICAL)
     serve(Connection(int(sys.argv[1])))
