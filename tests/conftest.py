@@ -229,8 +229,8 @@ def analysed(
 
 @pytest.fixture(scope="session")
 def workers_closed() -> Iterator[None]:
-    """Ends the decoding process that an analysis in this process has left."""
-    yield
-    from poise.batch.worker import close_context
+    """Runs in this process keep their networks from one to the next, to load them once."""
+    from poise.analysis.context import context_kept
 
-    close_context()
+    with context_kept():
+        yield

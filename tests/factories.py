@@ -423,5 +423,5 @@ def make_spec(scheme: LabelScheme = SCHEME) -> ModelSpec:
 
 
 IDLE_CONTEXT = SimpleNamespace(  # of a worker whose analysis only pretends
-    timing=SimpleNamespace(seconds={}), decoding=SimpleNamespace(warnings=[])
+    timing=SimpleNamespace(seconds={}), decoding=SimpleNamespace(warnings=[]), notes=()
 )

@@ -34,7 +34,12 @@ def misbehaving_readers(folder: Path, condition: str, misbehaviour: str) -> dict
     folder.mkdir()
     text = _SITE.format(condition=condition, misbehaviour=misbehaviour)
     (folder / "sitecustomize.py").write_text(text, encoding="utf-8")
-    return {**os.environ, "PYTHONPATH": str(folder)}
+    return {**os.environ, "PYTHONPATH": with_python_path(folder)}
+
+
+def with_python_path(*folders: Path) -> str:
+    """PYTHONPATH with these folders before what it holds here."""
+    return os.pathsep.join([*map(str, folders), *filter(None, [os.environ.get("PYTHONPATH")])])
 
 
 def descendants(pid: int) -> dict[int, str]:

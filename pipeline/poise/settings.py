@@ -76,8 +76,8 @@ class Settings:
     )
     model: str = _setting("", "Directory of the expression model (default: the shipped one).")
     device: str = _setting("auto", "Where networks run: auto, cpu, cuda, cuda:1, mps.")
-    owner: str = _setting(
-        "auto", "Whether one process owns the device and serves all others: auto (a GPU's), "
+    gpu_server: str = _setting(
+        "auto", "Whether one process computes on the device for all others: auto (on a GPU), "
         "always, never.", choices=("auto", "always", "never"),
     )  # fmt: skip
     batch_size: int = _setting(

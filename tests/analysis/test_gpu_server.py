@@ -1,4 +1,4 @@
-"""The process that owns a device: shared batches, and what happens when it dies."""
+"""The GPU server and its client: shared batches, and everybody gets their own answer."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 import torch
 
-from poise.analysis.gpu_server import GpuServer, GpuServerProcess, RemoteNetworks, _Request
+from poise.analysis.gpu_client import RemoteNetworks
+from poise.analysis.gpu_server import GpuServer, Request
+from poise.analysis.gpu_supervisor import GpuServerProcess
 from poise.errors import ModelError
 from poise.expression.classifier import ExpressionClassifier
 from poise.faces.detector import FaceDetector
@@ -22,8 +24,8 @@ from tests.conftest import SampleFaces
 
 @pytest.fixture(scope="module")
 def process(model_dir: Path) -> Iterator[GpuServerProcess]:
-    with GpuServerProcess(Settings(model=str(model_dir)), "cpu") as owner:
-        yield owner
+    with GpuServerProcess(Settings(model=str(model_dir)), "cpu") as server:
+        yield server
 
 
 @pytest.fixture(scope="module")
@@ -60,15 +62,6 @@ def test_a_failure_is_answered(remote: RemoteNetworks, sample_faces: SampleFaces
     assert len(remote.predict(sample_faces.crops).posterior) == len(sample_faces.crops)
 
 
-def test_an_owner_that_dies_is_started_again(
-    process: GpuServerProcess, remote: RemoteNetworks, sample_faces: SampleFaces
-) -> None:
-    before = remote.predict(sample_faces.crops).posterior
-    assert process._process is not None
-    process._process.kill()
-    np.testing.assert_allclose(remote.predict(sample_faces.crops).posterior, before, atol=1e-3)
-
-
 class Counting:
     """Networks that only say how many faces and frames they were given at once."""
 
@@ -97,9 +90,9 @@ class Counting:
         )
 
 
-def _asked(method: str, *arguments: Any) -> tuple[Any, _Request]:
+def _asked(method: str, *arguments: Any) -> tuple[Any, Request]:
     mine, theirs = Pipe()
-    return mine, _Request(theirs, method, arguments)
+    return mine, Request(theirs, method, arguments)
 
 
 def _images(*values: int, size: int = 4) -> Image:
@@ -117,8 +110,8 @@ def test_requests_of_one_kind_share_a_batch_and_get_their_own_answers() -> None:
         _asked("judge", _images(7, 8)),
         _asked("judge", _images(9)),
     ]
-    owner = GpuServer(networks, networks)  # type: ignore[arg-type]
-    owner.answer([request for _, request in asked])
+    server = GpuServer(networks, networks)  # type: ignore[arg-type]
+    server.answer([request for _, request in asked])
     assert sorted(networks.given) == [
         ("detect 20", 1), ("detect 20", 4), ("detect 30", 1), ("judge", 3), ("maps", 1),
     ]  # fmt: skip
@@ -129,7 +122,7 @@ def test_requests_of_one_kind_share_a_batch_and_get_their_own_answers() -> None:
     assert answers[3].boxes_xyxy_px[:, 0].tolist() == [5]
     assert answers[5][1].tolist() == [-7, -8]
     assert answers[6][0].tolist() == [[9, 9, 9]] and answers[6][1].tolist() == [-9]
-    assert sorted(owner.batches) == [1, 1, 1, 2, 2]
+    assert sorted(server.batches) == [1, 1, 1, 2, 2]
 
 
 def test_a_worker_that_has_died_costs_the_others_nothing() -> None:

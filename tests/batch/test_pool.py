@@ -1,16 +1,12 @@
-"""Parallel work: processes that die, recordings in parts, a device with an owner, a cluster."""
+"""Parallel work: processes that die, recordings in parts, a GPU server."""
 
 from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
-import subprocess
-import sys
 import threading
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -20,22 +16,26 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from poise.analysis.gpu_server import GpuServerProcess, RemoteNetworks
 from poise.analysis.recording import SIGHTINGS_FILE
 from poise.analysis.sightings import Sightings
 from poise.batch import worker
 from poise.batch.pool import Pool
-from poise.batch.run import analyze
-from poise.batch.worker import Done, Task, Worker, spans_of
-from poise.errors import SettingsError
+from poise.batch.worker import Done, Parts, Task, Worker, spans_of
 from poise.settings import Settings
 from poise.storage.result_format import StoredResult
 from poise.storage.result_store import ResultStore
 from poise.types import Recording
 from tests.clips import TICKS, frames_at, write_clip
-from tests.conftest import SAMPLES
+from tests.conftest import ROOT, SAMPLES
+from tests.processes import descendants, with_python_path
 
 INTERVIEW = SAMPLES / "Sample A" / "interview 1.mp4"
+
+
+@pytest.fixture
+def findable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Worker processes find this module."""
+    monkeypatch.setenv("PYTHONPATH", with_python_path(ROOT))
 
 
 @pytest.fixture
@@ -66,18 +66,17 @@ class Mortal(Worker):
 
 
 def test_a_process_that_dies_costs_the_recording_it_died_of(
-    tmp_path: Path, settings: Settings
+    tmp_path: Path, settings: Settings, findable: None
 ) -> None:
     for name, data in (("a", b"1" * 30), ("b", b"deadly 12"), ("c", b"1")):
         (tmp_path / name).write_bytes(data)
     store = ResultStore(tmp_path / "out")
-    pool = Pool(settings, store)
-    pool._worker = Mortal(settings, store)
-    done = list(pool.execute([_task(tmp_path / name, name) for name in "abc"]))
+    with Pool(settings, store, worker=Mortal(settings, store)) as pool:
+        done = list(pool.execute([_task(tmp_path / name, name) for name in "abc"]))
     failed = {d.task.key: d.error for d in done if d.error}
     assert sorted(d.task.key for d in done) == ["a", "b", "c"]
     assert list(failed) == ["b"]
-    assert "died" in failed["b"].cause
+    assert "was killed" in failed["b"].cause and "--jobs" in failed["b"].remedy
     assert store.has("a") and store.has("c") and not store.has("b")
 
 
@@ -209,28 +208,26 @@ def test_a_recording_with_a_damaged_part_is_analysed_whole(
     assert_same_frames(_frames(store, "a"), whole)
 
 
+class Cutting(Worker):
+    """A worker that cuts short recordings too, and notes which parts it looked at."""
+
+    def cut(self, task: Task, count: int) -> Any:
+        worker.LEAST_PART_S = 15.0
+        return super().cut(task, count)
+
+    def observe(self, parts: Parts, number: int) -> Done:
+        (self.store.root / f"looked-{number}").touch()
+        return super().observe(parts, number)
+
+
 def test_a_pool_with_spare_processes_cuts(
-    long_clip: Path, whole: pd.DataFrame, settings: Settings, tmp_path: Path
+    long_clip: Path, whole: pd.DataFrame, settings: Settings, tmp_path: Path, findable: None
 ) -> None:
-    class Cutting(Worker):
-        def cut(self, task: Task, count: int) -> Any:
-            worker.LEAST_PART_S = 15.0
-            return super().cut(task, count)
-
     store = ResultStore(tmp_path)
-    pool = Pool(settings, store)
-    pool._worker = Cutting(settings, store)
-    looked: list[int] = []
-    run = pool._run
-
-    def listening(calls: Any, processes: int) -> Iterator[Any]:
-        looked.append(len(calls))
-        return run(calls, processes)
-
-    pool._run = listening  # type: ignore[method-assign]
-    (done,) = pool.execute([_task(long_clip)])
+    with Pool(settings, store, worker=Cutting(settings, store)) as pool:
+        (done,) = pool.execute([_task(long_clip)])
     assert done.error is None
-    assert looked == [1, 2, 1]  # one cut, two looks, one join
+    assert sorted(path.name for path in store.root.glob("looked-*")) == ["looked-0", "looked-1"]
     assert_same_frames(_frames(store, "a"), whole)
 
 
@@ -258,14 +255,14 @@ class Noting(Worker):
 
 @pytest.mark.slow
 def test_a_worker_goes_on_at_once_with_the_next_recording(
-    settings: Settings, tmp_path: Path
+    settings: Settings, tmp_path: Path, findable: None
 ) -> None:
     source = SAMPLES / "표본 B.mp4"
     store = ResultStore(tmp_path)
-    pool = Pool(settings, store)
-    pool._worker = Noting(settings, store)
     keys = [f"recording {k}" for k in range(6)]
-    assert all(done.error is None for done in pool.execute([_task(source, key) for key in keys]))
+    with Pool(settings, store, worker=Noting(settings, store)) as pool:
+        done = list(pool.execute([_task(source, key) for key in keys]))
+    assert [one.error for one in done] == [None] * 6
     notes = [json.loads((store.directory(key) / "note.json").read_text()) for key in keys]
     notes.sort(key=lambda note: (note["process"], note["began"]))
     gaps = [
@@ -277,13 +274,13 @@ def test_a_worker_goes_on_at_once_with_the_next_recording(
     assert np.median(gaps) < 0.1
 
 
-# A device with an owner
+# A GPU server
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kills", [0, 2])
 @pytest.mark.parametrize("device", ["cpu", pytest.param("cuda:0", marks=pytest.mark.needs_cuda)])
-def test_workers_of_an_owner_give_the_same_frames(
+def test_workers_of_a_gpu_server_give_the_same_frames(
     device: str,
     kills: int,
     long_clip: Path,
@@ -291,121 +288,30 @@ def test_workers_of_an_owner_give_the_same_frames(
     model_dir: Path,
     settings: Settings,
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    owners: list[GpuServerProcess] = []
-    killed: list[int] = []
-    monkeypatch.setattr(
-        "poise.batch.pool.GpuServerProcess",
-        lambda *given: owners.append(GpuServerProcess(*given)) or owners[-1],
-    )
     store = ResultStore(tmp_path / "out")
     names = "ab" if device == "cpu" else "abcdefgh"  # a GPU is quick
+    killed: list[int] = []
 
     def kill() -> None:
-        unfinished = tmp_path / "out" / ".poise" / "unfinished"
-        while not any(path.is_dir() for path in unfinished.glob("*")):  # a worker has begun
+        while not any(path.is_dir() for path in store.scratch().glob("*")):  # a worker has begun
             time.sleep(0.05)
-        for _ in range(kills):
-            RemoteNetworks(owners[0].address)  # waits until it listens
+        while len(killed) < kills:
             time.sleep(0.3)
-            assert owners[0]._process is not None
-            owners[0]._process.kill()
-            killed.append(owners[0]._process.pid)
+            found = descendants(os.getpid())
+            servers = [pid for pid, line in found.items() if "gpu_server" in line]
+            if servers and servers[0] not in killed:
+                time.sleep(3.0)  # so that it has begun to answer
+                os.kill(servers[0], signal.SIGKILL)
+                killed.append(servers[0])
 
     killer = threading.Thread(target=kill, daemon=True)
     killer.start()
-    with Pool(replace(settings, owner="always", device=device), store) as pool:
+    with Pool(replace(settings, gpu_server="always", device=device), store) as pool:
         done = list(pool.execute([_task(long_clip, name) for name in names]))
-        assert [one.error for one in done] == [None] * len(names)
-        assert len(killed) == kills
+    assert [one.error for one in done] == [None] * len(names)
+    assert len(killed) == kills
     if device != "cpu":  # which computes in another precision
         whole = _analysed(long_clip, model_dir, device, tmp_path / "whole")
     for name in names:
         assert_same_frames(_frames(store, name), whole)
-
-
-# A cluster
-
-
-@pytest.fixture
-def cluster(tmp_path: Path) -> Iterator[tuple[str, list[subprocess.Popen[bytes]]]]:
-    """A scheduler and two workers, each a process of its own: address and workers."""
-    pytest.importorskip("distributed")
-    environment = {**os.environ, "DASK_DISTRIBUTED__WORKER__DAEMON": "False"}
-    file = tmp_path / "scheduler.json"
-    processes = [
-        subprocess.Popen(
-            [
-                sys.executable, "-m", "distributed.cli.dask_scheduler", "--port", "0",
-                "--no-dashboard", "--scheduler-file", str(file), "--host", "127.0.0.1",
-            ],
-            stderr=subprocess.DEVNULL, env=environment,
-        )
-    ]  # fmt: skip
-    processes += [
-        subprocess.Popen(
-            [
-                sys.executable, "-m", "distributed.cli.dask_worker", "--scheduler-file", str(file),
-                "--nthreads", "1", "--no-nanny", "--no-dashboard", "--host", "127.0.0.1",
-                "--local-directory", str(tmp_path / f"worker-{k}"),
-            ],
-            stderr=subprocess.DEVNULL, env=environment,
-        )
-        for k in range(2)
-    ]  # fmt: skip
-    try:
-        from distributed import Client
-
-        until = time.monotonic() + 60
-        while not file.exists() and time.monotonic() < until:
-            time.sleep(0.1)
-        with Client(scheduler_file=str(file), timeout=60) as client:
-            client.wait_for_workers(2, timeout=60)
-            address = str(client.scheduler.address)
-        yield address, processes[1:]
-    finally:
-        for process in reversed(processes):
-            process.kill()
-            process.wait()
-
-
-@pytest.mark.filterwarnings("ignore::ResourceWarning")
-@pytest.mark.slow
-def test_a_cluster_gives_the_same_tables_though_a_worker_is_killed(
-    cluster: tuple[str, list[subprocess.Popen[bytes]]],
-    settings: Settings,
-    tmp_path: Path,
-) -> None:
-    address, workers = cluster
-    for k in range(4):
-        target = tmp_path / "in" / f"candidate {k}.mp4"
-        target.parent.mkdir(exist_ok=True)
-        shutil.copyfile(INTERVIEW, target)
-        target.open("ab").write(bytes([k]))  # other bytes, the same video
-
-    def kill_one() -> None:
-        while not list((tmp_path / "cluster" / ".poise" / "unfinished").glob("*/*")):
-            time.sleep(0.05)
-        workers[0].kill()
-
-    killed = threading.Thread(target=kill_one, daemon=True)
-    killed.start()
-    far = analyze(tmp_path / "in", tmp_path / "cluster", replace(settings, cluster=address))
-    killed.join(5)
-    assert workers[0].poll() is not None
-    here = analyze(tmp_path / "in", tmp_path / "local", settings)
-    assert far.exit_code == here.exit_code == 0
-    for a, b in zip(far.outcomes, here.outcomes, strict=True):
-        assert a.result is not None and b.result is not None
-        assert_same_frames(a.result.read_frames(), b.result.read_frames())
-
-
-def test_a_cluster_that_does_not_answer_is_said(settings: Settings, tmp_path: Path) -> None:
-    pytest.importorskip("distributed")
-    wrong = replace(settings, cluster="nonsense://nowhere")
-    with (
-        pytest.raises(SettingsError, match="no Dask scheduler answers"),
-        Pool(wrong, ResultStore(tmp_path)),
-    ):
-        pass

@@ -17,57 +17,52 @@ from tests.conftest import contents
 _ZYGOTE = """
 import json, multiprocessing, os, signal, sys
 from pathlib import Path
-from pipeline import execute, run, work
-from poise.analysis.context import AnalysisContext
+import matplotlib, pandas
+import poise.batch.purge
+from poise.analysis.context import context_kept, started_context
+from poise.batch import pool
+from poise.batch.run import analyze
 from poise.settings import Settings
 from poise.system.interrupts import listening
-import poise.batch.purge, matplotlib, pandas
 
-def call(what):
-    function, arguments, keywords = what
-    return function(*arguments, **keywords)
+def made(call):
+    return call, call()
 
 def mortal():  # a fork has its parent's handlers
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
-class Forks:
-    def __init__(self, n_jobs, **keywords):
-        self.n_jobs = n_jobs
-    def __call__(self, calls):
-        if self.n_jobs == 1:
-            yield from map(call, calls)
-            return
-        with multiprocessing.get_context("fork").Pool(self.n_jobs, mortal) as pool:
-            yield from pool.imap_unordered(call, calls)
+class Forks:  # in place of LocalProcesses
+    def __init__(self, **limits):
+        self.pool = multiprocessing.get_context("fork").Pool(2, mortal)
+    def run(self, calls, most):
+        yield from self.pool.imap_unordered(made, calls)
+    def close(self):
+        self.pool.terminate()
 
-execute.Parallel = Forks
-model = sys.argv[1]
-for jobs in (1, 2):
-    settings = Settings(model=model, device="cpu", jobs=jobs)
-    work.started_context(settings, ())
-    if jobs == 1:
-        context = work._context[1]
+pool.LocalProcesses = Forks
+settings = Settings(model=sys.argv[1], device="cpu")
 print("ready", flush=True)
-for line in sys.stdin:
-    order = json.loads(line)
-    child = os.fork()
-    if child == 0:
-        os.setsid()
-        null = os.open(os.devnull, os.O_RDWR)
-        for stream in (0, 1, 2):
-            os.dup2(null, stream)
-        settings = Settings(model=model, device="cpu", jobs=order["jobs"])
-        work._context = ((settings, ()), context)
-        code = 99
-        try:
-            with listening():
-                code = run.analyze(order["recordings"], order["output"], settings).exit_code
-        except BaseException as error:
-            Path(order["output"] + ".error").write_text(repr(error))
-        finally:
-            os._exit(code)
-    print(child, flush=True)
-    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+with context_kept():
+    started_context(settings, ())  # one for all: forks have it as it is
+    for line in sys.stdin:
+        order = json.loads(line)
+        child = os.fork()
+        if child == 0:
+            os.setsid()
+            null = os.open(os.devnull, os.O_RDWR)
+            for stream in (0, 1, 2):
+                os.dup2(null, stream)
+            code = 99
+            pool.suitable_jobs = lambda: order["jobs"]
+            try:
+                with listening():
+                    code = analyze(order["recordings"], order["output"], settings).exit_code
+            except BaseException as error:
+                Path(order["output"] + ".error").write_text(repr(error))
+            finally:
+                os._exit(code)
+        print(child, flush=True)
+        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
 
 

@@ -117,7 +117,7 @@ def stuck(
         wait_until(is_stuck, 120)
         found = descendants(process.pid)
         assert sum("decoders.server" in line for line in found.values()) >= 1
-        assert sum("loky" in line for line in found.values()) >= 2
+        assert sum("worker_process" in line for line in found.values()) >= 2
         yield process, found
     finally:
         for pid in [process.pid, *descendants(process.pid)]:

@@ -1,11 +1,18 @@
-"""The context: what a worker keeps from one recording to the next."""
+"""The context: what a process keeps from one recording to the next, and how it is given back."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import gc
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from poise.analysis.gpu_server import Address, RemoteNetworks
+import cv2
+import torch
+
+from poise.analysis.gpu_client import Address, GpuServerGone, RemoteNetworks
 from poise.expression.classifier import Classifier, ExpressionClassifier
 from poise.expression.model_spec import ModelSpec
 from poise.faces.detector import FaceDetector
@@ -17,13 +24,18 @@ from poise.system.timing import StageTiming
 
 @dataclass(frozen=True)
 class AnalysisContext:
-    """Networks, decoding process, settings, and where the time goes."""
+    """Networks, decoding process, settings, and where the time goes.
+
+    Args:
+        notes: What a reader of the log should know of it, such as that a GPU was given up.
+    """
 
     settings: Settings
     classifier: Classifier
     detector: Detector
     decoding: DecodingProcess
     timing: StageTiming = field(default_factory=StageTiming)
+    notes: tuple[str, ...] = ()
 
     @property
     def spec(self) -> ModelSpec:
@@ -31,20 +43,108 @@ class AnalysisContext:
         return self.classifier.spec
 
     @classmethod
-    def start(cls, settings: Settings, owner: Address | None = None) -> AnalysisContext:
-        """Load the networks, or ask the process that owns the device.
+    def start(cls, settings: Settings, server: Address | None = None) -> AnalysisContext:
+        """Load the networks, or ask a GPU server; without them if that one was given up.
 
         Raises:
             ModelError, SettingsError: If the model or the device cannot be used.
         """
-        decoding = DecodingProcess(stall_timeout_s=settings.stall_timeout_s)
-        if owner:
-            networks = RemoteNetworks(owner)
-            return cls(settings, classifier=networks, detector=networks, decoding=decoding)
+        notes: tuple[str, ...] = ()
+        if server:
+            try:
+                networks = RemoteNetworks(server)
+                decoding = DecodingProcess(stall_timeout_s=settings.stall_timeout_s)
+                return cls(settings, classifier=networks, detector=networks, decoding=decoding)
+            except GpuServerGone as gone:
+                notes = (f"{gone.cause}; computed on the processor",)
+                settings = replace(settings, device="cpu")
         classifier = ExpressionClassifier(
             Path(settings.model) if settings.model else None,
             device=settings.device,
             batch_size=settings.batch_size,
         )
-        detector = FaceDetector(device=str(classifier.device))
-        return cls(settings, classifier=classifier, detector=detector, decoding=decoding)
+        return cls(
+            settings,
+            classifier=classifier,
+            detector=FaceDetector(device=str(classifier.device)),
+            decoding=DecodingProcess(stall_timeout_s=settings.stall_timeout_s),
+            notes=notes,
+        )
+
+    def close(self) -> None:
+        """End the decoding process and the connection to a GPU server."""
+        self.decoding.close()
+        if isinstance(self.classifier, RemoteNetworks):
+            self.classifier.close()
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """A context, what it was made for, and how the process was before."""
+
+    made_for: tuple[Settings, tuple[Address, ...]]
+    context: AnalysisContext
+    threads: int
+    cv2_threads: int
+
+
+_kept: _Kept | None = None
+_keeping = 0
+
+
+def started_context(settings: Settings, servers: Sequence[Address] = ()) -> AnalysisContext:
+    """This process's context; networks are loaded for its first recording only.
+
+    Until `close_context`, torch and OpenCV compute with one thread (processes share the cores, and
+    thread pools in each would get into each other's way), and what is loaded is left out of
+    garbage collection.
+
+    Raises:
+        ModelError, SettingsError: If the model or the device cannot be used.
+    """
+    global _kept
+    made_for = (settings, tuple(servers))
+    if _kept is None or _kept.made_for != made_for:
+        close_context()
+        threads, cv2_threads = torch.get_num_threads(), cv2.getNumThreads()
+        torch.set_num_threads(1)
+        cv2.setNumThreads(1)
+        server = servers[os.getpid() % len(servers)] if servers else None
+        try:
+            context = AnalysisContext.start(settings, server)
+        except BaseException:
+            torch.set_num_threads(threads)
+            cv2.setNumThreads(cv2_threads)
+            raise
+        _kept = _Kept(made_for, context, threads, cv2_threads)
+        gc.freeze()
+    return _kept.context
+
+
+def close_context() -> None:
+    """Give back what `started_context` took: child processes, thread counts, frozen objects."""
+    global _kept
+    if _kept is not None:
+        _kept.context.close()
+        torch.set_num_threads(_kept.threads)
+        cv2.setNumThreads(_kept.cv2_threads)
+        gc.unfreeze()
+        _kept = None
+
+
+def release_context() -> None:
+    """As `close_context`, unless within `context_kept`."""
+    if not _keeping:
+        close_context()
+
+
+@contextmanager
+def context_kept() -> Iterator[None]:
+    """Keep the context of this process from run to run within this block, to load it once."""
+    global _keeping
+    _keeping += 1
+    try:
+        yield
+    finally:
+        _keeping -= 1
+        release_context()

@@ -1,168 +1,63 @@
-"""One process owns a device and serves the workers: their faces share its batches.
+"""The GPU server: one process holds a device's networks and computes what all workers ask.
 
-On a GPU, a model in every worker would waste memory, and small batches from each would leave the
-device idle. The owner takes what all workers have asked for meanwhile, of whatever recordings, and
-computes it at once. A worker waits for its answer, so no more than one request of each lies there.
-An owner that dies is started again, and what was asked of it is asked again.
+A model in every worker would waste the GPU's memory, and small batches from each would leave it
+idle. The server takes what all workers have asked meanwhile, of whatever recordings, and computes
+it at once. A worker waits for its answer, so at most one request of each is queued. It is started
+and watched by `poise.analysis.gpu_supervisor`; `poise.analysis.gpu_client` is its other end.
 """
 
 from __future__ import annotations
 
 import contextlib
-import secrets
-import subprocess
-import sys
-import tempfile
 import threading
-import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from multiprocessing.connection import Client, Connection, Listener
+from multiprocessing.connection import Listener
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any
 
-import cv2
 import numpy as np
-import torch
 
+from poise.analysis.gpu_client import Address
 from poise.errors import ModelError, PoiseError
-from poise.expression.classifier import Classifier, ExpressionClassifier
-from poise.expression.model_spec import ModelSpec
-from poise.faces.boxes import squared
-from poise.faces.detector import MIN_FACE_PX, FaceDetector, refined
-from poise.settings import Settings
-from poise.system.child_process import start_python
-from poise.types import FaceDetections, FloatArray, Image, IntArray, Predictions
+from poise.expression.classifier import Classifier
+from poise.faces.detector import FaceDetector
+from poise.system.child_process import channel_to_parent
+from poise.system.platform import prefer_as_victim
+from poise.types import FaceDetections, Predictions
 
+BEAT_S = 2.0
 _MAX_REQUESTS = 16  # whose faces or frames share a batch
-_PATIENCE_S, _PAUSE_S = 120.0, 0.2  # of a worker whose owner is starting, also after it died
-_SERVE = "from poise.analysis.gpu_server import main; main()"
+_BACKLOG = 64
+_OOM_SCORE = 200
+
+
+@dataclass(frozen=True, kw_only=True)
+class Assignment:
+    """What a GPU server is to do: the first message of its supervisor."""
+
+    address: Address
+    model: str
+    device: str
+    batch_size: int
 
 
 @dataclass(frozen=True)
-class Address:
-    """Where an owner listens, and the key that opens it."""
+class CannotStart:
+    """The server's answer if it cannot load the networks."""
 
-    path: str
-    key: bytes
-
-
-class GpuServerProcess:
-    """The owner of one device, started again whenever it dies.
-
-    Args:
-        settings: Of the run.
-        device: Which device.
-    """
-
-    def __init__(self, settings: Settings, device: str) -> None:
-        self._settings = replace(settings, device=device)
-        self._folder = tempfile.TemporaryDirectory(prefix="poise-")  # for this user alone
-        self.address = Address(str(Path(self._folder.name, "owner")), secrets.token_bytes(32))
-        self._ending = False
-        self._process: subprocess.Popen[bytes] | None = None
-        self._start()
-        threading.Thread(target=self._keep_alive, daemon=True).start()
-
-    def close(self) -> None:
-        """End it."""
-        self._ending = True
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-        self._folder.cleanup()
-
-    def __enter__(self) -> GpuServerProcess:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def _start(self) -> None:
-        Path(self.address.path).unlink(missing_ok=True)
-        self._process = start_python(_SERVE, stdin=subprocess.PIPE)
-        assert self._process.stdin is not None
-        settings = self._settings
-        lines = [self.address.path, self.address.key.hex(), settings.model, settings.device]
-        said = "\n".join([*lines, str(settings.batch_size)]) + "\n"
-        with contextlib.suppress(BrokenPipeError):
-            self._process.stdin.write(said.encode())
-            self._process.stdin.close()
-
-    def _keep_alive(self) -> None:
-        while not self._ending:
-            assert self._process is not None
-            self._process.wait()
-            if not self._ending:
-                time.sleep(_PAUSE_S)
-                self._start()
+    reason: str
 
 
-class RemoteNetworks:
-    """The networks of an owner, as a worker sees them: both `Classifier` and `follow.Detector`.
-
-    Args:
-        address: Of the owner.
-
-    Raises:
-        ModelError: If it does not answer.
-    """
-
-    spec: ModelSpec
-    _class_weights: FloatArray
-
-    def __init__(self, address: Address) -> None:
-        self._address = address
-        self._connection: Connection[Any, Any] | None = None
-        self.spec, self._class_weights = self._ask("describe")
-
-    @property
-    def class_weights(self) -> FloatArray:
-        """Of the last layer, float32 [C, K]."""
-        return self._class_weights
-
-    def predict(self, crops: Image, *, mirrored: bool = True) -> Predictions:
-        """See `ExpressionClassifier.predict`."""
-        return self._ask("predict", crops, mirrored)  # type: ignore[no-any-return]
-
-    def maps(self, crops: Image) -> FloatArray:
-        """See `ExpressionClassifier.maps`."""
-        return self._ask("maps", crops)  # type: ignore[no-any-return]
-
-    def detect(self, images: Image, *, min_face_px: float = MIN_FACE_PX) -> FaceDetections:
-        """See `FaceDetector.detect`."""
-        return self._ask("detect", images, min_face_px)  # type: ignore[no-any-return]
-
-    def refine(self, images: Image, boxes_xyxy_px: FloatArray, row: IntArray) -> FaceDetections:
-        """See `FaceDetector.refine`; only the windows go to the owner, not the frames."""
-        return refined(images, squared(boxes_xyxy_px), row, lambda w: self._ask("judge", w))
-
-    def _ask(self, method: str, *arguments: Any) -> Any:
-        until = time.monotonic() + _PATIENCE_S
-        while True:
-            try:
-                if self._connection is None:
-                    self._connection = Client(self._address.path, authkey=self._address.key)
-                self._connection.send((method, *arguments))
-                answer = self._connection.recv()
-            except (OSError, EOFError) as error:  # it has died, or does not listen yet
-                self._connection = None
-                if time.monotonic() > until:
-                    raise ModelError(
-                        "the process that owns the device does not answer",
-                        remedy="Try again with --owner never, or with --device cpu.",
-                    ) from error
-                time.sleep(_PAUSE_S)
-                continue
-            if isinstance(answer, Exception):
-                raise answer
-            return answer
+BEAT = "beat"  # the server's answer while all is well
 
 
 @dataclass(frozen=True)
-class _Request:
-    connection: Connection[Any, Any]
+class Request:
+    """What a worker asks: a method of the networks and its arguments."""
+
+    connection: Any
     method: str
     arguments: tuple[Any, ...]
 
@@ -186,18 +81,24 @@ class GpuServer:
 
     def __init__(self, classifier: Classifier, detector: FaceDetector) -> None:
         self.classifier, self.detector = classifier, detector
-        self._requests: SimpleQueue[_Request] = SimpleQueue()
+        self._requests: SimpleQueue[Request] = SimpleQueue()
         self.batches: list[int] = []  # requests answered together, for tests
 
-    def serve(self, listener: Listener) -> None:
-        """Answer whoever connects, for ever."""
+    def serve(self, listener: Listener, beat: Callable[[], None]) -> None:
+        """Answer whoever connects, for ever.
+
+        Args:
+            listener: Where they connect.
+            beat: Called between batches, and every few seconds while nothing is asked.
+        """
         threading.Thread(target=self._accept, args=(listener,), daemon=True).start()
         while True:
             self.answer(self._waiting())
+            beat()
 
-    def answer(self, requests: Sequence[_Request]) -> None:
+    def answer(self, requests: Sequence[Request]) -> None:
         """Answer requests, those of one kind together."""
-        kinds: dict[tuple[Any, ...], list[_Request]] = {}
+        kinds: dict[tuple[Any, ...], list[Request]] = {}
         for request in requests:
             kinds.setdefault(request.kind, []).append(request)
         for same in kinds.values():
@@ -210,10 +111,10 @@ class GpuServer:
                 failure = ModelError(f"the networks failed ({type(error).__name__}: {error})")
                 answers = [failure] * len(same)
             for request, answer in zip(same, answers, strict=True):
-                with contextlib.suppress(OSError):  # its worker has died
+                with contextlib.suppress(OSError):  # its worker has ended
                     request.connection.send(answer)
 
-    def _compute(self, same: Sequence[_Request]) -> Sequence[Any]:
+    def _compute(self, same: Sequence[Request]) -> Sequence[Any]:
         method = same[0].method
         if method == "describe":
             return [(self.classifier.spec, self.classifier.class_weights)] * len(same)
@@ -236,14 +137,13 @@ class GpuServer:
             _of_frames(faces, end - count, end) for count, end in zip(counts, ends, strict=True)
         ]
 
-    def _waiting(self) -> list[_Request]:
-        """All requests that wait, at least one."""
-        requests = [self._requests.get()]
-        while len(requests) < _MAX_REQUESTS:
-            try:
+    def _waiting(self) -> list[Request]:
+        """All requests that wait; none after a few seconds without any."""
+        requests: list[Request] = []
+        with contextlib.suppress(Empty):
+            requests.append(self._requests.get(timeout=BEAT_S))
+            while len(requests) < _MAX_REQUESTS:
                 requests.append(self._requests.get_nowait())
-            except Empty:
-                break
         return requests
 
     def _accept(self, listener: Listener) -> None:
@@ -254,11 +154,11 @@ class GpuServer:
                 continue
             threading.Thread(target=self._listen, args=(connection,), daemon=True).start()
 
-    def _listen(self, connection: Connection[Any, Any]) -> None:
+    def _listen(self, connection: Any) -> None:
         with contextlib.suppress(OSError, EOFError):
             while True:
                 method, *arguments = connection.recv()
-                self._requests.put(_Request(connection, method, tuple(arguments)))
+                self._requests.put(Request(connection, method, tuple(arguments)))
 
 
 def _of_frames(faces: FaceDetections, start: int, end: int) -> FaceDetections:
@@ -267,13 +167,31 @@ def _of_frames(faces: FaceDetections, start: int, end: int) -> FaceDetections:
 
 
 def main() -> None:
-    """Own a device; what and where is read from stdin, a line each."""
-    path, key, model, device, batch_size = sys.stdin.read().splitlines()
+    """Serve one device as the supervisor says; it hears of it when that is impossible."""
+    prefer_as_victim(_OOM_SCORE)
+    supervisor = channel_to_parent()
+    order: Assignment = supervisor.recv()
+    try:
+        server = _loaded(order)
+        listener = Listener(order.address.path, backlog=_BACKLOG, authkey=order.address.key)
+    except Exception as error:
+        cause = error.cause if isinstance(error, PoiseError) else f"{type(error).__name__}: {error}"
+        supervisor.send(CannotStart(cause))
+        return
+    with listener:
+        supervisor.send(BEAT)
+        server.serve(listener, lambda: supervisor.send(BEAT))
+
+
+def _loaded(order: Assignment) -> GpuServer:
+    import cv2
+    import torch
+
+    from poise.expression.classifier import ExpressionClassifier
+
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
     classifier = ExpressionClassifier(
-        Path(model) if model else None, device=device, batch_size=int(batch_size)
+        Path(order.model) if order.model else None, device=order.device, batch_size=order.batch_size
     )
-    detector = FaceDetector(device=str(classifier.device))
-    with Listener(path, family="AF_UNIX", authkey=bytes.fromhex(key)) as listener:
-        GpuServer(classifier, detector).serve(listener)
+    return GpuServer(classifier, FaceDetector(device=str(classifier.device)))

@@ -25,7 +25,7 @@ from poise.system.run_log import RunLog
 from poise.types import SHOWN, Recording, Status
 
 _AT_ONCE = 2  # reports written at most while workers wait to be heard
-_UNSEEN = frozenset({"device", "owner", "batch_size", "jobs", "cluster", "stall_timeout_s",
+_UNSEEN = frozenset({"device", "gpu_server", "batch_size", "jobs", "cluster", "stall_timeout_s",
                      "retention_days", "private"})  # in reports and tables  # fmt: skip
 
 

@@ -1,181 +1,148 @@
-"""Many recordings at once: processes of this machine, or workers of a Dask cluster."""
+"""Many recordings at once: in processes of this machine, or on the workers of a Dask cluster."""
 
 from __future__ import annotations
 
 import os
-import warnings
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from typing import Any
 
-from joblib import Parallel, delayed, parallel_config
-from joblib.externals.loky import reusable_executor
-from joblib.externals.loky.process_executor import TerminatedWorkerError
-
-from poise.analysis.gpu_server import GpuServerProcess
-from poise.batch.worker import Done, Parts, Task, Worker, close_context
-from poise.errors import SettingsError, VideoError
+from poise.analysis.context import release_context
+from poise.analysis.gpu_supervisor import GpuServerProcess
+from poise.batch.calls import Call, Crash, InThisProcess, Runner
+from poise.batch.capacity import crowding, suitable_jobs
+from poise.batch.cluster import Cluster
+from poise.batch.processes import LocalProcesses
+from poise.batch.worker import Done, Parts, Task, Worker
+from poise.errors import VideoError
 from poise.expression.device import all_devices, choose_device
 from poise.settings import Settings
 from poise.storage.result_store import ResultStore
-from poise.system.interrupts import deaf_children
+from poise.system.directory_lock import holder
 
-_CONNECTING_S = 20
+_LEAST_SILENCE_S, _LEAST_IDLE_S = 60.0, 900.0
 
 
 class Pool:
-    """Runs tasks in parallel; a process that dies costs the recording it died of, at most.
+    """Runs tasks in parallel; a process that crashes costs only the recording that crashed it.
+
+    With `jobs` 1 they run in this very process. Leaving it ends all processes.
 
     Args:
         settings: Say how many processes, and where.
         store: Takes the results.
+        notice: Told what the user should know.
+        worker: Does the work; made from the settings if None.
+
+    Attributes:
+        jobs: Recordings analysed at the same time.
 
     Raises:
-        SettingsError: On entering, if the cluster does not answer.
+        SettingsError: On entering, if the cluster does not answer or does not fit.
     """
 
-    jobs: int
-
-    def __init__(self, settings: Settings, store: ResultStore) -> None:
-        self.settings, self._store = settings, store
-        self.jobs = settings.jobs or _cores()
-        self._worker = Worker(settings, store, parent=os.getpid())
-        self._died: tuple[type[Exception], ...] = (TerminatedWorkerError,)
+    def __init__(
+        self,
+        settings: Settings,
+        store: ResultStore,
+        notice: Callable[[str], None] = lambda text: None,
+        *,
+        worker: Worker | None = None,
+    ) -> None:
+        self.settings, self._store, self._notice = settings, store, notice
+        self.jobs = settings.jobs or suitable_jobs()
+        found = holder(store.root)
+        token = found.token if found and found.pid == os.getpid() else ""
+        self._worker = worker or Worker(settings, store, parent=os.getpid(), token=token)
         self._stack = ExitStack()
+        self._runner: Runner = InThisProcess()
 
     def __enter__(self) -> Pool:
-        if self.settings.cluster:
-            self._join_cluster(self.settings.cluster)
-        elif self._has_owner():
-            owners = [
-                self._stack.enter_context(GpuServerProcess(self.settings, device))
-                for device in all_devices(self.settings.device)
-            ]
-            addresses = tuple(owner.address for owner in owners)
-            self._worker = replace(self._worker, owners=addresses)
+        settings = self.settings
+        self._stack.callback(release_context)
+        if settings.cluster:
+            cluster = Cluster(settings.cluster, self._store.root, self._notice)
+            self._runner, self.jobs = cluster, cluster.jobs
+        else:
+            for warning in crowding(settings.jobs):
+                self._notice(warning)
+            if self._has_gpu_server():
+                servers = [
+                    self._stack.enter_context(GpuServerProcess(settings, device, self._notice))
+                    for device in all_devices(settings.device)
+                ]
+                addresses = tuple(server.address for server in servers)
+                self._worker = replace(self._worker, servers=addresses)
+            if self.jobs > 1:
+                stall_s = settings.stall_timeout_s
+                self._runner = LocalProcesses(
+                    silence_limit_s=max(_LEAST_SILENCE_S, stall_s),
+                    idle_limit_s=_LEAST_IDLE_S + 3 * stall_s,
+                )
+        self._stack.callback(self._runner.close)
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+    def __exit__(self, *_: object) -> None:
         self._stack.close()
-        if kind is not None and not self.settings.cluster:
-            self._kill_workers()  # what they do is of no use any more
-            close_context()
 
     def execute(self, tasks: Sequence[Task]) -> Iterator[Done]:
-        """Do the tasks, in the order given as far as workers are free.
+        """Do the tasks; they are started in the order given, and come as they are done.
 
-        With fewer tasks than processes, long recordings are cut into parts. When a process dies
-        (out of memory, a crash in a library), those that were being worked on are done one at a
-        time, each in a process of its own, so that the culprit is known and fails alone; then the
-        rest goes on in parallel.
+        With fewer tasks than processes, long recordings are cut into parts.
         """
-        left = {task.recording.recording_id: task for task in tasks}
-        while left:
-            try:
-                with closing(self._in_parallel(list(left.values()))) as results:
-                    for done in results:
-                        left.pop(done.task.recording.recording_id)
-                        self._store.finish(done.task.key)
-                        yield done
-            except self._died:
-                begun = [task for task in left.values() if self._store.is_begun(task.key)]
-                for task in begun or list(left.values()):
-                    left.pop(task.recording.recording_id)
-                    yield self._alone(task)
-                    self._store.finish(task.key)
-
-    def _in_parallel(self, tasks: Sequence[Task]) -> Generator[Done, None, None]:
-        worker = self._worker
         cut = self._cut(tasks) if len(tasks) < self.jobs else []
         in_parts = {parts.task.recording.recording_id for parts in cut}
         for parts in cut:
             self._store.begin(parts.task.key)
-        looks = [(worker.observe, parts, k) for parts in cut for k in range(len(parts.spans))]
-        wholes = [
-            (_begun, worker, task) for task in tasks if task.recording.recording_id not in in_parts
+        worker = self._worker
+        looks = [
+            _call(worker.observe, parts.task, parts, k)
+            for parts in cut
+            for k in range(len(parts.spans))
         ]
-        processes = min(self.jobs, max(1, len(looks) + len(wholes)))
-        with closing(self._run([*looks, *wholes], processes)) as results:
-            for done in results:
-                if done.task.recording.recording_id not in in_parts:
-                    yield done
-        yield from self._run([(worker.join, parts) for parts in cut], processes)
+        wholes = [
+            _call(worker.analyse, task, task)
+            for task in tasks
+            if task.recording.recording_id not in in_parts
+        ]
+        with closing(self._run([*looks, *wholes])) as results:
+            for call, result in results:
+                if call.function != worker.observe:
+                    yield self._done(call, result)
+        with closing(self._run([_call(worker.join, p.task, p) for p in cut])) as results:
+            for call, result in results:
+                yield self._done(call, result)
 
     def _cut(self, tasks: Sequence[Task]) -> list[Parts]:
         """How the long ones among the tasks are cut, so that every process has something to do."""
         count = self.jobs // max(1, len(tasks))
-        found = self._run([(self._worker.cut, task, count) for task in tasks], len(tasks))
-        return [parts for parts in found if parts]
+        found = [
+            result for _, result in self._run([_call(self._worker.cut, t, t, count) for t in tasks])
+        ]
+        return [parts for parts in found if isinstance(parts, Parts)]
 
-    def _run(self, calls: Sequence[tuple[Any, ...]], processes: int) -> Generator[Any, None, None]:
-        """Results of functions, each with its arguments, as they come."""
-        if calls:
-            with deaf_children():  # they are started here
-                results = Parallel(n_jobs=processes, return_as="generator_unordered", batch_size=1)(
-                    delayed(function)(*arguments) for function, *arguments in calls
-                )
-            try:
-                for result in results:  # noqa: UP028  (`yield from` would close it with a warning)
-                    yield result
-            except GeneratorExit:
-                with warnings.catch_warnings():  # joblib's, that not all was waited for
-                    warnings.simplefilter("ignore")
-                    results.close()
-                raise
+    def _run(self, calls: Sequence[Call]) -> Generator[tuple[Call, Any], None, None]:
+        return self._runner.run(calls, min(self.jobs, max(1, len(calls))))
 
-    def _alone(self, task: Task) -> Done:
-        try:
-            return next(self._run([(self._worker.analyse, task)], 2))  # type: ignore[no-any-return]
-        except self._died:
-            error = VideoError(
-                "the process that analysed it died, for lack of memory or of a fault in a library",
-                remedy="Try fewer --jobs, or export the recording again.",
-                path=task.recording.path,
-            )
-            return Done(task=task, seconds=0.0, error=error)
+    def _done(self, call: Call, result: Any) -> Done:
+        first = call.arguments[0]
+        task = first.task if isinstance(first, Parts) else first
+        self._store.finish(task.key)
+        if not isinstance(result, Crash):
+            return result  # type: ignore[no-any-return]
+        error = VideoError(
+            f"the process that analysed it {result.reason}, twice",
+            remedy="Try fewer --jobs, or export the recording again.",
+            path=task.recording.path,
+        )
+        return Done(task=task, seconds=0.0, error=error)
 
-    def _kill_workers(self) -> None:
-        executor = reusable_executor._executor
-        if executor is not None:
-            executor.shutdown(wait=True, kill_workers=True)
-
-    def _has_owner(self) -> bool:
-        if self.settings.owner == "auto":
+    def _has_gpu_server(self) -> bool:
+        if self.settings.gpu_server == "auto":
             return choose_device(self.settings.device).type == "cuda"
-        return self.settings.owner == "always"
-
-    def _join_cluster(self, address: str) -> None:
-        """Let joblib hand its calls to the workers of a Dask scheduler."""
-        try:
-            from distributed import Client, KilledWorker
-        except ImportError as error:
-            raise SettingsError(
-                "Dask is not installed", remedy="Install it: pip install 'poise[cluster]'."
-            ) from error
-        try:
-            client = self._stack.enter_context(Client(address, timeout=_CONNECTING_S))
-        except (OSError, ValueError) as error:
-            raise SettingsError(
-                f"no Dask scheduler answers at {address}",
-                remedy="Start one with `dask scheduler`, and give its address with --cluster.",
-            ) from error
-        workers = client.scheduler_info(n_workers=-1)["workers"].values()
-        if not workers:
-            raise SettingsError(
-                f"the cluster at {address} has no workers",
-                remedy=f"Start some on each machine: dask worker {address} --nthreads 1.",
-            )
-        self.jobs = len(workers)
-        self._died = (TerminatedWorkerError, KilledWorker)
-        self._stack.enter_context(parallel_config(backend="dask"))
+        return self.settings.gpu_server == "always"
 
 
-def _begun(worker: Worker, task: Task) -> Done:
-    worker.store.begin(task.key)
-    return worker.analyse(task)
-
-
-def _cores() -> int:
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return cores or 1
+def _call(function: Callable[..., Any], task: Task, *arguments: Any) -> Call:
+    return Call(function, arguments, task.recording.path)

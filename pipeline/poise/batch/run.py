@@ -242,7 +242,7 @@ class _Run:
             if plan:
                 self.listener.planned(plan)
             return
-        with Pool(self.settings, store) as pool:
+        with Pool(self.settings, store, self.listener.noticed) as pool:
             if plan:
                 self.listener.planned(replace(plan, jobs=pool.jobs))
             yield from pool.execute(

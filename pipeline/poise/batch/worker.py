@@ -1,11 +1,10 @@
-"""What a worker process does: whole recordings, or parts of long ones.
+"""What a worker does: it analyses whole recordings, or parts of long ones, and stores the result.
 
-Nothing here imports pandas, Jinja or matplotlib: a worker is to be small, and quick to start.
+Nothing here imports pandas, Jinja or matplotlib: a worker is small and starts quickly.
 """
 
 from __future__ import annotations
 
-import gc
 import os
 import shutil
 import threading
@@ -17,12 +16,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TypeVar
 
-import cv2
-import torch
-
-from poise.analysis.context import AnalysisContext
+from poise.analysis.context import AnalysisContext, close_context, started_context
 from poise.analysis.crop_file import CropFile
-from poise.analysis.gpu_server import Address
+from poise.analysis.gpu_client import Address, GpuServerGone
 from poise.analysis.observe import glance
 from poise.analysis.recording import analyse_parts, analyse_recording, observe_part
 from poise.analysis.views import Look
@@ -33,7 +29,7 @@ from poise.settings import Settings
 from poise.storage.result_format import write_result
 from poise.storage.result_store import ResultStore
 from poise.system.atomic_files import PRIVATE_UMASK, Stamp, not_written, stamp_of
-from poise.system.interrupts import die_with
+from poise.system.directory_lock import holder
 from poise.types import Recording
 
 LEAST_PART_S = 60.0  # shorter parts are not worth their joining
@@ -45,9 +41,9 @@ class Task:
     """A recording to analyse.
 
     Args:
-        recording: Its path is absolute.
+        recording: With an absolute path.
         key: Name of its result.
-        stamp: Size and time of change (ns) when its hash was made; None if not known.
+        stamp: Size and time of change (ns) when its hash was made; None if unknown.
     """
 
     recording: Recording
@@ -61,10 +57,10 @@ class Done:
 
     Args:
         task: Which.
-        seconds: It took.
-        error: None where its result is stored.
-        stages: Seconds of each stage.
-        warnings: What went wrong and was made good.
+        seconds: How long it took.
+        error: Why it failed; None if its result is stored.
+        stages: Seconds spent in each stage.
+        warnings: What went wrong without costing the result.
     """
 
     task: Task
@@ -76,7 +72,13 @@ class Done:
 
 @dataclass(frozen=True, kw_only=True)
 class Parts:
-    """How a long recording is cut, and how closely its parts are looked at."""
+    """How a long recording is cut.
+
+    Args:
+        task: Which.
+        spans: Its parts, in order.
+        short_side_px: Of the frames in which faces are looked for.
+    """
 
     task: Task
     spans: tuple[SampleSpan, ...]
@@ -85,22 +87,26 @@ class Parts:
 
 @dataclass(frozen=True)
 class Worker:
-    """A worker's tasks. It is sent to the processes; the context is made there, once.
+    """The work on one recording; sent to the processes that do it.
 
     Args:
         settings: Of the run.
         store: Takes the results.
-        owners: Where the processes listen that own the devices; none where networks run here.
-        parent: The process that runs the batch; its workers do not outlive it.
+        servers: GPU servers to ask; none where each process computes by itself.
+        parent: The process that runs the batch.
+        token: Of the run that holds the directory of reports; results are only stored while it
+            does. Empty: not checked.
     """
 
     settings: Settings
     store: ResultStore
-    owners: tuple[Address, ...] = ()
+    servers: tuple[Address, ...] = ()
     parent: int = 0
+    token: str = ""
 
     def analyse(self, task: Task) -> Done:
-        """Analyse a recording; its failure is an answer, not an exception."""
+        """Analyse a recording; a failure is returned, not raised."""
+        self.store.begin(task.key)
 
         def work(context: AnalysisContext) -> None:
             with self.store.writing(task.key) as directory:
@@ -111,7 +117,7 @@ class Worker:
                     neutral_span_s=task.recording.neutral_span_s,
                 )
                 write_result(analysis, directory)
-                _check_unchanged(task)
+                self._check_wanted(task)
 
         _, done = self._attempt(task, work)
         return done
@@ -127,7 +133,7 @@ class Worker:
             if len(spans) < 2:
                 return None
             with (
-                TemporaryDirectory() as folder,
+                TemporaryDirectory(dir=self.store.scratch()) as folder,
                 CropFile(Path(folder), context.spec.input_px) as crops,
             ):
                 _, look = glance(path, context, crops)
@@ -168,11 +174,30 @@ class Worker:
                     neutral_span_s=recording.neutral_span_s,
                 )
                 write_result(analysis, directory)
-                _check_unchanged(parts.task)
+                self._check_wanted(parts.task)
             shutil.rmtree(folder, ignore_errors=True)
 
         _, done = self._attempt(parts.task, work)
         return self.analyse(parts.task) if done.error else done
+
+    def _check_wanted(self, task: Task) -> None:
+        """Whether a result may be stored.
+
+        Raises:
+            UnfinishedError: If the recording has changed since its hash was made.
+            PoiseError: If the run that asked for it no longer holds the directory.
+        """
+        path = task.recording.path
+        if task.stamp is not None and stamp_of(path) != task.stamp:
+            raise UnfinishedError(
+                "it changed while it was read, as if it were still being copied",
+                remedy="Run the same command again when it is all there.",
+                path=path,
+            )
+        if self.token:
+            found = holder(self.store.root)
+            if found is None or found.token != self.token:
+                raise PoiseError("the run that asked for this has ended", path=path)
 
     def _attempt(
         self, task: Task, work: Callable[[AnalysisContext], _Result]
@@ -183,12 +208,20 @@ class Worker:
         stages: dict[str, float] = {}
         warnings: list[str] = []
         try:
-            with _context_lock:
-                _settle_in(self)
-                context = started_context(self.settings, self.owners)
-                stages, warnings = context.timing.seconds, context.decoding.warnings
-                warnings.clear()
-                result = work(context)
+            with _at_work:
+                if self.settings.private and os.getpid() != self.parent:  # a worker of a cluster
+                    os.umask(PRIVATE_UMASK)
+                for again in (True, False):
+                    context = started_context(self.settings, self.servers)
+                    stages, warnings = context.timing.seconds, context.decoding.warnings
+                    warnings[:] = context.notes
+                    try:
+                        result = work(context)
+                        break
+                    except GpuServerGone:
+                        if not again:
+                            raise
+                        close_context()  # the next one computes here
         except PoiseError as failure:
             error = failure
         except Exception as failure:
@@ -204,7 +237,13 @@ class Worker:
 
 
 def _explained(failure: Exception, task: Task) -> PoiseError:
-    """A failure that was not foreseen, as one of this house."""
+    """An unforeseen failure as a `PoiseError`."""
+    if isinstance(failure, MemoryError):
+        return VideoError(
+            "there was not enough memory to analyse it",
+            remedy="Try fewer --jobs, or close other programs.",
+            path=task.recording.path,
+        )
     if isinstance(failure, OSError):
         known = not_written(failure, Path())
         if isinstance(known, DiskFullError):
@@ -218,42 +257,7 @@ def _explained(failure: Exception, task: Task) -> PoiseError:
     return error
 
 
-def _check_unchanged(task: Task) -> None:
-    """A result belongs to the bytes that were hashed, and to no others.
-
-    Raises:
-        UnfinishedError: If the recording has changed since.
-    """
-    path = task.recording.path
-    if task.stamp is not None and stamp_of(path) != task.stamp:
-        raise UnfinishedError(
-            "it changed while it was read, as if it were still being copied",
-            remedy="Run the same command again when it is all there.",
-            path=path,
-        )
-
-
-_settled = False
-
-
-def _settle_in(worker: Worker) -> None:
-    """What a worker process does once: see to it that it ends with the batch, and keep private."""
-    global _settled
-    if _settled or os.getpid() == worker.parent:
-        return
-    _settled = True
-    if worker.settings.private:
-        os.umask(PRIVATE_UMASK)
-    if worker.parent and os.getppid() == worker.parent:  # not a worker of a cluster
-        die_with(worker.parent)
-
-
-def close_context() -> None:
-    """End what this process keeps from one recording to the next."""
-    global _context
-    if _context is not None:
-        _context[1].decoding.close()
-        _context = None
+_at_work = threading.Lock()  # a Dask worker may have several threads; the context is one
 
 
 def spans_of(duration_s: float, rate_hz: float, count: int) -> tuple[SampleSpan, ...]:
@@ -271,23 +275,3 @@ def spans_of(duration_s: float, rate_hz: float, count: int) -> tuple[SampleSpan,
         SampleSpan(first=first, last=last)
         for first, last in zip([0, *cuts], [*cuts, None], strict=True)
     )
-
-
-_context_lock = threading.Lock()  # a Dask worker may have several threads
-_context: tuple[tuple[Settings, tuple[Address, ...]], AnalysisContext] | None = None
-
-
-def started_context(settings: Settings, owners: tuple[Address, ...]) -> AnalysisContext:
-    """The worker's context; networks are loaded for its first recording only."""
-    global _context
-    made_for = (settings, owners)
-    if _context is None or _context[0] != made_for:
-        # Processes share the cores; a thread pool in each of them would make all of them wait.
-        torch.set_num_threads(1)
-        cv2.setNumThreads(1)
-        if _context is not None:
-            _context[1].decoding.close()
-        owner = owners[os.getpid() % len(owners)] if owners else None
-        _context = (made_for, AnalysisContext.start(settings, owner))
-        gc.freeze()  # joblib collects garbage after a first task: 0.2 s among torch's objects
-    return _context[1]

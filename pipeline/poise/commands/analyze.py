@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +10,7 @@ import click
 
 from poise.commands.common import counted, debug_option, settings_from, settings_options
 from poise.settings import SETTINGS_FILE
+from poise.system.console import one_line, say, say_json
 from poise.system.exit_codes import exits
 from poise.system.interrupts import listening
 
@@ -89,7 +89,7 @@ def _up_to(jobs: int) -> str:
 
 
 class _Display:
-    """Progress on stderr: a bar on a terminal, plain lines elsewhere."""
+    """Progress on standard error: a bar on a terminal, plain lines elsewhere."""
 
     def __init__(self) -> None:
         self._bar: Any = None
@@ -99,11 +99,11 @@ class _Display:
     def planned(self, plan: Plan) -> None:
         self._plan = plan
         withheld = f"{plan.withheld} not to be analysed, " if plan.withheld else ""
-        click.echo(
+        say(
             f"{plan.recordings} recordings: {plan.reused} done before, {withheld}"
             f"{plan.pending} to analyse ({plan.bytes_to_read / 1e6:.0f} MB) "
             f"on {plan.device}{_up_to(plan.jobs)}.",
-            err=True,
+            error=True,
         )
         if sys.stderr.isatty() and plan.bytes_to_read:
             self._bar = click.progressbar(
@@ -124,17 +124,17 @@ class _Display:
         elif outcome.message:
             rate += f": {outcome.message}"
         if self._bar is not None:
-            self._bar.update(_size(recording.path), recording.recording_id + rate)
+            self._bar.update(_size(recording.path), one_line(recording.recording_id + rate))
             return
         total = self._plan.pending
-        click.echo(
+        say(
             f"[{self._done}/{total}] {recording.recording_id}: {outcome.status} "
             f"in {outcome.seconds:.1f} s{rate}",
-            err=True,
+            error=True,
         )
 
     def noticed(self, text: str) -> None:
-        click.echo(text, err=True)
+        say(text, error=True)
 
     def close(self) -> None:
         if self._bar is not None:
@@ -153,30 +153,31 @@ def _conclude(result: RunResult, recordings: Path, as_json: bool, debug: bool) -
     """The result on stdout, what failed on stderr."""
     for outcome in result.outcomes:
         if outcome.status == "failed":
-            click.echo(f"Failed: {outcome.recording.recording_id}: {outcome.message}", err=True)
+            say(f"Failed: {outcome.recording.recording_id}: {outcome.message}", error=True)
             for note in getattr(outcome.error, "__notes__", []) if debug else []:
-                click.echo(note, err=True)
+                for line in note.splitlines():
+                    say(line, error=True)
     if result.problem:
-        click.echo(f"Error: {result.problem}", err=True)
+        say(f"Error: {result.problem}", error=True)
     if not result.outcomes:
-        click.echo(f"No recordings found below {recordings}.", err=True)
+        say(f"No recordings found below {recordings}.", error=True)
     if as_json:
-        click.echo(json.dumps(_summary(result), ensure_ascii=False, indent=1))
+        say_json(_summary(result))
         return
     if result.index is None and not result.problem:
         for outcome in result.outcomes:
             what = "done before" if outcome.reused else "to analyse"
             what = what if outcome.status == "planned" else outcome.status
             recording = outcome.recording
-            click.echo(f"{what}\t{recording.candidate_id}\t{recording.recording_id}")
+            say(f"{what}\t{recording.candidate_id}\t{recording.recording_id}")
         return
-    click.echo(
+    say(
         f"{len(result.outcomes)} recordings ({counted(result.counts())}) "
         f"in {result.seconds:.1f} s.",
-        err=True,
+        error=True,
     )
     if result.index:
-        click.echo(str(result.index))
+        say(result.index)
 
 
 def _summary(result: RunResult) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from poise.commands.common import debug_option, settings_from, settings_options
+from poise.system.console import say
 from poise.system.exit_codes import exits
 
 
@@ -32,12 +33,12 @@ def classify(
         from poise.batch.photographs import classify_pictures
 
         counts = classify_pictures(images, csv_file, cropped=cropped, settings=settings)
-        click.echo(
+        say(
             f"{counts.pictures} pictures: {counts.without_face} without a face found, "
             f"{counts.unreadable} unreadable.",
-            err=True,
+            error=True,
         )
-        click.echo(str(csv_file))
+        say(csv_file)
         if counts.unreadable == counts.pictures:
             return 4
         return 3 if counts.unreadable else 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import os
 import platform
 import shutil
 from collections.abc import Callable
@@ -16,7 +15,9 @@ import click
 from poise.commands.common import settings_from, settings_options
 from poise.errors import PoiseError
 from poise.settings import Settings
+from poise.system.console import say
 from poise.system.exit_codes import ABORTED, exits
+from poise.system.platform import available_memory_bytes, cores, memory_bytes
 
 
 @dataclass(frozen=True)
@@ -50,12 +51,18 @@ def _try(subject: str, check: Callable[[], str]) -> Finding:
 
 
 def _memory() -> Finding:
-    cores = os.cpu_count() or 1
-    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    text = f"{cores} cores, {total:.1f} GiB of memory"
-    if total < 1.5 * cores:
-        return Finding("machine", f"{text}: use --jobs {max(1, int(total / 1.5))}", good=False)
-    return Finding("machine", text)
+    """Cores and memory, and how many recordings are analysed at the same time."""
+    total, free = memory_bytes(), available_memory_bytes()
+    text = f"{cores()} cores"
+    if total is None or free is None:
+        return Finding("machine", f"{text}; how much memory there is cannot be told")
+    from poise.batch.capacity import PROCESS_BYTES, suitable_jobs
+
+    text += f", {total / 2**30:.1f} GiB of memory, {free / 2**30:.1f} GiB free"
+    jobs = suitable_jobs()
+    if jobs < cores():
+        return Finding("machine", f"{text}: memory for {jobs} at once only", good=False)
+    return Finding("machine", f"{text}: {jobs} at once", good=free >= PROCESS_BYTES)
 
 
 def _disk() -> Finding:
@@ -121,10 +128,10 @@ def doctor(bundle: Path | None, reports: Path | None, **given: Any) -> None:
             from poise.commands.bug_report import write_bundle
 
             count = write_bundle(bundle, findings, reports)
-            click.echo(f"Written with {count} logs: {bundle}", err=True)
+            say(f"Written with {count} logs: {bundle}", error=True)
         for finding in findings:
             mark = "ok     " if finding.good else "PROBLEM"
-            click.echo(f"{mark}  {finding.subject}: {finding.text}")
+            say(f"{mark}  {finding.subject}: {finding.text}")
         return 0 if all(finding.good for finding in findings) else ABORTED
 
     exits(run, False)

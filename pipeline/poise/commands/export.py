@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from poise.commands.common import debug_option, only_given, settings_options
+from poise.system.console import say
 from poise.system.exit_codes import exits
 
 
@@ -28,7 +29,7 @@ def export(reports: Path, output: Path, debug: bool, **given: Any) -> None:
         from poise.batch.rerender import export as export_tables
 
         export_tables(reports, output, **only_given(given))
-        click.echo(str(output))
+        say(output)
         return 0
 
     exits(run, debug)

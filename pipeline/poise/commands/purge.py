@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from poise.commands.common import debug_option
+from poise.system.console import say
 from poise.system.exit_codes import ABORTED, exits
 
 
@@ -27,18 +28,18 @@ def purge(reports: Path, candidate: str, debug: bool) -> None:
         from poise.batch.purge import purge as purge_candidate
 
         done = purge_candidate(reports, candidate)
-        click.echo(
+        say(
             f"Removed: {done.recordings} recordings, {done.results} results, {done.rows} rows of "
             "the ledger, the report; index and tables are written again."
         )
-        click.echo(
+        say(
             f"Searched {done.searched} files for {done.needles} names, identifiers and hashes: "
             f"found in {len(done.found)}."
         )
         for name in done.unsearchable:
-            click.echo(f"Too short to be searched for: {name}", err=True)
+            say(f"Too short to be searched for: {name}", error=True)
         for path in done.found:
-            click.echo(f"Not written by Poise, and still names them: {path}", err=True)
+            say(f"Not written by Poise, and still names them: {path}", error=True)
         return ABORTED if done.found else 0
 
     exits(run, debug)

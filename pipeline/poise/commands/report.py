@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from poise.commands.common import debug_option, only_given, settings_options
+from poise.system.console import say
 from poise.system.exit_codes import exits
 
 _LOOKS = ("language", "anonymous", "centre_name", "centre_logo", "centre_colour", "centre_note",
@@ -30,7 +31,7 @@ def report(reports: Path, pdf: bool, debug: bool, **given: Any) -> None:
         from poise.batch.rerender import render
 
         result = render(reports, pdf=pdf, **only_given(given))
-        click.echo(str(result.index))
+        say(result.index)
         return 0
 
     exits(run, debug)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
 
 from poise.commands.common import counted, debug_option
+from poise.system.console import say, say_json
 from poise.system.exit_codes import exits
 
 
@@ -26,14 +26,14 @@ def status(reports: Path, as_json: bool, debug: bool) -> None:
 
         state = look_up(reports)
         if as_json:
-            click.echo(json.dumps(state.to_json(), ensure_ascii=False, indent=1))
+            say_json(state.to_json())
             return 0
-        click.echo(f"{len(state.outcomes)} recordings: {counted(state.counts())}.")
-        click.echo(state.in_words())
+        say(f"{len(state.outcomes)} recordings: {counted(state.counts())}.")
+        say(state.in_words())
         for outcome in state.outcomes:
             if outcome.status not in ("done", "pending"):
                 told = f": {outcome.message}" if outcome.message else ""
-                click.echo(f"{outcome.status}\t{outcome.recording.recording_id}{told}")
+                say(f"{outcome.status}\t{outcome.recording.recording_id}{told}")
         return 0
 
     exits(run, debug)

@@ -104,6 +104,11 @@ class ResultStore:
         """Where parts of a recording wait to be joined; not there yet."""
         return self._scratch / f"parts-{key}"
 
+    def scratch(self) -> Path:
+        """Where unfinished work lies; what is left there is removed by the next run."""
+        self._scratch.mkdir(parents=True, exist_ok=True)
+        return self._scratch
+
     @contextmanager
     def writing(self, key: str) -> Iterator[Path]:
         """A directory to fill; it becomes the result when the block ends without an error."""

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from poise.errors import DiskFullError, ReportError
+from poise.system.platform import replace_file
+from poise.system.platform import sync as sync
 
 PRIVATE_UMASK = 0o077
 Stamp = tuple[int, int]  # size, time of change in ns
@@ -64,7 +66,7 @@ def write_whole(target: Path, write: Callable[[Path], object]) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         write(draft)
         sync(draft)
-        draft.replace(target)
+        replace_file(draft, target)
         sync(target.parent)
     except OSError as error:
         raise not_written(error, target) from error
@@ -94,15 +96,6 @@ def sweep_drafts(directory: Path) -> None:
     for draft in [*directory.glob(pattern), *directory.glob(f"*/{pattern}")]:
         with suppress(OSError):
             draft.unlink()
-
-
-def sync(path: Path) -> None:
-    """Wait until a file, or the list of names in a directory, is safe on the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def stamp_of(path: Path) -> Stamp:

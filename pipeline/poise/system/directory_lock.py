@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -15,6 +16,7 @@ from filelock import FileLock, Timeout
 
 from poise.errors import SettingsError
 from poise.system.atomic_files import not_written
+from poise.system.platform import is_running
 
 _LOCK_FILE, _HOLDER_FILE = "lock", "holder.json"
 
@@ -26,11 +28,13 @@ class Holder:
     Args:
         pid, host: The process.
         since: Seconds since the epoch.
+        token: Random; tells this run from every other one.
     """
 
     pid: int
     host: str
     since: float
+    token: str = ""
 
     def __str__(self) -> str:
         began = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(self.since))
@@ -41,12 +45,12 @@ class Holder:
 def held(
     root: Path, *, wait: bool = False, waiting: Callable[[Holder | None], None] = lambda _: None
 ) -> Iterator[None]:
-    """Work alone; the lock goes with the process, however it ends.
+    """Work alone; the lock is released with the process, however it ends.
 
     Args:
         root: The directory `.poise`; made if absent.
         wait: Whether to wait for whoever works there.
-        waiting: Told whom for, once.
+        waiting: Told for whom, once.
 
     Raises:
         SettingsError: If somebody else works there.
@@ -70,7 +74,12 @@ def held(
         raise not_written(error, root) from error
     note = root / _HOLDER_FILE
     try:
-        own = Holder(pid=os.getpid(), host=socket.gethostname(), since=time.time())
+        own = Holder(
+            pid=os.getpid(),
+            host=socket.gethostname(),
+            since=time.time(),
+            token=secrets.token_hex(8),
+        )
         with suppress(OSError):  # on a full disk the work still goes on
             note.write_text(json.dumps(asdict(own)), encoding="utf-8")
         yield
@@ -86,11 +95,6 @@ def holder(root: Path) -> Holder | None:
         found = Holder(**json.loads((root / _HOLDER_FILE).read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
         return None
-    if found.host == socket.gethostname():
-        try:
-            os.kill(found.pid, 0)
-        except ProcessLookupError:  # it was killed
-            return None
-        except OSError:  # another user's
-            pass
+    if found.host == socket.gethostname() and not is_running(found.pid):  # it was killed
+        return None
     return found

@@ -15,6 +15,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 
+from poise.system.platform import end_with_parent_by_kernel, is_running, kill
+
 _HEARD = (signal.SIGINT, signal.SIGTERM)
 _WATCH_S = 0.5
 
@@ -94,7 +96,7 @@ def hear_no_more() -> None:
 @contextmanager
 def deaf_children() -> Iterator[None]:
     """Processes started in this block never hear Ctrl-C: the one that started them decides."""
-    if not hasattr(signal, "pthread_sigmask"):
+    if sys.platform == "win32":  # where they are started in a group of their own
         yield
         return
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
@@ -107,13 +109,12 @@ def deaf_children() -> Iterator[None]:
 def leave(code: int) -> None:
     """End this process and its children, now."""
     for child in _children(os.getpid()):
-        with suppress(OSError):
-            os.kill(child, signal.SIGKILL)
+        kill(child)
     os._exit(code)
 
 
 def _children(pid: int) -> list[int]:
-    """Child processes, where the system tells; elsewhere they see for themselves that they are."""
+    """Child processes, where the system tells; elsewhere each of them watches its parent."""
     found: list[int] = []
     for listed in Path(f"/proc/{pid}/task").glob("*/children"):
         with suppress(OSError):
@@ -121,34 +122,24 @@ def _children(pid: int) -> list[int]:
     return found
 
 
-def die_with(parent: int) -> None:
+def die_with_parent(parent: int) -> None:
     """End this process when the one that started it has ended, however that came about.
 
-    For workers, which hold the interpreter's lock for moments only.
+    On Linux the kernel does it, also while this process is stopped or hangs holding the
+    interpreter's lock; elsewhere a thread watches.
 
     Args:
         parent: Its process identifier.
     """
+    by_kernel = end_with_parent_by_kernel()
+    if os.getppid() != parent:  # it ended before that
+        os._exit(1)
+    if by_kernel:
+        return
 
     def watch() -> None:
-        while os.getppid() == parent:
+        while os.getppid() == parent and is_running(parent):
             time.sleep(_WATCH_S)
         leave(1)
 
     threading.Thread(target=watch, daemon=True).start()
-
-
-def die_with_parent_by_kernel(parent: int) -> None:
-    """As `die_with`, for a process that may hang while holding the interpreter's lock.
-
-    The kernel of Linux does it; elsewhere `die_with` has to do.
-    """
-    if not sys.platform.startswith("linux"):
-        die_with(parent)
-        return
-    import ctypes
-
-    with suppress(OSError, AttributeError):
-        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
-    if os.getppid() != parent:
-        os._exit(1)

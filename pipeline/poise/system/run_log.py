@@ -1,7 +1,7 @@
 """The log of a run: a file of JSON lines, for whoever has to find out what happened.
 
 It names recordings by their identifiers and says nothing else of people: no display names, and no
-paths of this machine. `--debug` adds the tracebacks of unexpected failures, which have paths.
+directories of this machine. `--debug` adds the tracebacks of unexpected failures, which have them.
 """
 
 from __future__ import annotations
@@ -18,7 +18,12 @@ from typing import IO, Any
 
 LOGS = "logs"
 _KEPT = 100  # logs of earlier runs
-_ABSOLUTE = re.compile(r"(?<![\w.])/(?:[^/\s'\":,;()]+/)+")
+_PACKAGES = (
+    "poise", "torch", "av", "decord", "numpy", "opencv-python-headless", "distributed"
+)  # fmt: skip
+# From where an absolute path begins to the last separator of the line: folders may have spaces,
+# quotation marks and brackets in their names, so that nothing before ends the path for certain.
+_ABSOLUTE = re.compile(r"(?<![\w.\\/])(?:/|[A-Za-z]:[\\/]|\\\\)[^\n\r]*[\\/]")
 
 
 class RunLog:
@@ -38,11 +43,11 @@ class RunLog:
         folder = root / LOGS
         self.path = folder / f"{moment}-{os.getpid()}.jsonl"
         self._file: IO[str] | None = None
-        with suppress(OSError):  # a log that cannot be written stops nobody
+        with suppress(OSError):  # a log that cannot be written stops no run
             folder.mkdir(exist_ok=True)
             for old in sorted(folder.glob("*.jsonl"))[:-_KEPT]:
                 old.unlink()
-            self._file = self.path.open("a", encoding="utf-8")
+            self._file = self.path.open("a", encoding="utf-8", errors="backslashreplace")
 
     def write(self, event: str, **facts: Any) -> None:
         """Write a line: what happened, when, and the facts."""
@@ -77,7 +82,15 @@ def versions() -> dict[str, str]:
     from importlib.metadata import PackageNotFoundError, version
 
     found = {"python": platform.python_version(), "system": platform.system()}
-    for name in ("poise", "torch", "av", "decord", "numpy", "opencv-python-headless", "joblib"):
+    for name in (
+        "poise",
+        "torch",
+        "av",
+        "decord",
+        "numpy",
+        "opencv-python-headless",
+        "distributed",
+    ):
         with suppress(PackageNotFoundError):
             found[name] = version(name)
     return found

@@ -19,7 +19,7 @@ from poise.media.decoders.pipe import send
 from poise.media.decoders.protocol import View
 from poise.media.decoders.sampling import SampleSpan
 from poise.remarks import ReadingRemark
-from poise.system.interrupts import die_with_parent_by_kernel
+from poise.system.interrupts import die_with_parent
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,6 +127,6 @@ def _answer(connection: Connection, request: Request) -> None:
 
 def main() -> None:
     """Serve the connection of that file descriptor, and end with the process of that number."""
-    die_with_parent_by_kernel(int(sys.argv[2]))
+    die_with_parent(int(sys.argv[2]))
     logging.getLogger("libav").setLevel(logging.CRITICAL)
     serve(Connection(int(sys.argv[1])))
