@@ -63,6 +63,12 @@ class LabelScheme:
             dtype=np.float32,
         )
 
+    @property
+    def group_matrix(self) -> npt.NDArray[np.float32]:
+        """Membership of each emotion in `VALENCES` and in `apart`, float32 [C, 3 + A]."""
+        apart = [[float(e == own) for own in self.apart] for e in self.emotions]
+        return np.column_stack([self.valence_matrix, np.array(apart, np.float32)])
+
     def valence_posterior(self, posterior: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
         """Posterior of the valence classes, given that the expression has a valence.
 

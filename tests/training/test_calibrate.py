@@ -14,7 +14,12 @@ from poise.expression.classifier import ExpressionClassifier, normalise
 from poise.expression.model_spec import read_spec
 from poise.labels import LabelScheme
 from poise.types import FloatArray, IntArray
-from poise_training.calibrate import measure_activations, measure_temperature, softmax
+from poise_training.calibrate import (
+    measure_activations,
+    measure_temperature,
+    measure_valence,
+    softmax,
+)
 
 _LABELS = LabelScheme(
     name="four",
@@ -73,3 +78,34 @@ def test_the_greatest_activations(model_dir: Path, tmp_path: Path) -> None:
             expected.append(float(maps.max()))
     assert found == pytest.approx(expected, rel=1e-2)
     assert not any(layer._forward_hooks for layer in classifier.network.backbone)
+
+
+def _drawn(counts: tuple[int, int, int], scale: float, bias: float) -> tuple[FloatArray, IntArray]:
+    """Log posteriors of three classes that are off by a scale and a bias, and their classes."""
+    rng = np.random.default_rng(1)
+    truth = np.repeat(np.arange(3), counts)
+    evidence = rng.normal(0, 1, (len(truth), 3)) + 1.5 * np.eye(3)[truth]
+    right = np.log(softmax(1.5 * evidence))  # with equal priors, log likelihoods of these normals
+    return ((right - np.array([0, 0, bias])) / scale).astype(np.float32), truth
+
+
+@pytest.mark.parametrize(("scale", "bias"), [(1.0, 0.0), (2.0, 0.0), (0.5, 1.5)])
+def test_finds_scale_and_bias_whatever_the_shares_of_the_classes(scale: float, bias: float) -> None:
+    logs, truth = _drawn((4000, 2000, 8000), scale, bias)
+    found = measure_valence(logs, truth, eye_px=36, balanced=True)
+    assert found.scale == pytest.approx(scale, rel=0.1)
+    assert found.bias[2] == pytest.approx(bias, abs=0.15)
+    assert found.bias[:2] == (0, 0) and found.eye_px == 36
+
+
+def test_a_chosen_bias_is_kept() -> None:
+    logs, truth = _drawn((500, 500, 500), 1.0, 0.0)
+    found = measure_valence(logs, truth, eye_px=36, balanced=True, negative_bias=1.75)
+    assert found.bias[2] == pytest.approx(1.75 * found.scale, abs=1e-3)
+
+
+def test_a_class_without_faces_cannot_be_calibrated() -> None:
+    with pytest.raises(SettingsError, match="no face"):
+        measure_valence(
+            np.zeros((4, 3), np.float32), np.array([0, 0, 2, 2]), eye_px=36, balanced=True
+        )

@@ -41,6 +41,8 @@ def test_what_is_loaded_is_what_was_trained(run: Path, recipe: Recipe, tmp_path:
     assert loaded.labels == recipe.scheme.labels
     assert loaded.temperature == calibration.temperature
     assert len(loaded.activation_ranges) == 13 and min(loaded.activation_ranges) > 0
+    (own,) = loaded.valence_calibrations
+    assert own.scale > 0 and own.bias == (0, 0, 0)
     averaged = torch.load(run / CHECKPOINT_FILE, weights_only=True)["averaged"]
     for name, tensor in network.state_dict().items():
         assert torch.allclose(tensor, averaged[name], rtol=2e-3, atol=1e-4), name

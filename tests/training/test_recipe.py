@@ -45,8 +45,8 @@ def test_teachers_learned_from_the_same_faces() -> None:
 def test_places_of_a_recipe(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("POISE_MODELS", "/models")
     recipe = load_recipe("poise")
-    assert recipe.pretrained_file == Path("/models/longer")
-    assert recipe.teacher_directories == (Path("/models/longer"),)
+    assert recipe.pretrained_file == Path("/models/voters")
+    assert recipe.teacher_directories == (Path("/models/voters"),)
     monkeypatch.delenv("POISE_MODELS")
     with pytest.raises(SettingsError, match="POISE_MODELS is not set"):
         _ = recipe.teacher_directories

@@ -95,3 +95,18 @@ def test_a_run_does_not_go_on_from_another_architecture(
     wanted = replace(load_recipe(drawn / "dense.toml"), pretrained=str(teacher / "model"))
     with pytest.raises(SettingsError, match="another architecture"):
         fit_run(wanted, tmp_path / "run", device="cpu", cache=teacher)
+
+
+def test_faces_of_an_untaught_data_set_keep_what_people_said(
+    teacher: Path, recipe: Recipe, faces: PreparedFaces, tmp_path: Path
+) -> None:
+    train = np.flatnonzero(faces.split == "train")
+    source = faces.source.astype("U200")
+    source[train[:5]] = [f"LFW: {name}" for name in source[train[:5]]]
+    titled = replace(faces, source=source)
+    moved = taught(
+        titled, recipe.scheme.labels.emotions, [teacher / "model"], 0.25, tmp_path,
+        device="cpu", untaught=["LFW"],
+    )  # fmt: skip
+    assert (moved.targets[train[:5]] == faces.targets[train[:5]]).all()
+    assert (moved.targets[train[5:]] != faces.targets[train[5:]]).any()

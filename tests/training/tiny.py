@@ -48,6 +48,7 @@ def tiny_faces(per_split: tuple[int, int] = (10, 4)) -> PreparedFaces:
         split=np.array(splits),
         source=np.array([str(k) for k in range(len(classes))]),
         aligned=np.ones(len(classes), np.bool_),
+        eye_px=np.full(len(classes), 18, np.float32),
         template_px=TEMPLATE,
         input_px=48,
     )

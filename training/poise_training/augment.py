@@ -16,7 +16,14 @@ from poise.types import Image
 _INTER = cv2.INTER_LINEAR
 
 
-def augment(canvas: Image, size_px: int, frame_px: float, rng: np.random.Generator) -> Image:
+def augment(
+    canvas: Image,
+    size_px: int,
+    frame_px: float,
+    rng: np.random.Generator,
+    *,
+    portrait: float = 0.0,
+) -> Image:
     """A random variation of an aligned face.
 
     Args:
@@ -24,6 +31,8 @@ def augment(canvas: Image, size_px: int, frame_px: float, rng: np.random.Generat
         size_px: Side S of the result.
         frame_px: Side of the aligned crop within the canvas.
         rng: Source of randomness; the result depends on nothing else.
+        portrait: Share of the faces that are lit more evenly, and of those made sharper, as
+            portraits are beside small web pictures.
 
     Returns:
         uint8 [S, S] gray.
@@ -31,6 +40,10 @@ def augment(canvas: Image, size_px: int, frame_px: float, rng: np.random.Generat
     face = _warped(canvas, size_px, frame_px, rng)
     if rng.random() < 0.6:
         face = _relit(face, rng)
+    if portrait and rng.random() < portrait:
+        face = _evened(face, rng)
+    if portrait and rng.random() < portrait:
+        face = _sharpened(face, rng)
     if rng.random() < 0.3:
         face = _coarser(face, rng)
     if rng.random() < 0.25:
@@ -84,6 +97,21 @@ def _relit(face: Image, rng: np.random.Generator) -> Image:
         slope = math.cos(direction) * ramp[None, :] + math.sin(direction) * ramp[:, None]
         value = value * (1 + rng.uniform(0, 0.5) * slope)
     return np.asarray(np.clip(value, 0, 1) * 255, np.uint8)
+
+
+def _evened(face: Image, rng: np.random.Generator) -> Image:
+    """Light spread more evenly over the face: some of the slow differences taken away."""
+    value = face.astype(np.float32)
+    slow = cv2.GaussianBlur(value, (0, 0), 0.15 * face.shape[0], borderType=cv2.BORDER_REPLICATE)
+    value -= rng.uniform(0, 0.9) * (slow - slow.mean())
+    return np.clip(value, 0, 255).astype(np.uint8)
+
+
+def _sharpened(face: Image, rng: np.random.Generator) -> Image:
+    """Fine detail brought out, as a camera's own processing does."""
+    value = face.astype(np.float32)
+    fine = value - cv2.GaussianBlur(value, (0, 0), 1.0, borderType=cv2.BORDER_REPLICATE)
+    return np.clip(value + rng.uniform(0, 1.5) * fine, 0, 255).astype(np.uint8)
 
 
 def _coarser(face: Image, rng: np.random.Generator) -> Image:

@@ -1,6 +1,7 @@
-"""What is measured on a trained model: its temperature, and the ranges of its activations.
+"""What is measured on a trained model: how sure it may be, and the ranges of its activations.
 
-Temperature scaling is one number that makes the valence posterior say how sure it is.
+Temperature scaling is one number that makes the posterior of the emotions say how sure it is; the
+valence classes have a scale of their own and, where the labels of other faces ask for it, a bias.
 """
 
 from __future__ import annotations
@@ -8,9 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from poise.errors import SettingsError
+from poise.expression.calibration import ValenceCalibration
 from poise.expression.classifier import ExpressionClassifier
 from poise.labels import LabelScheme
 from poise.types import FloatArray, Image, IntArray
@@ -94,6 +98,60 @@ def measure_temperature(logits: FloatArray, majority: IntArray, labels: LabelSch
         error_before=reliability(posterior(1.0), truth).error,
         error_after=reliability(posterior(temperature), truth).error,
     )
+
+
+def measure_valence(
+    logs: FloatArray,
+    truth: IntArray,
+    *,
+    eye_px: float,
+    balanced: bool,
+    negative_bias: float | None = None,
+) -> ValenceCalibration:
+    """The scale and bias under which the true valence classes are most probable.
+
+    Args:
+        logs: Log posteriors at temperature 1 of `VALENCES`, float [N, 3]
+            (`poise.expression.calibration.group_logs`).
+        truth: Valence class of each face, int [N].
+        eye_px: For faces of which size it is to hold, see `ValenceCalibration`.
+        balanced: Whether each class counts as much as any other, however many its faces, and the
+            bias of the negative class is measured too. If not, the faces are taken to be as
+            frequent as in use, and only the scale is measured.
+        negative_bias: In log posteriors at scale 1, where it is chosen rather than measured.
+
+    Raises:
+        SettingsError: If each class is to count as much and one has no face.
+
+    Source: Guo et al., arXiv:1706.04599, section 4.2 (vector scaling with one scale). The loss is
+        convex in scale and scale times bias.
+    """
+    counts = np.bincount(truth, minlength=logs.shape[1])
+    if balanced and not counts.all():
+        raise SettingsError(
+            "a valence class has no face to measure the calibration on",
+            remedy="Give faces of all three classes.",
+        )
+    z, y = torch.from_numpy(logs.astype(np.float64)), torch.from_numpy(truth.astype(np.int64))
+    weights = torch.from_numpy(1 / counts if balanced else np.ones(len(counts)))
+    scale = torch.ones(1, dtype=torch.float64, requires_grad=True)
+    measured = balanced and negative_bias is None
+    bias = torch.tensor([negative_bias or 0.0], dtype=torch.float64, requires_grad=measured)
+    optimizer = torch.optim.LBFGS(
+        [scale, bias] if measured else [scale], max_iter=200, line_search_fn="strong_wolfe"
+    )
+    negative = torch.tensor([0.0, 0.0, 1.0], dtype=torch.float64)
+
+    def loss() -> Tensor:
+        optimizer.zero_grad()
+        value = F.cross_entropy((z + bias * negative) * scale, y, weight=weights)
+        value.backward()  # type: ignore[no-untyped-call]
+        return value
+
+    optimizer.step(loss)  # type: ignore[no-untyped-call]
+    found = max(float(scale.detach()), 1e-3)
+    shift = round(found * float(bias.detach()), 4)
+    return ValenceCalibration(eye_px=eye_px, scale=round(found, 4), bias=(0.0, 0.0, shift))
 
 
 def measure_activations(classifier: ExpressionClassifier, crops: Image) -> tuple[float, ...]:

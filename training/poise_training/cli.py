@@ -277,6 +277,54 @@ def _value(task: dict[str, Any], name: str) -> str:
 
 
 @main.command()
+@click.argument("model", type=_Path)
+@click.argument("data")
+@click.option(
+    "--eye-px",
+    type=float,
+    default=36.0,
+    show_default=True,
+    help="From which distance of the eyes in the picture on it is to hold.",
+)
+@click.option(
+    "--negative-bias",
+    type=float,
+    help="Keep this bias of the negative class; measure the scale alone.",
+)
+@_data_options
+@_common
+def calibrate(
+    model: Path,
+    data: str,
+    eye_px: float,
+    negative_bias: float | None,
+    device: str,
+    threads: int,
+    debug: bool,
+    **given: Any,
+) -> None:
+    """Measure on the faces of DATA how sure MODEL may be of large faces, and note it in MODEL.
+
+    DATA is as for `evaluate`; none of it should have been trained on. Prints scale and biases.
+    """
+
+    def run() -> int:
+        _set_threads(threads)
+        from poise_training.export import calibrate as calibrate_model
+
+        found = calibrate_model(
+            model, _test_set(model, data, given), eye_px=eye_px, negative_bias=negative_bias,
+            device=device, telling=_Counter(),
+        )  # fmt: skip
+        click.echo(f"scale\t{found.scale:g}")
+        for name, value in zip(("positive", "neutral", "negative"), found.bias, strict=True):
+            click.echo(f"{name}\t{value:g}")
+        return 0
+
+    exits(run, debug)
+
+
+@main.command()
 @click.argument("first", type=_Path)
 @click.argument("second", type=_Path)
 @click.argument("data")

@@ -18,16 +18,24 @@ import torch
 
 from poise import __version__
 from poise.errors import ModelError, SettingsError
-from poise.expression.artefact import build, save_model
+from poise.expression.artefact import build, save_model, write_spec
+from poise.expression.calibration import LARGE_EYE_PX, SMALL_EYE_PX, ValenceCalibration, group_logs
 from poise.expression.classifier import ExpressionClassifier
 from poise.expression.model_spec import ModelSpec
-from poise.labels import LabelScheme
-from poise.types import Image, IntArray
+from poise.faces.detector import FaceDetector
+from poise.labels import VALENCES, LabelScheme
+from poise.types import FloatArray, Image, IntArray
 from poise_training.augment import centre
-from poise_training.calibrate import Calibration, measure_activations, measure_temperature
+from poise_training.calibrate import (
+    Calibration,
+    measure_activations,
+    measure_temperature,
+    measure_valence,
+)
 from poise_training.fit import read_checkpoint
 from poise_training.prepare import PreparedFaces, faces_file
 from poise_training.recipe import IMAGENET, NOTHING, data_key
+from poise_training.testset import Telling, TestSet, predict
 
 RECIPE_FILE = "recipe.json"
 
@@ -85,15 +93,69 @@ def export(
     ranges = measure_activations(classifier, crops)
     logits = classifier.predict(crops).logits
     calibration = measure_temperature(logits, majority, spec.labels)
+    logs, truth = with_valence(logits, majority, spec.labels)
+    own = measure_valence(logs, truth, eye_px=SMALL_EYE_PX, balanced=False)
     rounded = {name: round(value, 4) for name, value in asdict(calibration).items()}
     training = {**spec.training, "calibration": rounded}
     spec = replace(
         spec,
         temperature=calibration.temperature,
+        valence_calibrations=(own,),
         activation_ranges=ranges,
         training=training,
     )
     return save_model(network, spec, target), calibration
+
+
+def calibrate(
+    model: Path,
+    test: TestSet,
+    *,
+    eye_px: float,
+    negative_bias: float | None = None,
+    device: str = "auto",
+    telling: Telling = lambda what, done, total: None,
+) -> ValenceCalibration:
+    """Measure a valence calibration for faces of one size and larger, and add it to a model.
+
+    Args:
+        model: Directory of the artefact; its description is written anew, its weights are not.
+        test: Faces with labels under whose convention large faces are to be read.
+        eye_px: See `ValenceCalibration`; calibrations for this size and above are replaced.
+        negative_bias: The bias of the negative class, where it is chosen rather than measured.
+        device: See `poise.expression.classifier.choose_device`.
+        telling: Is told what is being done, how many are done, and of how many.
+    """
+    classifier = ExpressionClassifier(model, device=device)
+    spec = classifier.spec
+    detector = FaceDetector(device=str(classifier.device))
+    logits, _ = predict(test, classifier, detector, logits=True, telling=telling)
+    number = {name: k for k, name in enumerate(spec.labels.emotions)}
+    majority = np.array([number.get(c, -1) for c in test.classes], np.int64)
+    logs, truth = with_valence(logits, majority, spec.labels)
+    found = measure_valence(logs, truth, eye_px=eye_px, balanced=True, negative_bias=negative_bias)
+    smaller = tuple(c for c in spec.valence_calibrations if c.eye_px < eye_px)
+    write_spec(replace(spec, valence_calibrations=(*smaller, found)), model)
+    return found
+
+
+def with_valence(
+    logits: FloatArray, majority: IntArray, labels: LabelScheme
+) -> tuple[FloatArray, IntArray]:
+    """Log posteriors of the valence classes and the true class, where a face has one.
+
+    Args:
+        logits: float [N, C].
+        majority: Class of each face, int [N]; -1 for none.
+        labels: Of the C emotions.
+
+    Returns:
+        float32 [M, 3] and int64 [M].
+    """
+    valence = labels.valence_matrix[majority]
+    chosen = (majority >= 0) & (valence.sum(axis=1) > 0)
+    logs = group_logs(logits[chosen], labels)[:, : len(VALENCES)]
+    return logs, np.asarray(valence[chosen].argmax(axis=1), np.int64)
 
 
 def read_recipe_json(run: Path) -> dict[str, Any]:
@@ -139,6 +201,8 @@ def _validation(faces: PreparedFaces) -> tuple[Image, IntArray]:
             "no validation face with a clear majority",
             remedy="The temperature is measured on them: give the recipe more data.",
         )
+    small = index[faces.eye_px[index] < LARGE_EYE_PX]
+    index = small if len(small) else index  # large faces have a calibration of their own
     crops = np.stack([centre(faces.canvas[k], faces.input_px, faces.frame_px) for k in index])
     return crops, faces.majority[index]
 

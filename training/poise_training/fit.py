@@ -23,7 +23,9 @@ from torch.nn import functional as F
 
 from poise.errors import ModelError, SettingsError
 from poise.expression.architectures import ExpressionNetwork
+from poise.expression.calibration import LARGE_EYE_PX
 from poise.expression.device import computing_type
+from poise.labels import NEGATIVE, VALENCES
 from poise.system.atomic_files import write_whole
 from poise.types import FloatArray, Image
 from poise_training.augment import augment, centre
@@ -35,6 +37,7 @@ from poise_training.prepare import PreparedFaces
 CHECKPOINT_FILE = "checkpoint.pt"
 CURVES_FILE = "curves.csv"
 FIGURE_FILE = "curves.png"
+_NEGATIVE = VALENCES.index(NEGATIVE)
 
 Normalise = Callable[[Image, torch.device], Tensor]
 
@@ -158,27 +161,36 @@ class Fit:
         """Whether the rate has not begun to fall; the end belongs to unmixed faces."""
         return self.step < (1 - self.options.decay) * self.steps
 
-    def _batch(self) -> tuple[Tensor, Tensor]:
+    def _batch(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Inputs, targets, and what is added to the logits, float [N, C]."""
         options, faces = self.options, self.faces
         epoch, position = divmod(self.step, self.steps_per_epoch)
         order = np.random.default_rng([options.seed, 1, epoch]).permutation(self.train_index)
         chosen = order[position * options.batch_size : (position + 1) * options.batch_size]
         rng = np.random.default_rng([options.seed, 2, self.step])
         images = np.stack(
-            [augment(faces.canvas[k], faces.input_px, faces.frame_px, rng) for k in chosen]
+            [
+                augment(
+                    faces.canvas[k], faces.input_px, faces.frame_px, rng, portrait=options.portrait
+                )
+                for k in chosen
+            ]
         )
         inputs = self.normalise(images, self.device)
         targets = torch.from_numpy(faces.targets[chosen]).to(self.device)
+        large = torch.from_numpy(faces.eye_px[chosen] >= LARGE_EYE_PX).to(self.device).float()
+        added = options.large_bias * large[:, None] * self.valence[:, _NEGATIVE]
         if rng.random() < options.mixup and self._plateau():
             # Zhang et al., mixup, arXiv:1710.09412.
             share = float(rng.beta(0.4, 0.4))
             partner = torch.from_numpy(rng.permutation(len(chosen))).to(self.device)
             inputs = share * inputs + (1 - share) * inputs[partner]
             targets = share * targets + (1 - share) * targets[partner]
-        return inputs, targets
+            added = share * added + (1 - share) * added[partner]
+        return inputs, targets, added
 
     def _train_step(self) -> float:
-        inputs, targets = self._batch()
+        inputs, targets, added = self._batch()
         torch.manual_seed(self.options.seed * 1_000_003 + self.step)
         self.network.train()
         rate = self._rate()
@@ -186,7 +198,7 @@ class Fit:
             group["lr"] = rate * group["relative"]
         with _autocast(self.device):
             logits = self.network(inputs)
-        loss = self._loss(logits.float(), targets)
+        loss = self._loss(logits.float() + added, targets)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self.network.parameters(), 2.0)

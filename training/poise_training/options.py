@@ -23,6 +23,10 @@ class FitOptions:
         valence_weight: Weight of the cross entropy of the valence classes beside that of the
             emotions.
         average: Decay per step of the moving average of the weights, which is what is kept.
+        large_bias: Added to the logits of negative emotions while training on large faces, whose
+            calibration adds as much when the model is used: what their labels call neutral stays
+            neutral, while slight negative expressions of other large faces come to count.
+        portrait: Share of the faces lit more evenly, and of those made sharper (0: none).
         freeze_stem: Whether conv1 and conv2 stay as ImageNet left them.
         seed: Of everything random.
         checkpoint_steps: Steps between checkpoints.
@@ -38,6 +42,8 @@ class FitOptions:
     mixup: float = 0.3
     valence_weight: float = 0.5
     average: float = 0.998
+    large_bias: float = 0.0
+    portrait: float = 0.0
     freeze_stem: bool = True
     seed: int = 0
     checkpoint_steps: int = 100
@@ -46,7 +52,7 @@ class FitOptions:
         for name in ("epochs", "batch_size", "checkpoint_steps", "learning_rate"):
             if not getattr(self, name) > 0:
                 raise SettingsError(f"{name} is {getattr(self, name)}", remedy="Use more than 0.")
-        for name in ("warmup", "decay", "mixup", "average"):
+        for name in ("warmup", "decay", "mixup", "average", "portrait"):
             if not 0 <= getattr(self, name) <= 1:
                 raise SettingsError(
                     f"{name} is {getattr(self, name)}", remedy="Use a value from 0 to 1."

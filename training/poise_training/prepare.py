@@ -37,6 +37,7 @@ class PreparedFaces:
         split: `train`, `validation` or `test`, [N].
         source: Where each face came from, [N].
         aligned: Whether its landmarks were found, bool [N].
+        eye_px: Distance of the eyes in the source picture, float32 [N], pixels.
         template_px: float32 [5, 2] in pixels of the network's input.
         input_px: Side of the network's input.
     """
@@ -47,6 +48,7 @@ class PreparedFaces:
     split: npt.NDArray[np.str_]
     source: npt.NDArray[np.str_]
     aligned: npt.NDArray[np.bool_]
+    eye_px: FloatArray
     template_px: FloatArray
     input_px: int
 
@@ -144,6 +146,12 @@ def prepare(
         split=np.array(splits),
         source=np.array([everyone[k].source for k in keep]),
         aligned=np.array([place.landmarks_px is not None for place in located]),
+        eye_px=np.array(
+            [
+                _eye_px(place, np.asarray(template_px / recipe.input_px, np.float32))
+                for place in located
+            ]
+        ),
         template_px=template_px,
         input_px=recipe.input_px,
     )
@@ -190,6 +198,12 @@ def canvas_of(picture: Image, located: Located, template_px: FloatArray, input_p
 def canvas_side(input_px: int) -> int:
     """Side K of a canvas."""
     return round(input_px * PIXELS_PER_INPUT * CANVAS_PER_FRAME)
+
+
+def _eye_px(located: Located, template: FloatArray) -> np.float32:
+    """Distance of the eyes in the source picture; the template's, float [5, 2], stands in."""
+    left, right = located.landmarks_or(np.asarray(template, np.float32))[:2]
+    return np.float32(np.linalg.norm(right - left))
 
 
 def _canvases(

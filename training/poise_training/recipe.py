@@ -30,7 +30,7 @@ MEASURE = "measure"
 IMAGENET, NOTHING = "imagenet", "none"
 
 _FOLDER = Path(__file__).with_name("recipes")
-_PREPARATION = 1  # counted up whenever the same recipe would give other arrays
+_PREPARATION = 2  # counted up whenever the same recipe would give other arrays
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +47,7 @@ class DataSource:
             person; `train`, `validation` or `test` puts all faces there.
         kept_for_validation: Share of the data set's own validation faces that stay validation;
             the others are trained on.
+        taught: Whether a recipe's teachers have a say in the targets of its faces, beside people.
         name: For people; by default the data set's own or that of the folder.
         base: Folder that a relative path starts from.
     """
@@ -58,6 +59,7 @@ class DataSource:
     table: str = "labels.csv"
     split: str = OWN
     kept_for_validation: float = 1.0
+    taught: bool = True
     name: str = ""
     base: Path = field(default=Path(), compare=False)
 

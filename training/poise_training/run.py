@@ -103,6 +103,7 @@ def fit_run(
             recipe.teacher_share,
             directory,
             device=device,
+            untaught=[source.title for source in recipe.data if not source.taught],
             progress=preparing,
         )
     spec = ModelSpec(

@@ -35,6 +35,7 @@ def taught(
     directory: Path,
     *,
     device: str = "auto",
+    untaught: Sequence[str] = (),
     progress: Callable[[str, int, int], None] = lambda what, done, total: None,
 ) -> PreparedFaces:
     """The faces with their training targets moved towards what the teachers expect.
@@ -49,13 +50,16 @@ def taught(
         share: Weight of the teachers' mean beside the votes, 0..1.
         directory: Keeps what the teachers said, so that a run that goes on need not ask again.
         device: See `poise.expression.classifier.choose_device`.
+        untaught: Titles of data sets whose targets stay what people said.
         progress: Is told what is being done, how many are done, and of how many.
 
     Raises:
         ModelError: If a teacher cannot be loaded.
         SettingsError: If a teacher knows other emotions or another alignment.
     """
-    chosen = np.flatnonzero(faces.split == "train")
+    own = tuple(f"{title}: " for title in untaught)
+    alone = np.array([source.startswith(own) for source in faces.source.tolist()], np.bool_)
+    chosen = np.flatnonzero((faces.split == "train") & ~alone)
     kept = directory / TEACHING_FILE
     if kept.exists():
         with np.load(kept, allow_pickle=False) as file:

@@ -145,6 +145,7 @@ def predict(
     detector: FaceDetector,
     *,
     change: Change | None = None,
+    logits: bool = False,
     telling: Telling = _silent,
 ) -> tuple[FloatArray, list[bool]]:
     """What a model says of the faces, seen exactly as `poise classify` sees them.
@@ -157,10 +158,11 @@ def predict(
         classifier: The model.
         detector: MTCNN.
         change: What is done to every crop before.
+        logits: Whether logits are wanted instead of posteriors.
         telling: Is told what is being done, how many are done, and of how many.
 
     Returns:
-        Posterior of the emotions, float32 [N, C], and whether a face was found, [N].
+        Posterior (or logits) of the emotions, float32 [N, C], and whether a face was found, [N].
 
     Raises:
         SettingsError: If a picture cannot be read, or is to be changed and shows a face no one
@@ -173,14 +175,16 @@ def predict(
         shown = [_shown(face, picture, change) for face, picture in batch]
         aligned = np.empty((len(batch), spec.input_px, spec.input_px, 3), np.uint8)
         seen = np.zeros(len(batch), np.bool_)
+        eye_px = np.zeros(len(batch), np.float32)
         for cropped in (True, False):
             rows = [k for k, (_, is_crop) in enumerate(shown) if is_crop == cropped]
             if rows:
-                aligned[rows], seen[rows] = align_pictures(
+                aligned[rows], seen[rows], eye_px[rows] = align_pictures(
                     [shown[k][0] for k in rows], detector, spec.template_px, spec.input_px,
                     cropped=cropped,
                 )  # fmt: skip
-        parts.append(classifier.predict(aligned).posterior)
+        said = classifier.predict(aligned, eye_px=eye_px)
+        parts.append(said.logits if logits else said.posterior)
         found += seen.tolist()
         telling("Classifying", len(found), len(test.faces))
     return np.concatenate(parts), found

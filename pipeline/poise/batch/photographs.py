@@ -96,10 +96,10 @@ def _classify_batch(
     if not pictures:
         return rows
     spec = classifier.spec
-    crops, found = align_pictures(
+    crops, found, eye_px = align_pictures(
         pictures, detector, spec.template_px, spec.input_px, cropped=cropped
     )
-    posterior = classifier.predict(crops).posterior
+    posterior = classifier.predict(crops, eye_px=eye_px).posterior
     valence = spec.labels.valence_posterior(posterior)
     names, display = display_labels(spec.labels), display_posterior(spec.labels, posterior)
     for k, row in enumerate(readable):

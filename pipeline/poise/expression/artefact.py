@@ -45,9 +45,14 @@ def save_model(network: ExpressionNetwork, spec: ModelSpec, directory: Path) -> 
     }
     write_whole(directory / WEIGHTS_FILE, lambda draft: save_file(weights, draft))
     spec = replace(spec, sha256=sha256(directory / WEIGHTS_FILE))
+    write_spec(spec, directory)
+    return spec
+
+
+def write_spec(spec: ModelSpec, directory: Path) -> None:
+    """Write the description of a model artefact, at once or not at all."""
     text = json.dumps(spec.to_json(), indent=1, ensure_ascii=False) + "\n"
     write_text(text, directory / SPEC_FILE)
-    return spec
 
 
 def load_model(directory: Path) -> tuple[ExpressionNetwork, ModelSpec]:

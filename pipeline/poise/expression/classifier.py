@@ -12,6 +12,7 @@ from torch import Tensor
 
 from poise.expression.architectures import ExpressionNetwork
 from poise.expression.artefact import in_precision, load_model
+from poise.expression.calibration import posteriors
 from poise.expression.device import choose_device, computing_type, prefers_int8, to_device
 from poise.expression.int8 import quantise
 from poise.expression.model_spec import SHIPPED_MODEL, ModelSpec
@@ -94,20 +95,27 @@ class ExpressionClassifier:
         """Of the last layer, float32 [C, K]."""
         return self.network.classifier.weight.detach().float().cpu().numpy()
 
-    def predict(self, crops: Image, *, mirrored: bool = True) -> Predictions:
+    def predict(
+        self, crops: Image, *, mirrored: bool = True, eye_px: FloatArray | None = None
+    ) -> Predictions:
         """Classify aligned crops.
 
         Args:
             crops: uint8 [M, S, S, 3] RGB or [M, S, S] gray, S = `spec.input_px`.
             mirrored: Whether each is seen together with its mirror image, which takes twice as
                 long; in a recording the frames before and after it do as well.
+            eye_px: Distance of the eyes in the source pictures, float [M]; None takes faces to be
+                large.
 
         Returns:
-            Logits, the mean of both if mirrored, and posteriors at the model's temperature.
+            Logits, the mean of both if mirrored, and posteriors as the model is calibrated.
         """
         logits = self._in_batches(crops, self._both if mirrored else self.network)
-        posterior = torch.softmax(torch.from_numpy(logits) / self.spec.temperature, dim=1)
-        return Predictions(logits=logits, posterior=posterior.numpy())
+        spec = self.spec
+        posterior = posteriors(
+            logits, spec.labels, spec.temperature, spec.valence_calibrations, eye_px
+        )
+        return Predictions(logits=logits, posterior=posterior)
 
     def maps(self, crops: Image) -> FloatArray:
         """Last feature maps of aligned crops, float32 [M, K, h, w], for heat maps."""

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from poise.errors import ModelError
+from poise.expression.calibration import ValenceCalibration
 from poise.labels import LabelScheme
 
 SHIPPED_MODEL = Path(__file__).resolve().parent / "models" / "poise"
@@ -38,6 +39,8 @@ class ModelSpec:
         grayscale: Whether the network was trained on gray pictures and is given gray ones.
         mean, std: Normalisation of RGB in 0..1.
         temperature: Divides the logits, measured on the validation split.
+        valence_calibrations: From log posteriors of the valence classes to posteriors, by
+            ascending size of the face; empty if the sums of the tempered emotions are taken.
         activation_ranges: Greatest activation behind each ReLU of the backbone, measured likewise;
             empty if unknown, and then the model never computes in eight bits.
         training: Data, recipe and versions of the training.
@@ -54,6 +57,7 @@ class ModelSpec:
     mean: tuple[float, ...] = IMAGENET_MEAN
     std: tuple[float, ...] = IMAGENET_STD
     temperature: float = 1.0
+    valence_calibrations: tuple[ValenceCalibration, ...] = ()
     activation_ranges: tuple[float, ...] = ()
     training: Mapping[str, Any] = field(default_factory=dict)
     metrics: Mapping[str, Any] = field(default_factory=dict)
@@ -71,6 +75,9 @@ class ModelSpec:
             raise ModelError(f"the input size is {self.input_px}, not 16 to {_MOST_INPUT_PX}")
         if not self.temperature > 0:
             raise ModelError(f"the temperature is {self.temperature}, not above 0")
+        sizes = [calibration.eye_px for calibration in self.valence_calibrations]
+        if sizes != sorted(set(sizes)):
+            raise ModelError("the valence calibrations do not ascend by the size of the face")
         if not all(greatest > 0 for greatest in self.activation_ranges):
             raise ModelError("an activation range is not above 0")
 
@@ -86,6 +93,7 @@ class ModelSpec:
             "mean": list(self.mean),
             "std": list(self.std),
             "temperature": self.temperature,
+            "valence_calibrations": [c.to_json() for c in self.valence_calibrations],
             "activation_ranges": list(self.activation_ranges),
             "training": dict(self.training),
             "metrics": dict(self.metrics),
@@ -110,6 +118,9 @@ class ModelSpec:
                 mean=tuple(plain["mean"]),
                 std=tuple(plain["std"]),
                 temperature=float(plain["temperature"]),
+                valence_calibrations=tuple(
+                    ValenceCalibration.from_json(c) for c in plain.get("valence_calibrations", ())
+                ),
                 activation_ranges=tuple(float(v) for v in plain.get("activation_ranges", ())),
                 training=plain.get("training", {}),
                 metrics=plain.get("metrics", {}),

@@ -124,18 +124,25 @@ def align_pictures(
     size_px: int,
     *,
     cropped: bool,
-) -> tuple[Image, list[bool]]:
-    """Aligned crops uint8 [M, S, S, 3] of pictures, and whether a face was found in each."""
+) -> tuple[Image, list[bool], FloatArray]:
+    """Aligned faces of pictures.
+
+    Returns:
+        Crops uint8 [M, S, S, 3], whether a face was found in each, and the distance of the eyes in
+        each picture, float32 [M], pixels.
+    """
     if cropped:
         landmarks = landmarks_in_crops(pictures, detector)
     else:
         landmarks = [landmarks_in_picture(picture, detector) for picture in pictures]
     crops = np.empty((len(pictures), size_px, size_px, 3), np.uint8)
+    eye_px = np.empty(len(pictures), np.float32)
     for k, (picture, points) in enumerate(zip(pictures, landmarks, strict=True)):
         if points is None:
             points = landmarks_of_whole(picture, template_px, size_px)
         crops[k] = align_face(picture, points, template_px, size_px)
-    return crops, [points is not None for points in landmarks]
+        eye_px[k] = np.linalg.norm(points[1] - points[0])
+    return crops, [points is not None for points in landmarks], eye_px
 
 
 def _on_canvas(crop: Image) -> tuple[Image, float, FloatArray]:
