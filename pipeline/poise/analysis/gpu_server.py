@@ -31,6 +31,7 @@ from poise.expression.classifier import Classifier, ExpressionClassifier
 from poise.expression.model_spec import ModelSpec
 from poise.faces.boxes import squared
 from poise.faces.detector import MIN_FACE_PX, FaceDetector, refined
+from poise.labels import HEAT_MAPS
 from poise.settings import Settings
 from poise.system.child_process import start_python
 from poise.types import FaceDetections, FloatArray, Image, IntArray, Predictions
@@ -110,25 +111,19 @@ class RemoteNetworks:
     """
 
     spec: ModelSpec
-    _class_weights: FloatArray
 
     def __init__(self, address: Address) -> None:
         self._address = address
         self._connection: Connection[Any, Any] | None = None
-        self.spec, self._class_weights = self._ask("describe")
-
-    @property
-    def class_weights(self) -> FloatArray:
-        """Of the last layer, float32 [C, K]."""
-        return self._class_weights
+        self.spec = self._ask("describe")
 
     def predict(self, crops: Image, *, mirrored: bool = True) -> Predictions:
         """See `ExpressionClassifier.predict`."""
         return self._ask("predict", crops, mirrored)  # type: ignore[no-any-return]
 
-    def maps(self, crops: Image) -> FloatArray:
-        """See `ExpressionClassifier.maps`."""
-        return self._ask("maps", crops)  # type: ignore[no-any-return]
+    def explain(self, crops: Image, label: str, method: str = HEAT_MAPS[0]) -> FloatArray:
+        """See `ExpressionClassifier.explain`."""
+        return self._ask("explain", crops, label, method)  # type: ignore[no-any-return]
 
     def detect(self, images: Image, *, min_face_px: float = MIN_FACE_PX) -> FaceDetections:
         """See `FaceDetector.detect`."""
@@ -171,9 +166,8 @@ class _Request:
         """Requests of one kind can be computed together."""
         if self.method == "describe":
             return (self.method,)
-        shape = self.arguments[0].shape[1:]
-        option = self.arguments[1] if self.method in ("detect", "predict") else None
-        return self.method, shape, option
+        images, *options = self.arguments
+        return self.method, images.shape[1:], *options
 
 
 class GpuServer:
@@ -216,12 +210,13 @@ class GpuServer:
     def _compute(self, same: Sequence[_Request]) -> Sequence[Any]:
         method = same[0].method
         if method == "describe":
-            return [(self.classifier.spec, self.classifier.class_weights)] * len(same)
+            return [self.classifier.spec] * len(same)
         counts = [len(request.arguments[0]) for request in same]
         ends = np.cumsum(counts)
         images = np.concatenate([request.arguments[0] for request in same])
-        if method == "maps":
-            return np.split(self.classifier.maps(images), ends[:-1])
+        if method == "explain":
+            _, label, way = same[0].arguments
+            return np.split(self.classifier.explain(images, label, way), ends[:-1])
         if method == "predict":
             said = self.classifier.predict(images, mirrored=same[0].arguments[1])
             parts = zip(
