@@ -193,7 +193,10 @@ def make_frames(
     for number, episode in enumerate(sorted(picked.values(), key=lambda e: e.start_s)[:most]):
         image, overlay = f"{stem}-{number}.jpg", f"{stem}-{number}-map.jpg"
         (directory / image).write_bytes(drawn_face(moods[episode.label]))
-        (directory / overlay).write_bytes(drawn_face(moods[episode.label], warm=True))
+        if episode.label == "neutral":
+            overlay = ""
+        else:
+            (directory / overlay).write_bytes(drawn_face(moods[episode.label], warm=True))
         rest = (1 - episode.mean_posterior) / 3
         frames.append(
             RepresentativeFrame(
@@ -208,9 +211,8 @@ def make_frames(
                 },
                 image_file=image,
                 overlay_file=overlay,
-                energy={"eyes": 0.18, "mouth": 0.55, "other": 0.27}
-                if number != 1
-                else {"eyes": 0.06, "mouth": 0.13, "other": 0.81},
+                energy={"eyes": 0.18, "mouth": 0.55, "other": 0.27} if overlay else {},
+                region={"positive": "mouth", "negative": "eyes"}.get(episode.label, ""),
             )
         )
     return frames

@@ -16,6 +16,9 @@ VALENCES: tuple[str, str, str] = (POSITIVE, NEUTRAL, NEGATIVE)
 APART = "apart"
 QUALITY_FLAGS = ("too_small", "blurred", "dark", "turned_away", "cut_off")
 
+HEAT_MAPS = ("integrated-grad-cam", "layer-cam", "grad-cam", "occlusion")
+"""Ways to make a heat map, see `poise.expression.attribution`; the first is the default."""
+
 
 def display_class(label: str) -> str:
     """The valence class that a label is, or `apart` for an emotion that has none."""
@@ -103,6 +106,11 @@ class LabelScheme:
 def display_labels(scheme: LabelScheme) -> tuple[str, ...]:
     """The valence classes, then the emotions without valence."""
     return (*VALENCES, *scheme.apart)
+
+
+def members(scheme: LabelScheme, label: str) -> list[int]:
+    """Columns of the emotions that make up one of `display_labels`."""
+    return [k for k, e in enumerate(scheme.emotions) if scheme.valence.get(e, e) == label]
 
 
 def display_posterior(

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from poise.errors import SettingsError
+from poise.labels import HEAT_MAPS
 
 SETTINGS_FILE = "poise.toml"
 PATHS = ("model", "centre_logo", "templates")  # in a settings file, relative to that file
@@ -74,6 +75,10 @@ class Settings:
     frames_per_class: int = _setting(
         2, "Representative frames per class and recording.", low=0, high=12, analysis=True
     )
+    heat_map: str = _setting(
+        HEAT_MAPS[0], "How the maps over representative frames are made.", choices=HEAT_MAPS,
+        analysis=True,
+    )  # fmt: skip
     model: str = _setting("", "Directory of the expression model (default: the shipped one).")
     device: str = _setting("auto", "Where networks run: auto, cpu, cuda, cuda:1, mps.")
     gpu_server: str = _setting(

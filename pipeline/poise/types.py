@@ -254,7 +254,7 @@ class Episode:
 
 @dataclass(frozen=True, kw_only=True)
 class RepresentativeFrame:
-    """A picture that stands for an episode, beside its Grad-CAM overlay.
+    """A picture that stands for an episode, beside the same under its heat map.
 
     Args:
         label: Of the episode.
@@ -262,8 +262,11 @@ class RepresentativeFrame:
         pts_s: When.
         posterior: Posterior of each valence class in this frame (unsmoothed), and of the
             emotions that have none.
-        image_file, overlay_file: JPEG files of the face region, relative to the result.
-        energy: Share of the map's energy on `eyes`, `mouth` and `other`; sums to 1.
+        image_file: JPEG file of the face region, relative to the result.
+        overlay_file: The same under the heat map; empty where there is none, as for neutral.
+        energy: Share of the map on `eyes`, `mouth` and `other`; sums to 1, empty without a map.
+        region: The part of the face without which the model would have said otherwise, `eyes`,
+            `mouth` or `both`; empty where deletion confirms none.
     """
 
     label: str
@@ -273,6 +276,7 @@ class RepresentativeFrame:
     image_file: str
     overlay_file: str
     energy: dict[str, float]
+    region: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

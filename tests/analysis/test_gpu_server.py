@@ -17,6 +17,7 @@ from poise.analysis.gpu_supervisor import GpuServerProcess
 from poise.errors import ModelError
 from poise.expression.classifier import ExpressionClassifier
 from poise.faces.detector import FaceDetector
+from poise.labels import HEAT_MAPS
 from poise.settings import Settings
 from poise.types import FaceDetections, Image
 from tests.conftest import SampleFaces
@@ -41,14 +42,17 @@ def test_it_answers_as_the_networks_do(
 ) -> None:
     crops, images = sample_faces.crops, sample_faces.images
     assert remote.spec.sha256 == classifier.spec.sha256
-    np.testing.assert_array_equal(remote.class_weights, classifier.class_weights)
     for mirrored in (True, False):
         np.testing.assert_allclose(
             remote.predict(crops, mirrored=mirrored).posterior,
             classifier.predict(crops, mirrored=mirrored).posterior,
             atol=1e-3,
         )
-    np.testing.assert_allclose(remote.maps(crops), classifier.maps(crops), atol=1e-2)
+    for method in HEAT_MAPS:
+        cams = classifier.explain(crops[:2], "positive", method)
+        np.testing.assert_allclose(
+            remote.explain(crops[:2], "positive", method), cams, atol=0.02 * cams.max()
+        )
     found, expected = remote.detect(images), detector.detect(images)
     np.testing.assert_allclose(found.boxes_xyxy_px, expected.boxes_xyxy_px, atol=0.1)
     refined = remote.refine(images, expected.boxes_xyxy_px, expected.row)
@@ -66,13 +70,12 @@ class Counting:
     """Networks that only say how many faces and frames they were given at once."""
 
     spec: Any = None
-    class_weights = np.zeros((1, 1), np.float32)
 
     def __init__(self) -> None:
         self.given: list[tuple[str, int]] = []
 
-    def maps(self, crops: Image) -> Any:
-        self.given.append(("maps", len(crops)))
+    def explain(self, crops: Image, label: str, method: str) -> Any:
+        self.given.append((f"explain {label} {method}", len(crops)))
         return crops[:, 0, 0].astype(np.float32)
 
     def judge(self, windows: Image) -> tuple[Any, Any]:
@@ -103,17 +106,20 @@ def test_requests_of_one_kind_share_a_batch_and_get_their_own_answers() -> None:
     networks = Counting()
     asked = [
         _asked("detect", _images(1, 2, 3), 20.0),
-        _asked("maps", _images(9)),
+        _asked("explain", _images(9), "positive", "occlusion"),
         _asked("detect", _images(4), 20.0),
         _asked("detect", _images(5), 30.0),
         _asked("detect", _images(6, size=8), 20.0),
         _asked("judge", _images(7, 8)),
         _asked("judge", _images(9)),
+        _asked("explain", _images(3, 4), "positive", "occlusion"),
+        _asked("explain", _images(5), "negative", "occlusion"),
     ]
     server = GpuServer(networks, networks)  # type: ignore[arg-type]
     server.answer([request for _, request in asked])
     assert sorted(networks.given) == [
-        ("detect 20", 1), ("detect 20", 4), ("detect 30", 1), ("judge", 3), ("maps", 1),
+        ("detect 20", 1), ("detect 20", 4), ("detect 30", 1),
+        ("explain negative occlusion", 1), ("explain positive occlusion", 3), ("judge", 3),
     ]  # fmt: skip
     answers = [mine.recv() for mine, _ in asked]
     assert answers[0].boxes_xyxy_px[:, 0].tolist() == [1, 2, 3]
@@ -122,13 +128,14 @@ def test_requests_of_one_kind_share_a_batch_and_get_their_own_answers() -> None:
     assert answers[3].boxes_xyxy_px[:, 0].tolist() == [5]
     assert answers[5][1].tolist() == [-7, -8]
     assert answers[6][0].tolist() == [[9, 9, 9]] and answers[6][1].tolist() == [-9]
-    assert sorted(server.batches) == [1, 1, 1, 2, 2]
+    assert answers[7].tolist() == [[3, 3, 3], [4, 4, 4]] and answers[8].tolist() == [[5, 5, 5]]
+    assert sorted(server.batches) == [1, 1, 1, 2, 2, 2]
 
 
 def test_a_worker_that_has_died_costs_the_others_nothing() -> None:
     networks = Counting()
-    gone, first = _asked("maps", _images(1))
-    here, second = _asked("maps", _images(2))
+    gone, first = _asked("explain", _images(1), "positive", "occlusion")
+    here, second = _asked("explain", _images(2), "positive", "occlusion")
     gone.close()
     GpuServer(networks, networks).answer([first, second])  # type: ignore[arg-type]
     assert here.recv()[0].tolist() == [2, 2, 2]

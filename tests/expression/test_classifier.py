@@ -99,13 +99,6 @@ def test_no_crops(classifier: ExpressionClassifier) -> None:
     assert nothing.posterior.shape == (0, len(classifier.spec.labels.emotions))
 
 
-def test_maps(classifier: ExpressionClassifier, crops: Image) -> None:
-    maps = classifier.maps(crops)
-    assert maps.shape[0] == len(crops)
-    assert maps.dtype == np.float32
-    assert (maps >= 0).all()
-
-
 def _limited(classifier: ExpressionClassifier, at_most: int, error: type[Exception]) -> list[int]:
     """Let the network run out of memory above a batch size; the sizes it was asked for."""
     asked: list[int] = []

@@ -1,87 +1,24 @@
-"""Explanation: Grad-CAM against automatic differentiation, energy, overlays, chosen frames."""
+"""Heat maps as they are shown: oval, regions, overlays; and the frames that are chosen."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
-import torch
 
 from poise.analysis.moments import choose_frames, face_region
-from poise.expression.architectures import ARCHITECTURES, ExpressionNetwork
-from poise.expression.heatmap import energy_shares, grad_cam, overlay, region_masks
+from poise.expression.heatmap import (
+    confirmed_region,
+    energy_shares,
+    face_oval,
+    overlay,
+    region_masks,
+    within_face,
+    without_regions,
+)
 from poise.types import Episode, FloatArray
 
 TEMPLATE = np.array([[15, 19], [33, 19], [24, 29], [17, 38], [32, 38]], np.float32)
 LABELS = ("positive", "neutral", "negative")
-
-
-@pytest.fixture(scope="module", params=sorted(ARCHITECTURES))
-def network(request: pytest.FixtureRequest) -> ExpressionNetwork:
-    """Each architecture with random weights, large enough that maps differ from zero."""
-    torch.manual_seed(7)
-    network = ARCHITECTURES[request.param](6).eval()
-    for module in network.modules():
-        if isinstance(module, torch.nn.Conv2d):
-            torch.nn.init.kaiming_normal_(module.weight)
-    return network
-
-
-def _by_autograd(
-    network: ExpressionNetwork, images: torch.Tensor, members: list[int]
-) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Grad-CAM of the log-odds by its definition, with its sign; also maps and posteriors."""
-    maps = network.maps(images).detach().requires_grad_()
-    logits = network.classifier(maps.mean(dim=(2, 3)))
-    others = [k for k in range(logits.shape[1]) if k not in members]
-    odds = torch.logsumexp(logits[:, members], dim=1) - torch.logsumexp(logits[:, others], dim=1)
-    odds.sum().backward()
-    assert maps.grad is not None
-    alpha = maps.grad.mean(dim=(2, 3), keepdim=True)
-    cam = (alpha * maps).sum(dim=1).detach()
-    return cam.numpy(), maps.detach().numpy(), torch.softmax(logits, dim=1).detach().numpy()
-
-
-@pytest.mark.parametrize("members", [[0], [4], [1, 2, 5], [0, 1, 2, 3, 4]], ids=str)
-def test_the_closed_form_is_grad_cam(network: ExpressionNetwork, members: list[int]) -> None:
-    images = torch.randn(3, 3, 48, 48, generator=torch.Generator().manual_seed(2))
-    expected, maps, posterior = _by_autograd(network, images, members)
-    weight = network.classifier.weight.detach().numpy()
-    cells = maps.shape[2] * maps.shape[3]  # the mean over places divides the gradient by them
-    scale = np.abs(expected).max()
-    assert scale > 0
-    for sign in (1, -1):
-        cam = grad_cam(maps, sign * weight, posterior, members) / cells
-        np.testing.assert_allclose(cam / scale, np.maximum(sign * expected, 0) / scale, atol=1e-5)
-
-
-def test_a_certain_emotion_speaks_for_its_class() -> None:
-    maps = np.random.default_rng(0).random((1, 4, 3, 3), np.float32)
-    weight = np.random.default_rng(1).normal(size=(3, 4)).astype(np.float32)
-    sure = np.array([[0.5, 0.5, 0]], np.float32)
-    np.testing.assert_allclose(
-        grad_cam(maps, weight, sure, [1, 2]), grad_cam(maps, weight, sure, [1]), atol=1e-6
-    )
-
-
-def test_what_all_classes_share_does_not_show() -> None:
-    maps = np.random.default_rng(0).random((1, 4, 3, 3), np.float32)
-    alike = np.tile(np.random.default_rng(1).random(4), (3, 1)).astype(np.float32)
-    cam = grad_cam(maps, alike, np.full((1, 3), 1 / 3, np.float32), [0])
-    np.testing.assert_allclose(cam, 0, atol=1e-6)
-
-
-def test_maps_are_never_negative() -> None:
-    maps = np.ones((2, 4, 3, 3), np.float32)
-    weight = np.array([[-1] * 4, [1] * 4], np.float32)
-    cam = grad_cam(maps, weight, np.full((2, 2), 0.5, np.float32), [0])
-    assert cam.shape == (2, 3, 3)
-    assert (cam == 0).all()
-
-
-def test_a_class_without_probability_gives_no_nan() -> None:
-    maps = np.ones((1, 4, 3, 3), np.float32)
-    cam = grad_cam(maps, np.ones((2, 4), np.float32), np.array([[1, 0]], np.float32), [1])
-    assert np.isfinite(cam).all()
 
 
 def test_eyes_and_mouth_lie_on_their_landmarks_and_apart() -> None:
@@ -95,11 +32,10 @@ def test_eyes_and_mouth_lie_on_their_landmarks_and_apart() -> None:
     assert 0.1 < masks["eyes"].mean() < 0.4
 
 
-@pytest.mark.parametrize("side", [3, 6, 12])
-def test_energy_shares_sum_to_one(side: int) -> None:
+def test_energy_shares_sum_to_one() -> None:
     for seed in range(5):
-        cam = np.random.default_rng(seed).random((side, side), np.float32)
-        shares = energy_shares(cam, TEMPLATE, 48)
+        cam = np.random.default_rng(seed).random((48, 48), np.float32)
+        shares = energy_shares(cam, TEMPLATE)
         assert set(shares) == {"eyes", "mouth", "other"}
         assert sum(shares.values()) == pytest.approx(1, abs=1e-6)
         assert min(shares.values()) >= 0
@@ -108,32 +44,89 @@ def test_energy_shares_sum_to_one(side: int) -> None:
 def test_energy_lies_where_the_map_is_hot() -> None:
     cam = np.zeros((48, 48), np.float32)
     cam[36:40, 20:28] = 1
-    assert energy_shares(cam, TEMPLATE, 48)["mouth"] > 0.95
-    assert energy_shares(np.roll(cam, -19, axis=0), TEMPLATE, 48)["eyes"] > 0.95
-    assert energy_shares(np.roll(cam, 22, axis=1), TEMPLATE, 48)["other"] > 0.95
+    assert energy_shares(cam, TEMPLATE)["mouth"] > 0.95
+    assert energy_shares(np.roll(cam, -19, axis=0), TEMPLATE)["eyes"] > 0.95
+    assert energy_shares(np.roll(cam, 22, axis=1), TEMPLATE)["other"] > 0.95
 
 
 def test_a_map_of_zeros_has_no_energy_anywhere_in_particular() -> None:
-    shares = energy_shares(np.zeros((6, 6), np.float32), TEMPLATE, 48)
+    shares = energy_shares(np.zeros((48, 48), np.float32), TEMPLATE)
     assert shares == {"eyes": 0.0, "mouth": 0.0, "other": 1.0}
+
+
+def test_the_oval_holds_brows_eyes_and_mouth_and_leaves_the_corners_out() -> None:
+    oval = face_oval(TEMPLATE, 48)
+    assert oval.shape == (48, 48)
+    assert oval.min() >= 0 and oval.max() <= 1
+    for mask in region_masks(TEMPLATE, 48).values():
+        assert oval[mask].mean() > 0.9
+    for y, x in ((0, 0), (0, 47), (47, 0), (47, 47)):
+        assert oval[y, x] == 0
+    steps = np.abs(np.diff(oval, axis=1))
+    assert 0 < steps.max() < 0.4  # a soft edge
+
+
+@pytest.mark.parametrize("size_px", [48, 96])
+def test_nothing_below_a_quarter_of_the_peak_is_shown(size_px: int) -> None:
+    y, x = np.mgrid[:size_px, :size_px] / size_px
+    cam = np.exp(-((x - 0.5) ** 2 + (y - 0.6) ** 2) / 0.02).astype(np.float32)
+    shown = within_face(cam, TEMPLATE * size_px / 48)
+    assert shown.max() == pytest.approx(1, abs=1e-3)
+    assert (shown[cam < 0.24] == 0).all()
+    assert (shown[cam > 0.27] > 0).all()
+
+
+def test_what_lies_beside_the_face_is_not_shown_and_sets_no_peak() -> None:
+    cam = np.zeros((48, 48), np.float32)
+    cam[0:3, 0:3] = 10
+    assert (within_face(cam, TEMPLATE) == 0).all()
+    cam[30, 24] = 1
+    assert within_face(cam, TEMPLATE)[30, 24] == pytest.approx(1, abs=1e-6)
+
+
+def test_without_a_region_all_else_stays() -> None:
+    crop = np.random.default_rng(0).integers(0, 256, (48, 48, 3), np.uint8)
+    masks = region_masks(TEMPLATE, 48)
+    for name, changed in without_regions(crop, TEMPLATE).items():
+        assert (changed[~masks[name]] == crop[~masks[name]]).all()
+        assert changed[masks[name]].std() < 0.3 * crop[masks[name]].std()
+
+
+@pytest.mark.parametrize(
+    ("mouth_energy", "without_eyes", "without_mouth", "said"),
+    [
+        (0.6, 0.88, 0.20, "mouth"),
+        (0.2, 0.15, 0.85, "eyes"),
+        (0.6, 0.10, 0.20, "both"),
+        (0.6, 0.88, 0.75, ""),  # neither counts for much
+        (0.6, 0.65, 0.50, ""),  # the mouth counts, but hardly more than the eyes
+        (0.2, 0.88, 0.20, ""),  # the map points elsewhere
+        (0.6, 0.99, 0.95, ""),
+    ],
+)
+def test_a_region_is_named_where_map_and_deletion_agree(
+    mouth_energy: float, without_eyes: float, without_mouth: float, said: str
+) -> None:
+    energy = {"eyes": 0.8 - mouth_energy, "mouth": mouth_energy, "other": 0.2}
+    without = {"eyes": without_eyes, "mouth": without_mouth}
+    assert confirmed_region(energy, 0.9, without) == said
 
 
 def test_the_overlay_is_warm_where_the_map_is() -> None:
     image = np.full((96, 120, 3), 100, np.uint8)
-    cam = np.zeros((6, 6), np.float32)
-    cam[4, 2] = 1  # crop pixels (16..24, 32..40), centre (20, 36)
+    cam = np.zeros((48, 48), np.float32)
+    cam[32:40, 16:24] = 1  # centre (20, 36)
     to_crop = np.array([[0.5, 0, -5], [0, 0.5, 0]])  # picture (50, 72) is crop (20, 36)
-    laid = overlay(image, cam, to_crop, 48)
+    laid = overlay(image, cam, to_crop)
     assert laid.shape == image.shape and laid.dtype == np.uint8
-    green = laid[..., 1]  # rises with every step of the colour map
-    y, x = np.unravel_index(green.argmax(), green.shape)
-    assert abs(int(x) - 50) <= 4 and abs(int(y) - 72) <= 4
+    changed = np.argwhere((laid != 100).any(axis=2))
+    assert np.abs(changed.mean(axis=0) - (72, 50)).max() <= 1.5
     assert (laid[:20, 100:] == 100).all()
 
 
 def test_the_overlay_of_a_map_of_zeros_is_the_picture_in_gray() -> None:
     image = np.random.default_rng(0).integers(0, 256, (40, 40, 3), np.uint8)
-    laid = overlay(image, np.zeros((6, 6), np.float32), np.eye(2, 3), 48)
+    laid = overlay(image, np.zeros((48, 48), np.float32), np.eye(2, 3))
     np.testing.assert_array_equal(laid[..., 0], laid[..., 2])
 
 

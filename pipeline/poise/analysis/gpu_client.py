@@ -16,6 +16,7 @@ from poise.errors import ModelError
 from poise.expression.model_spec import ModelSpec
 from poise.faces.boxes import squared
 from poise.faces.detector import MIN_FACE_PX, refined
+from poise.labels import HEAT_MAPS
 from poise.types import FaceDetections, FloatArray, Image, IntArray, Predictions
 
 _PATIENCE_S, _PAUSE_S = 900.0, 0.2  # the supervisor replaces a dead or silent server long before
@@ -67,25 +68,19 @@ class RemoteNetworks:
     """
 
     spec: ModelSpec
-    _class_weights: FloatArray
 
     def __init__(self, address: Address) -> None:
         self._address = address
         self._connection: Any = None
-        self.spec, self._class_weights = self._ask("describe")
-
-    @property
-    def class_weights(self) -> FloatArray:
-        """Of the last layer, float32 [C, K]."""
-        return self._class_weights
+        self.spec = self._ask("describe")
 
     def predict(self, crops: Image, *, mirrored: bool = True) -> Predictions:
         """See `ExpressionClassifier.predict`."""
         return self._ask("predict", crops, mirrored)  # type: ignore[no-any-return]
 
-    def maps(self, crops: Image) -> FloatArray:
-        """See `ExpressionClassifier.maps`."""
-        return self._ask("maps", crops)  # type: ignore[no-any-return]
+    def explain(self, crops: Image, label: str, method: str = HEAT_MAPS[0]) -> FloatArray:
+        """See `ExpressionClassifier.explain`."""
+        return self._ask("explain", crops, label, method)  # type: ignore[no-any-return]
 
     def detect(self, images: Image, *, min_face_px: float = MIN_FACE_PX) -> FaceDetections:
         """See `FaceDetector.detect`."""

@@ -66,9 +66,8 @@ class Request:
         """Requests of one kind can be computed together."""
         if self.method == "describe":
             return (self.method,)
-        shape = self.arguments[0].shape[1:]
-        option = self.arguments[1] if self.method in ("detect", "predict") else None
-        return self.method, shape, option
+        images, *options = self.arguments
+        return self.method, images.shape[1:], *options
 
 
 class GpuServer:
@@ -117,12 +116,13 @@ class GpuServer:
     def _compute(self, same: Sequence[Request]) -> Sequence[Any]:
         method = same[0].method
         if method == "describe":
-            return [(self.classifier.spec, self.classifier.class_weights)] * len(same)
+            return [self.classifier.spec] * len(same)
         counts = [len(request.arguments[0]) for request in same]
         ends = np.cumsum(counts)
         images = np.concatenate([request.arguments[0] for request in same])
-        if method == "maps":
-            return np.split(self.classifier.maps(images), ends[:-1])
+        if method == "explain":
+            _, label, way = same[0].arguments
+            return np.split(self.classifier.explain(images, label, way), ends[:-1])
         if method == "predict":
             said = self.classifier.predict(images, mirrored=same[0].arguments[1])
             parts = zip(

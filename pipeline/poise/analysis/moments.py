@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -12,10 +13,15 @@ import numpy.typing as npt
 from poise.analysis.context import AnalysisContext
 from poise.analysis.sightings import Sightings
 from poise.errors import VideoError
-from poise.expression.classifier import Classifier
-from poise.expression.heatmap import energy_shares, grad_cam, overlay
+from poise.expression.heatmap import (
+    confirmed_region,
+    energy_shares,
+    overlay,
+    within_face,
+    without_regions,
+)
 from poise.faces.alignment import align_face, similarity
-from poise.labels import display_labels
+from poise.labels import NEUTRAL, display_labels, display_posterior
 from poise.types import Episode, FloatArray, Image, IntArray, RepresentativeFrame, TimeArray
 
 _APART_S = 2.0
@@ -124,16 +130,16 @@ def illustrate(
     try:
         for number, ((label, k), image) in enumerate(zip(picked, images, strict=True)):
             face = int(usable[k])
-            image_file, overlay_file = f"frame-{number}.jpg", f"gradcam-{number}.jpg"
-            region, laid, energy = _overlay(
-                context.classifier,
-                image,
-                seen.landmarks[face],
-                seen.boxes[face],
-                posterior[k],
-                label,
-            )
-            files |= {image_file: _jpeg(region), overlay_file: _jpeg(laid)}
+            image_file, overlay_file = f"frame-{number}.jpg", f"heat-map-{number}.jpg"
+            region, to_frame = face_region(image, seen.boxes[face])
+            files[image_file] = _jpeg(region)
+            shown = _explained(context, image, seen.landmarks[face], label)
+            if shown is None:
+                overlay_file = ""
+            else:
+                to_crop = similarity(seen.landmarks[face], context.spec.template_px)
+                chained = to_crop @ np.vstack([to_frame, [0, 0, 1]])
+                files[overlay_file] = _jpeg(overlay(region, shown.cam, chained))
             columns = zip(display_labels(scheme), reading[k], strict=True)
             pictures.append(
                 RepresentativeFrame(
@@ -143,7 +149,8 @@ def illustrate(
                     posterior={name: float(p) for name, p in columns},
                     image_file=image_file,
                     overlay_file=overlay_file,
-                    energy=energy,
+                    energy=shown.energy if shown else {},
+                    region=shown.region if shown else "",
                 )
             )
     except VideoError as error:
@@ -151,30 +158,36 @@ def illustrate(
     return pictures, files, ""
 
 
-def _overlay(
-    classifier: Classifier,
-    image: Image,
-    landmarks: FloatArray,
-    box: FloatArray,
-    posterior: FloatArray,
-    label: str,
-) -> tuple[Image, Image, dict[str, float]]:
-    """Face region, the same under Grad-CAM, and where the map's energy lies.
+@dataclass(frozen=True)
+class _Explanation:
+    """A map as it is shown, where its energy lies, and the region that deletion confirms."""
 
-    The posterior is that of the face as it was classified: to look again would take twice as long.
+    cam: FloatArray
+    energy: dict[str, float]
+    region: str
+
+
+def _explained(
+    context: AnalysisContext, image: Image, landmarks: FloatArray, label: str
+) -> _Explanation | None:
+    """Why the face was said to be of a class; None for neutral, and where no place says so.
+
+    Neutral is what remains where nothing else is seen: a map of it would point at skin.
     """
-    spec = classifier.spec
-    crop = align_face(image, landmarks, spec.template_px, spec.input_px)[None]
-    members = [
-        k for k, e in enumerate(spec.labels.emotions) if spec.labels.valence.get(e, e) == label
-    ]
-    warm = posterior**spec.temperature  # at temperature 1
-    cam = grad_cam(classifier.maps(crop), classifier.class_weights, warm[None], members)[0]
-    region, to_frame = face_region(image, box)
-    to_crop = similarity(landmarks, spec.template_px)
-    chained = to_crop @ np.vstack([to_frame, [0, 0, 1]])
-    laid = overlay(region, cam, chained, spec.input_px)
-    return region, laid, energy_shares(cam, spec.template_px, spec.input_px)
+    spec, classifier = context.spec, context.classifier
+    if label == NEUTRAL:
+        return None
+    crop = align_face(image, landmarks, spec.template_px, spec.input_px)
+    cams = classifier.explain(crop[None], label, context.settings.heat_map)
+    cam = within_face(cams[0], spec.template_px)
+    if not cam.any():
+        return None
+    energy = energy_shares(cam, spec.template_px)
+    deleted = without_regions(crop, spec.template_px)
+    posterior = classifier.predict(np.stack([crop, *deleted.values()]), mirrored=False).posterior
+    said = display_posterior(spec.labels, posterior)[:, display_labels(spec.labels).index(label)]
+    without = dict(zip(deleted, said[1:].tolist(), strict=True))
+    return _Explanation(cam, energy, confirmed_region(energy, float(said[0]), without))
 
 
 def _jpeg(image: Image) -> bytes:

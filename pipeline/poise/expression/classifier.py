@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
@@ -10,12 +11,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from poise.errors import ModelError
+from poise.expression import attribution
 from poise.expression.architectures import ExpressionNetwork
 from poise.expression.artefact import in_precision, load_model
 from poise.expression.calibration import posteriors
 from poise.expression.device import choose_device, computing_type, prefers_int8, to_device
 from poise.expression.int8 import quantise
 from poise.expression.model_spec import SHIPPED_MODEL, ModelSpec
+from poise.labels import HEAT_MAPS, members
 from poise.types import FloatArray, Image, Predictions
 
 _GRAY = (0.299, 0.587, 0.114)  # ITU-R BT.601, as OpenCV and Pillow weigh them
@@ -51,15 +55,11 @@ class Classifier(Protocol):
 
     spec: ModelSpec
 
-    @property
-    def class_weights(self) -> FloatArray:
-        """Of the last layer, float32 [C, K], for `poise.expression.heatmap`."""
-
     def predict(self, crops: Image, *, mirrored: bool = True) -> Predictions:
         """See `ExpressionClassifier.predict`."""
 
-    def maps(self, crops: Image) -> FloatArray:
-        """See `ExpressionClassifier.maps`."""
+    def explain(self, crops: Image, label: str, method: str = HEAT_MAPS[0]) -> FloatArray:
+        """See `ExpressionClassifier.explain`."""
 
 
 class ExpressionClassifier:
@@ -85,15 +85,12 @@ class ExpressionClassifier:
         self.device = choose_device(device)
         self.batch_size = batch_size or (16 if self.device.type == "cpu" else 256)
         self.dtype = computing_type(self.device)
-        network, self.spec = load_model(directory or SHIPPED_MODEL)
+        self._directory = directory or SHIPPED_MODEL
+        network, self.spec = load_model(self._directory)
         self.network = in_precision(network.to(self.device), self.dtype)
-        if prefers_int8(self.device) and self.spec.activation_ranges:
+        self._in_bytes = prefers_int8(self.device) and bool(self.spec.activation_ranges)
+        if self._in_bytes:
             quantise(self.network, self.spec.activation_ranges)
-
-    @property
-    def class_weights(self) -> FloatArray:
-        """Of the last layer, float32 [C, K]."""
-        return self.network.classifier.weight.detach().float().cpu().numpy()
 
     def predict(
         self, crops: Image, *, mirrored: bool = True, eye_px: FloatArray | None = None
@@ -117,9 +114,62 @@ class ExpressionClassifier:
         )
         return Predictions(logits=logits, posterior=posterior)
 
-    def maps(self, crops: Image) -> FloatArray:
-        """Last feature maps of aligned crops, float32 [M, K, h, w], for heat maps."""
-        return self._in_batches(crops, self.network.maps)
+    def explain(self, crops: Image, label: str, method: str = HEAT_MAPS[0]) -> FloatArray:
+        """Heat maps: which places of the faces decided for a class.
+
+        Each is the mean of the face's map and the mirrored face's, so that mirroring a face
+        mirrors its map.
+
+        Args:
+            crops: uint8 [M, S, S, 3] RGB, S = `spec.input_px`.
+            label: A valence class, or an emotion that has none.
+            method: One of `poise.labels.HEAT_MAPS`, see `poise.expression.attribution`.
+
+        Returns:
+            float32 [M, S, S], non-negative; all 0 where no place speaks for the class.
+
+        Raises:
+            ModelError: If the model knows no such class, or its file is gone.
+        """
+        columns = members(self.spec.labels, label)
+        if not 0 < len(columns) < len(self.spec.labels.emotions):
+            raise ModelError(f"the model cannot tell {label!r} from the rest")
+        size_px = self.spec.input_px
+        at_once = max(1, self.batch_size // 8)  # a face takes several looks
+        parts: list[FloatArray] = [np.zeros((0, size_px, size_px), np.float32)]
+        for start in range(0, len(crops), at_once):
+            batch = crops[start : start + at_once]
+            both = np.concatenate([batch, batch[:, :, ::-1]])
+            fine = attribution.smoothed(self._attributed(both, columns, method), size_px)
+            parts.append((fine[: len(batch)] + fine[len(batch) :, :, ::-1]) * np.float32(0.5))
+        return np.concatenate(parts)
+
+    def _attributed(self, crops: Image, columns: list[int], method: str) -> FloatArray:
+        """Maps of any size, float32 [M, h, w]."""
+        if method == "occlusion":
+            return attribution.occlusion(crops, lambda tried: self._odds(tried, columns))
+        if method == "grad-cam":
+            weight = self.network.classifier.weight.detach().float().cpu().numpy()
+            posterior = torch.softmax(torch.from_numpy(self._in_batches(crops, self.network)), 1)
+            maps = self._in_batches(crops, self.network.maps)
+            return attribution.grad_cam(maps, weight, posterior.numpy(), columns)
+        faces = normalise(crops, self.spec, self.device)
+        if method == "layer-cam":
+            return attribution.layer_cam(self._exact, faces, columns).cpu().numpy()
+        without = normalise(attribution.blurred(crops), self.spec, self.device)
+        return attribution.integrated_grad_cam(self._exact, faces, without, columns).cpu().numpy()
+
+    def _odds(self, crops: Image, columns: list[int]) -> FloatArray:
+        logits = torch.from_numpy(self.predict(crops, mirrored=False).logits)
+        return attribution.log_odds(logits, columns).numpy()
+
+    @cached_property
+    def _exact(self) -> ExpressionNetwork:
+        """The network in float32, as gradients need it; 40 MB, loaded when first asked for."""
+        if self.dtype == torch.float32 and not self._in_bytes:
+            return self.network
+        network, _ = load_model(self._directory)
+        return network.requires_grad_(False).to(self.device)
 
     def _both(self, inputs: Tensor) -> Tensor:
         logits: Tensor = (self.network(inputs).float() + self.network(inputs.flip(3)).float()) / 2

@@ -18,7 +18,7 @@ from poise.reports.locales import Texts
 from poise.reports.page_data import page_data
 from poise.reports.rendering import as_json, data_uri, languages, remove_pages, render, write_pages
 from poise.reports.report_types import CandidateReport, RecordingReport
-from poise.reports.sentences import energy_sentence, reading_sentence, remark_sentence
+from poise.reports.sentences import reading_sentence, region_sentence, remark_sentence
 from poise.settings import Settings
 from poise.timeline.smoothing import runs_of
 from poise.types import Episode, Statistics
@@ -28,7 +28,6 @@ REPORT_FILE, INDEX_FILE = f"{REPORT}.html", f"{INDEX}.html"
 LOW_COVERAGE = 0.5
 _LEAST_FLAG_SHARE = 0.02
 _MOST_FLAGS = 5
-_STRAY_ENERGY = 0.75
 _INPUT = "input "
 
 
@@ -160,10 +159,9 @@ def _helpers(texts: Texts) -> Mapping[str, Any]:
         "progress_charts": lambda read: _progress(read, texts),
         "has_gaps": _has_gaps,
         "picture": _picture,
-        "energy": lambda frame: energy_sentence(frame, texts),
+        "region": lambda frame: region_sentence(frame, texts),
         "remark": lambda remark, statistics: remark_sentence(remark, statistics, texts),
         "reading_sentence": lambda remark: reading_sentence(remark, texts),
-        "strays": lambda frame: frame.energy.get("other", 0.0) > _STRAY_ENERGY,
         "report_url": lambda report, suffix="": (
             f"{quote(report.candidate_id, safe='')}/{REPORT}{suffix}.html"
         ),

@@ -71,15 +71,6 @@ def mix_sentence(statistics: Statistics, texts: Texts) -> str:
     return texts("glance.list", first=said[0], second=said[1], third=said[2])
 
 
-def energy_sentence(frame: RepresentativeFrame, texts: Texts) -> str:
-    """Where the model looked: eyes and mouth, the larger part first, then the rest."""
-    parts = [*sorted(("eyes", "mouth"), key=lambda part: -frame.energy.get(part, 0.0)), "other"]
-    named = [
-        texts(
-            "frames.part",
-            part=texts(f"frames.{part}"),
-            share=texts.percent(frame.energy.get(part, 0.0)),
-        )
-        for part in parts
-    ]
-    return texts("frames.energy", first=named[0], second=named[1], third=named[2])
+def region_sentence(frame: RepresentativeFrame, texts: Texts) -> str:
+    """The part of the face that decided, where deletion confirms one; empty without a map."""
+    return texts(f"frames.region.{frame.region or 'none'}") if frame.overlay_file else ""
