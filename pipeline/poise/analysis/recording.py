@@ -18,6 +18,7 @@ from poise.analysis.observe import next_look, observe, track_faces
 from poise.analysis.sightings import Sightings
 from poise.analysis.views import Look, wider_canvas
 from poise.errors import VideoError
+from poise.expression.calibration import posteriors
 from poise.expression.classifier import Classifier
 from poise.faces.candidate import frames_with_others, of_people
 from poise.labels import display_labels, display_posterior
@@ -141,7 +142,14 @@ def _conclude(
     shown = _one_per_frame(seen, is_candidate)
     usable = shown[~seen.flags[shown].any(axis=1)]
     with timing("classify"):
-        posterior = _classify(context.classifier, crops, usable)
+        logits = _classify(context.classifier, crops, usable)
+        posterior = posteriors(
+            logits,
+            spec.labels,
+            spec.temperature,
+            spec.valence_calibrations,
+            _eye_distance(seen.landmarks[usable]),
+        )
     sure = is_candidate | of_people(track_id, seen.confidence)
     others = frames_with_others(seen.frame[sure], is_candidate[sure], len(seen.pts_s))
     pts_s = np.round(seen.pts_s[seen.frame[usable]], 3)  # whole milliseconds, as tables have them
@@ -221,14 +229,23 @@ def _one_per_frame(seen: Sightings, is_candidate: npt.NDArray[np.bool_]) -> IntA
     return rows[first]
 
 
+def _eye_distance(landmarks_px: FloatArray) -> FloatArray:
+    """The median distance of the eyes in pixels, for each of the faces: float32 [K].
+
+    One for the whole recording, so that a face that comes nearer is read as before.
+    """
+    across = np.linalg.norm(landmarks_px[:, 1] - landmarks_px[:, 0], axis=1)
+    return np.full(len(across), np.median(across) if len(across) else 0.0, np.float32)
+
+
 def _classify(classifier: Classifier, crops: CropFile, rows: IntArray) -> FloatArray:
-    """Emotion posteriors of the given crops, read from disk part by part.
+    """Logits of the given crops, float32 [len(rows), C], read from disk part by part.
 
     A crop that hardly differs from the last one that was classified is not classified again: on a
     still picture or a frozen call every frame would be.
     """
     classes = len(classifier.spec.labels.emotions)
-    posterior = np.empty((len(rows), classes), np.float32)
+    logits = np.empty((len(rows), classes), np.float32)
     last, last_said = None, None
     for start in range(0, len(rows), _CLASSIFIED_AT_ONCE):
         part = slice(start, start + _CLASSIFIED_AT_ONCE)
@@ -242,11 +259,11 @@ def _classify(classifier: Classifier, crops: CropFile, rows: IntArray) -> FloatA
             stands_for[k] = len(new) - 1
         said = np.empty((0, classes), np.float32)
         if new:
-            said = classifier.predict(images[new], mirrored=False).posterior
+            said = classifier.predict(images[new], mirrored=False).logits
         known = said if last_said is None else np.concatenate([said, last_said[None]])
-        posterior[part] = known[stands_for]
-        last_said = posterior[part][-1]
-    return posterior
+        logits[part] = known[stands_for]
+        last_said = logits[part][-1]
+    return logits
 
 
 def _span(pts_s: TimeArray, shown_s: TimeArray) -> tuple[float, float]:
