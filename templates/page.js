@@ -1,7 +1,5 @@
-// What all pages share: tables that sort, and a sign that scripts run.
+// What all pages share: tables that sort.
 "use strict";
-
-document.documentElement.classList.add("scripted");
 
 // A column sorts when its heading has data-sort; a cell may give its value in data-value.
 for (const table of document.querySelectorAll("table.sortable")) {

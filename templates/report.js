@@ -5,13 +5,19 @@
   const data = JSON.parse(document.getElementById("data").textContent);
   const words = data.texts;
   const NONE = 255; // a posterior that is not there
-  const ROW_PX = 58;
+  const shape = data.geometry; // of a row: name, line and episodes, in pixels
+  const ROW_PX = shape.name + shape.curve + shape.bar;
+  const FOOT = shape.bar / ROW_PX; // where the line of a row begins, and how high it may be, in rows
+  const HEIGHT = shape.curve / ROW_PX;
   const LEAST_SPAN_S = 2;
   const FINE_POINTS = 4000; // drawn at once; where more are in view, means of several stand for them
-  const STEPS_S = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600];
+  const DAY_S = 86400;
+  const STEPS_S = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 43200];
+  for (let days = 1; days < 1e8; days *= 10) STEPS_S.push(days * DAY_S, 2 * days * DAY_S, 5 * days * DAY_S);
 
   const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
-  const percent = (value) => words.percent.replace("{number}", Math.round(100 * value));
+  const clearness = (value) =>
+    words.clearness[value >= data.clearness[0] ? 0 : value >= data.clearness[1] ? 1 : 2];
   const colour = (style) => getComputedStyle(document.documentElement).getPropertyValue(style).trim();
 
   function clock(time) {
@@ -49,17 +55,18 @@
     constructor(section, recording) {
       this.section = section;
       this.end = recording.duration;
-      this.times = Array.from(decoded(recording.times, Uint32Array), (ms) => ms / 1000);
-      const rowsOf = (group) =>
+      this.length = recording.length; // as a player shows it; null if unknown
+      this.times = Array.from(decoded(recording.times, Uint32Array), (at) => (at * recording.step) / 1000);
+      const rowsOf = (group, episodes) =>
         columns(group.values, group.rows.length, this.times.length).map((values, k) => ({
-          ...group.rows[k], values, episodes: recording.episodes[group.rows[k].label] ?? [],
+          ...group.rows[k], values, episodes: episodes[group.rows[k].label] ?? [],
         }));
-      this.classes = rowsOf(recording.classes);
-      this.emotions = rowsOf(recording.emotions);
+      this.classes = rowsOf(recording.classes, recording.episodes);
+      this.emotions = rowsOf(recording.emotions, {});
       this.rows = this.classes;
       this.view = [0, this.end];
       this.time = 0;
-      this.gaps = this.findGaps();
+      this.unseen = recording.unseen; // stretches without a usable face
       this.frame = section.querySelector(".plot");
       this.readout = section.querySelector(".readout");
       this.video = section.querySelector("video");
@@ -71,38 +78,25 @@
       this.show(0);
     }
 
-    // Stretches without a usable face, as pairs of times.
-    findGaps() {
-      const gaps = [];
-      this.classes[0].values.forEach((value, k) => {
-        if (value === null) gaps.push([this.times[k - 1], this.times[k + 1]]);
-      });
-      const last = this.times[this.times.length - 1];
-      if (this.times[0] > 1) gaps.push([0, this.times[0]]);
-      if (this.end - last > 1) gaps.push([last, this.end]);
-      return gaps;
-    }
-
     draw() {
       this.plot?.destroy();
       const count = this.rows.length;
       const ink = colour("--chart-ink");
-      const shade = `color-mix(in srgb, ${colour("--chart-gap")} 40%, transparent)`;
       const inks = this.rows.map((row) => colour(`--c-${row.style}`));
       const font = `12px ${getComputedStyle(document.body).fontFamily}`;
-      const lift = (values, k) => values.map((v) => (v === null ? null : count - 1 - k + 0.14 + 0.6 * v));
+      const lift = (values, k) => values.map((v) => (v === null ? null : count - 1 - k + FOOT + HEIGHT * v));
       const series = this.rows.map((row, k) => ({
         stroke: inks[k],
         fill: `color-mix(in srgb, ${inks[k]} 22%, transparent)`,
-        fillTo: count - 1 - k + 0.14,
+        fillTo: count - 1 - k + FOOT,
         width: 1.5,
         points: { show: false },
       }));
       this.plot = new uPlot(
         {
           width: this.frame.clientWidth,
-          height: ROW_PX * count + 30,
-          padding: [4, 24, 0, 24],
+          height: ROW_PX * count + shape.axis,
+          padding: [0, shape.right, 0, shape.left],
           legend: { show: false },
           cursor: {
             y: false,
@@ -116,7 +110,7 @@
           },
           axes: [
             {
-              stroke: ink, font, size: 28, space: 64, incrs: STEPS_S,
+              stroke: ink, font, size: shape.axis, space: 64, incrs: STEPS_S,
               grid: { stroke: colour("--chart-line"), width: 1 },
               ticks: { stroke: colour("--chart-line"), width: 1, size: 5 },
               values: (_, splits) => splits.map(clock),
@@ -125,7 +119,7 @@
           ],
           series: [{}, ...series],
           hooks: {
-            drawClear: [(plot) => this.drawGaps(plot, shade)],
+            drawClear: [(plot) => this.drawGround(plot, ink)],
             draw: [(plot) => this.drawRows(plot, font, inks), () => this.place()],
             setCursor: [(plot) => this.hover(plot)],
           },
@@ -144,17 +138,38 @@
       this.redraw();
     }
 
-    drawGaps(plot, shade) {
+    // Below the lines: a scale from 0 to 100 % for each row, and stripes where no face could be used.
+    drawGround(plot, ink) {
       const { ctx, bbox } = plot;
+      const ratio = devicePixelRatio;
       const within = (time) => clamp(plot.valToPos(time, "x", true), bbox.left, bbox.left + bbox.width);
       ctx.save();
-      ctx.fillStyle = shade;
-      for (const [start, end] of this.gaps) {
-        ctx.fillRect(within(start), bbox.top, within(end) - within(start), bbox.height);
-      }
+      ctx.font = `${10 * ratio}px ${getComputedStyle(document.body).fontFamily}`;
+      ctx.textAlign = "right";
+      ctx.textBaseline = "middle";
+      this.rows.forEach((_, k) => {
+        const bottom = plot.valToPos(this.rows.length - 1 - k + FOOT, "y", true);
+        const height = shape.curve * ratio;
+        ctx.fillStyle = colour("--chart-gap");
+        for (const [start, end] of this.unseen) {
+          const [left, right] = [within(start), within(end)];
+          const period = shape.stripe * ratio;
+          for (let x = left; x < right; x += period) {
+            ctx.fillRect(x, bottom - height, Math.min(period / 2, right - x), height);
+          }
+        }
+        for (const share of [0, 0.5, 1]) {
+          const y = Math.round(bottom - share * height);
+          ctx.fillStyle = colour("--chart-line");
+          ctx.fillRect(bbox.left, y, bbox.width, Math.max(1, Math.round(ratio * (share ? 0.6 : 1))));
+          ctx.fillStyle = ink;
+          ctx.fillText(`${100 * share}%`, bbox.left - 5 * ratio, y);
+        }
+      });
       ctx.restore();
     }
 
+    // Above them: the names of the rows, and their episodes.
     drawRows(plot, font, inks) {
       const { ctx, bbox } = plot;
       const ratio = devicePixelRatio;
@@ -163,17 +178,17 @@
       ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
       ctx.clip();
       this.rows.forEach((row, k) => {
-        const base = plot.valToPos(this.rows.length - 1 - k + 0.14, "y", true);
-        const top = plot.valToPos(this.rows.length - k, "y", true);
+        const base = plot.valToPos(this.rows.length - 1 - k + FOOT, "y", true);
         ctx.fillStyle = inks[k];
         for (const [start, end] of row.episodes) {
           const left = plot.valToPos(start, "x", true);
-          ctx.fillRect(left, base + 2 * ratio, Math.max(plot.valToPos(end, "x", true) - left, ratio), 4 * ratio);
+          const width = Math.max(plot.valToPos(end, "x", true) - left, 1.5 * ratio);
+          ctx.fillRect(left, base + 3 * ratio, width, 5 * ratio);
         }
         ctx.font = font.replace("12px", `600 ${12 * ratio}px`);
         ctx.textAlign = "left";
-        ctx.textBaseline = "top";
-        ctx.fillText(row.name, bbox.left + 2 * ratio, top + 2 * ratio);
+        ctx.textBaseline = "alphabetic";
+        ctx.fillText(row.name, bbox.left + 3 * ratio, base - (shape.curve + 6) * ratio);
       });
       ctx.restore();
     }
@@ -198,8 +213,10 @@
 
     sentence(time) {
       const k = this.at(time);
-      const said = k < 0 ? words.no_face : this.classes.map((row) => `${row.short} ${percent(row.values[k])}`).join(", ");
-      return `${clock(time)}, ${said}`;
+      if (k < 0) return `${clock(time)}, ${words.no_face}`;
+      const best = this.classes.reduce((a, b) => (b.values[k] > a.values[k] ? b : a));
+      const said = words.said.replace("{expression}", () => best.short);
+      return `${clock(time)}, ${said.replace("{clearness}", clearness(best.values[k]))}`;
     }
 
     say(time) {
@@ -350,21 +367,51 @@
     prepareVideo() {
       const { video } = this;
       const pick = this.section.querySelector(".pick");
-      const present = (there) => {
+      const reason = pick.querySelector("p");
+      const present = (there, why = words.missing) => {
         video.hidden = !there;
-        this.playButton.hidden = !there;
+        this.playButton.style.visibility = there ? "" : "hidden"; // its place is kept
         pick.hidden = there;
+        reason.textContent = why;
+      };
+      // Where it lay when it was analysed, then beside this page: a report may travel with it.
+      const places = [video.dataset.src, video.dataset.name].filter(Boolean);
+      let known = false; // whether the file at hand is the one that was analysed, for certain
+      const next = () => {
+        known = places.length === 2;
+        video.src = places.shift();
       };
       const follow = () => {
         this.show(video.currentTime, { seek: false });
         if (!video.paused) requestAnimationFrame(follow);
       };
+      const differs = () => {
+        const least = Math.max(2, 0.01 * this.length);
+        return !known && this.length && Number.isFinite(video.duration) && Math.abs(video.duration - this.length) > least;
+      };
       video.addEventListener("loadedmetadata", () => {
+        if (differs()) {
+          const lengths = { there: clock(video.duration), wanted: clock(this.length) };
+          present(false, words.wrong_length.replace(/{(there|wanted)}/g, (_, which) => lengths[which]));
+          video.removeAttribute("src");
+          video.load();
+          return;
+        }
         present(true);
         if (this.waiting) video.currentTime = this.waiting;
         this.waiting = undefined;
       });
-      video.addEventListener("error", () => present(false));
+      // A browser that plays the sound alone (HEVC of a phone) gives the pictures no width.
+      const blind = () => {
+        if (video.readyState && !video.videoWidth) present(false, words.no_picture);
+      };
+      video.addEventListener("loadeddata", blind);
+      video.addEventListener("resize", () => (video.videoWidth && pick.hidden === false ? present(true) : blind()));
+      video.addEventListener("error", () => {
+        if (!video.hasAttribute("src")) return; // taken away above
+        if (places.length) next();
+        else present(false, video.error?.code > 2 && this.chosen ? words.no_picture : words.missing);
+      });
       video.addEventListener("play", () => {
         for (const other of document.querySelectorAll("video")) if (other !== video) other.pause();
         this.playButton.textContent = words.pause;
@@ -379,11 +426,14 @@
         const [file] = event.target.files;
         if (!file) return;
         URL.revokeObjectURL(video.src);
+        places.length = 0;
+        known = false;
+        this.chosen = true;
         this.waiting = this.time;
         video.src = URL.createObjectURL(file);
       });
       present(false);
-      if (video.dataset.src) video.src = video.dataset.src;
+      if (places.length) next();
     }
   }
 

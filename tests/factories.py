@@ -12,12 +12,13 @@ from PIL import Image, ImageDraw
 
 from poise.expression.model_spec import ModelSpec
 from poise.labels import QUALITY_FLAGS, LabelScheme, display_labels, display_posterior
+from poise.reports.drawing.geometry import unseen
 from poise.reports.report_types import CandidateReport, RecordingReport
 from poise.settings import Settings
 from poise.storage.outcome import Outcome
 from poise.storage.result_format import StoredResult, write_result
 from poise.timeline.episodes import find_episodes
-from poise.timeline.smoothing import smooth
+from poise.timeline.smoothing import runs_of, smooth
 from poise.timeline.statistics import ScoredFrames, summarise
 from poise.types import (
     Baseline,
@@ -227,27 +228,33 @@ def make_recording(
     duration_s: float = 754.0,
     seed: int = 1,
     status: str = "done",
-    message: str = "",
+    code: str = "",
     other_people: int = 0,
     flags: dict[str, float] | None = None,
     moments: int = 4,
     video: str = "",
+    video_s: float | None = None,
+    size_px: tuple[int, int] | None = None,
 ) -> RecordingReport:
     """A recording that was read, in full or in part."""
     times, values = make_timeline(duration_s, seed=seed)
     episodes = make_episodes(times, values)
+    series = make_series(times, values)
     return RecordingReport(
         recording_id=recording_id,
         session_date=session_date,
         note=note,
         status=status,
-        message=message,
+        code=code,
         statistics=make_statistics(duration_s, episodes, other_people=other_people, flags=flags),
         episodes=episodes,
         frames=make_frames(episodes, directory, stem=f"r{seed}", most=moments),
         directory=directory,
-        series=make_series(times, values),
+        series=series,
         video=video,
+        video_s=video_s,
+        size_px=size_px,
+        unseen=unseen(series.pts_s, runs_of(series), duration_s) if series is not None else [],
     )
 
 
@@ -258,7 +265,7 @@ def make_failed(recording_id: str = "kim/broken.mp4") -> RecordingReport:
         session_date="",
         note="",
         status="failed",
-        message="the file ends before its index (moov); it was probably cut off while copying.",
+        code="unreadable",
         statistics=None,
         episodes=[],
         frames=[],
@@ -275,11 +282,11 @@ def make_faceless(
         session_date="2026-11-19",
         note="",
         status="done",
-        message="",
         statistics=make_statistics(duration_s, [], coverage=0.0, flags={}),
         episodes=[],
         frames=[],
         directory=None,
+        unseen=[(0.0, duration_s)],
     )
 
 

@@ -14,6 +14,7 @@ from poise.errors import ModelError
 POSITIVE, NEUTRAL, NEGATIVE = "positive", "neutral", "negative"
 VALENCES: tuple[str, str, str] = (POSITIVE, NEUTRAL, NEGATIVE)
 APART = "apart"
+CLEAR, FAIRLY_CLEAR = 0.80, 0.60  # least posterior of what is said to be clear, fairly clear
 QUALITY_FLAGS = ("too_small", "blurred", "dark", "turned_away", "cut_off")
 
 HEAT_MAPS = ("integrated-grad-cam", "layer-cam", "grad-cam", "occlusion")
@@ -23,6 +24,15 @@ HEAT_MAPS = ("integrated-grad-cam", "layer-cam", "grad-cam", "occlusion")
 def display_class(label: str) -> str:
     """The valence class that a label is, or `apart` for an emotion that has none."""
     return label if label in VALENCES else APART
+
+
+def clearness(posterior: float) -> str:
+    """How clearly an expression is seen, as a word: `clear`, `fair` or `hard` (to tell).
+
+    Args:
+        posterior: Of the expression among all of `display_labels`, 0..1.
+    """
+    return "clear" if posterior >= CLEAR else "fair" if posterior >= FAIRLY_CLEAR else "hard"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,10 +15,13 @@ from urllib.parse import unquote
 import pytest
 
 from poise.errors import ReportError, SettingsError
+from poise.labels import CLEAR, FAIRLY_CLEAR, clearness
 from poise.reports.content import write_candidate_report, write_index
 from poise.reports.locales import LANGUAGES, load_texts
-from poise.reports.report_types import CandidateReport
+from poise.reports.report_types import CandidateReport, NotAnalysed, RecordingReport
+from poise.reports.sentences import recording_title
 from poise.settings import Settings
+from poise.types import Baseline
 from tests.factories import (
     PROVENANCE,
     make_candidate,
@@ -81,7 +84,7 @@ def full(tmp_path: Path) -> CandidateReport:
                 duration_s=3605,
                 seed=2,
                 status="partial",
-                message="the recording stops at 1:00:05.",
+                code="partial",
             ),
             make_faceless(),
             make_failed(),
@@ -101,10 +104,13 @@ def test_page_is_whole_and_asks_nobody(
     assert (tmp_path / "kim" / "report.html").is_file()
     assert page.all("html")[0]["lang"] == language
     kinds = [script.get("type") for script in page.all("script")]
-    assert kinds == ["application/json", None]
+    assert kinds == [None, "application/json", None]
     policy = next(m["content"] for m in page.all("meta") if "http-equiv" in m)
-    digest = base64.b64encode(hashlib.sha256(page.scripts[1].encode()).digest()).decode()
-    assert "default-src 'none'" in policy and f"script-src 'sha256-{digest}'" in policy
+    digests = [
+        base64.b64encode(hashlib.sha256(page.scripts[k].encode()).digest()).decode() for k in (0, 2)
+    ]
+    allowed = " ".join(f"'sha256-{digest}'" for digest in digests)
+    assert "default-src 'none'" in policy and f"script-src {allowed};" in policy
     assert "http" not in policy
     assert not page.all("link") and not page.all("iframe")
     for _, attributes in page.elements:
@@ -145,10 +151,10 @@ def test_sentences_come_from_the_figures(full: CandidateReport, tmp_path: Path) 
     recordings = [full.recordings[0], replace(latest, statistics=statistics), *full.recordings[2:]]
     overall = replace(full.overall, coverage=0.93)
     text = page_of(replace(full, overall=overall, recordings=recordings), tmp_path).text
-    assert "What stood out in mock-2.mp4" in text
+    assert "Recording of 20 November (mock-2.mp4): what stood out" in text
     assert "A neutral expression was visible in 70% of the frames with a usable face" in text
     assert "a smile-like expression in 18%, and a frown-like or tense expression in 10%." in text
-    assert "Your face could be used in 93% of the moments" in text
+    assert "Your face could be used in 93% of the pictures" in text
     assert "1 recording could not be read" in text
 
 
@@ -156,10 +162,10 @@ def test_each_kind_of_recording_says_what_happened(full: CandidateReport, tmp_pa
     text = page_of(full, tmp_path).text
     assert "Note Self-introduction" in text
     assert "At most 2 other people were in the picture at a time." in text
-    assert "This recording was read in part" in text and "stops at 1:00:05." in text
-    assert "No usable face was found 600 frames were looked at" in text
+    assert "This recording was read in part Only a part of the recording could be read." in text
+    assert "No usable face was found 600 pictures, 5 a second, were looked at" in text
     assert "Put a lamp or a window in front of you" in text
-    assert "This recording could not be read" in text and "index (moov)" in text
+    assert "This recording could not be read The recording cannot be read." in text
     assert "How to read this report" in text and "An apparent expression is not a feeling." in text
     assert "too dark" in text and "12%" in text
 
@@ -208,12 +214,13 @@ def test_low_coverage_is_said(tmp_path: Path) -> None:
 def test_words_from_outside_are_escaped(tmp_path: Path) -> None:
     attack = "<script>alert(1)</script>\"'&"
     recording = make_recording(tmp_path / "pictures", note=attack, recording_id=f"k/{attack}.mp4")
-    failed = replace(make_failed(attack), message=attack)
+    failed = replace(make_failed(attack), code=attack)
     report = replace(
         make_candidate([recording, failed], display_name=attack), provenance={attack: attack}
     )
+    left = [NotAnalysed(name=attack, code=attack, harmless=one) for one in (True, False)]
     index = write_index(
-        [report], tmp_path, Settings(centre_note=attack, centre_name=attack), notices=[attack]
+        [report], tmp_path, Settings(centre_note=attack, centre_name=attack), not_analysed=left
     )
     for page in (page_of(report, tmp_path), Page(index)):
         assert not any(attack in script for script in page.scripts)
@@ -310,3 +317,127 @@ def test_index_of_a_good_night(tmp_path: Path) -> None:
     report = make_candidate([make_recording(tmp_path / "p")])
     page = Page(write_index([report], tmp_path, Settings(language="en")))
     assert "All recordings were analysed in full." in page.text
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_failure_is_told_by_its_code_in_the_readers_language(
+    tmp_path: Path, language: str
+) -> None:
+    texts = load_texts(language)
+    failed = replace(make_failed(), code="no_permission")
+    odd = replace(make_failed("kim/b.mp4"), code="OSError: /home/kim/secret.mp4")
+    report = make_candidate([failed, odd])
+    index = Page(write_index([report], tmp_path, Settings(language=language)))
+    for page in (page_of(report, tmp_path / "kim", language), index):
+        assert texts("error.no_permission.cause") in page.text
+        assert texts("error.internal.cause") in page.text
+        assert "secret" not in page.source
+    assert texts("error.no_permission.remedy") in index.text
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_index_names_what_was_not_analysed_and_why(tmp_path: Path, language: str) -> None:
+    texts = load_texts(language)
+    left = [
+        NotAnalysed(name="Park/1.mp4", code="not_consented"),
+        NotAnalysed(name="Choi/a.mxf", code="kind_not_read"),
+        NotAnalysed(name="Choi/b.mxf", code="kind_not_read"),
+        NotAnalysed(name="notes.txt", code="other_kind", harmless=True),
+    ]
+    settings = Settings(language=language)
+    page = Page(write_index([], tmp_path, settings, not_analysed=left))
+    for one in left:
+        assert one.name in page.text and texts(f"error.{one.code}.cause") in page.text
+    assert texts("error.kind_not_read.remedy") in page.text
+    assert texts.count("index.not_analysed", 2) in page.text
+    assert texts("index.no_problems") not in page.text
+    harmless = Page(write_index([], tmp_path, settings, not_analysed=left[-1:]))
+    assert texts("index.problems") not in harmless.text
+
+
+def test_the_index_explains_its_colours(tmp_path: Path) -> None:
+    page = Page(
+        write_index([make_candidate([make_recording(tmp_path / "p")])], tmp_path, Settings())
+    )
+    for words in ("Neutral", "Surprise-like", "no expression prevails", "no usable face"):
+        assert words in page.text
+
+
+def test_a_report_links_only_to_what_was_written_and_says_how_to_get_it(
+    full: CandidateReport, tmp_path: Path
+) -> None:
+    one = page_of(make_candidate([make_recording(tmp_path / "p")]), tmp_path / "one")
+    assert {a["href"] for a in one.all("a") if not a["href"].startswith("#")} == set()
+    assert "ask your centre for" not in one.text
+    (first, _) = write_candidate_report(full, tmp_path / "kim", Settings(language="both"))
+    page = Page(first)
+    links = {a["href"] for a in page.all("a") if not a["href"].startswith("#")}
+    assert links == {"progress.html", "report.ko.html"}
+    assert all((tmp_path / "kim" / link).is_file() for link in links)
+    assert "in the same folder: report.ko.html, progress.html. If this page" in page.text
+
+
+@pytest.mark.parametrize(("language", "title"), [("en", "Recording of {}"), ("ko", "{} 영상")])
+def test_recordings_are_called_by_their_date(tmp_path: Path, language: str, title: str) -> None:
+    texts, pictures = load_texts(language), tmp_path / "p"
+
+    def of(name: str, date: str, time: str = "") -> RecordingReport:
+        recording = make_recording(pictures, recording_id=f"kim/{name}.mp4", session_date=date)
+        return replace(recording, session_time=time)
+
+    recordings = [of("a", "2026-10-26"), of("b", "2026-11-20", "09:30"),
+                  of("c", "2026-11-20", "14:00"), of("d", "26 Oct")]  # fmt: skip
+    report = make_candidate(recordings)
+    titles = [recording_title(recording, report, texts) for recording in recordings]
+    assert titles[0] == title.format(texts.day("2026-10-26"))
+    assert "09:30" in titles[1] and "14:00" in titles[2] and titles[3] == "d.mp4"
+    later = make_candidate([of("a", "2026-10-26"), of("b", "2027-01-02")])
+    assert "2027" in recording_title(later.recordings[1], later, texts)
+
+
+def test_nothing_is_compared_below_a_minute_of_a_usable_face(tmp_path: Path) -> None:
+    brief = make_recording(tmp_path / "p", duration_s=19, seed=3)
+    page = page_of(make_candidate([brief]), tmp_path / "kim")
+    assert "Your face could be used for only 18 s." in page.text
+    assert "was visible in" not in page.text and "times a minute" not in page.text
+    assert not [e for e in page.elements if e[1].get("class") == "stacked"]
+    long = make_recording(tmp_path / "p", recording_id="kim/long.mp4")
+    both = make_candidate([long, brief])
+    page = page_of(both, tmp_path / "kim")
+    assert "(mock-1.mp4): what stood out" not in page.text
+    assert "under a minute of usable face: not compared" in page.text
+    progress = Page(tmp_path / "kim" / "progress.html")
+    assert "Recordings with under a minute of usable face are left out." in progress.text
+    assert progress.source.count("<circle") == 4  # one recording, four expressions
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_resting_face_is_told_kindly(tmp_path: Path, language: str) -> None:
+    texts = load_texts(language)
+    recording = make_recording(tmp_path / "p")
+    assert (
+        texts("baseline.text") not in page_of(make_candidate([recording]), tmp_path, language).text
+    )
+    against = replace(recording, baseline=Baseline(kind="auto", level=0.4, certainty=0.9))
+    text = page_of(make_candidate([against]), tmp_path, language).text
+    assert texts("baseline.text") in text and texts("baseline.resting.negative") in text
+    hardly = replace(recording, baseline=Baseline(kind="auto", level=0.4, certainty=0.2))
+    text = page_of(make_candidate([hardly]), tmp_path, language).text
+    assert texts("baseline.text") not in text
+
+
+def test_korean_pages_speak_as_an_editor_would(full: CandidateReport, tmp_path: Path) -> None:
+    report = page_of(full, tmp_path / "kim", "ko")
+    index = Page(write_index([full], tmp_path, Settings(language="ko")))
+    for page in (report, index):
+        main = page.source.partition("<main")[2].partition("<footer")[0]
+        assert not re.search("확신도|지원자|중립적|장면|판단에 참고한", main)
+    assert "담담한 표정" in report.text and "뚜렷함" in report.text
+    assert "주로 입 주변을 보고 판단했습니다." in report.text
+    assert "▶ " in report.text and "초 보기" in report.text
+
+
+def test_words_for_certainty_follow_the_thresholds() -> None:
+    assert [clearness(p) for p in (0.99, CLEAR, CLEAR - 0.01, FAIRLY_CLEAR, 0.1)] == [
+        "clear", "clear", "fair", "fair", "hard"
+    ]  # fmt: skip

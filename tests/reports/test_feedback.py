@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tracemalloc
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -72,8 +73,70 @@ def test_a_quiet_recording_still_names_a_moment_and_something_to_try() -> None:
 
 
 def test_without_any_moment_changes_are_counted() -> None:
-    said = feedback_on(scripted(lambda t: "surprise" if t % 20 < 3 else "neutral", 180))
+    said = feedback_on(scripted(lambda t: "neutral", 180))
     assert kinds(said) == ["mix", "changes"]
+
+
+@pytest.mark.parametrize(("duration_s", "brief"), [(12.0, True), (59.0, True), (61.0, False)])
+def test_of_less_than_a_minute_nothing_is_said(duration_s: float, brief: bool) -> None:
+    def script(time_s: float) -> str:
+        return "positive" if time_s % 3 < 1.5 else "negative"
+
+    said = feedback_on(scripted(script, duration_s), [scripted(now_and_then, 100)])
+    assert (kinds(said) == ["brief"]) is brief
+    if brief:
+        assert only(said.remarks, "brief").seconds == pytest.approx(duration_s)
+        assert advice(said) == ["longer"]
+
+
+def test_what_a_crowd_leaves_of_a_face_is_no_headline() -> None:
+    """Four seconds of a usable face in two minutes."""
+    said = feedback_on(scripted(now_and_then, 120, usable_frames=20, coverage=20 / 600))
+    assert kinds(said) == ["brief"]
+
+
+def test_brief_recordings_are_compared_with_nothing() -> None:
+    said = feedback_on(scripted(now_and_then, 100), [scripted(lambda t: "positive", 30)])
+    assert not {"earlier", "alike"} & set(kinds(said))
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_surprised_look_gets_words_of_its_own(language: str) -> None:
+    recording = scripted(lambda t: "surprise" if 20 <= t < 100 else "neutral", 180)
+    said = feedback_on(recording)
+    assert only(said.remarks, "longest").label == "surprise"
+    piece = only(said.advice, "apart")
+    assert (piece.label, piece.start_s) == ("surprise", pytest.approx(20))
+    assert "choose" not in advice(said) and "steady" not in advice(said)
+    texts = load_texts(language)
+    assert recording.statistics is not None
+    for remark in (*said.remarks, *said.advice):
+        assert "{" not in remark_sentence(remark, recording.statistics, texts)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_nothing_is_visible_in_no_percent(language: str) -> None:
+    """Where a share is nothing it is said so, not as a figure."""
+    texts = load_texts(language)
+    recording = scripted(lambda t: "neutral", 100)
+    smiling = scripted(lambda t: "positive" if 20 <= t < 80 else "neutral", 100)
+    for now, before in ((recording, smiling), (smiling, recording)):
+        assert now.statistics is not None
+        said = feedback_on(now, [before])
+        for remark in (*said.remarks, *said.advice):
+            sentence = remark_sentence(remark, now.statistics, texts)
+            assert not re.search(r"(?<!\d)0%", sentence), sentence
+
+
+def test_a_claim_of_a_century_takes_no_memory() -> None:
+    recording = scripted(now_and_then, 100)
+    series = recording.series
+    assert series is not None
+    far = replace(series, pts_s=np.where(np.arange(500) < 250, series.pts_s, series.pts_s + 3e9))
+    tracemalloc.start()
+    feedback_on(replace(recording, series=far))
+    assert tracemalloc.get_traced_memory()[1] < 5_000_000
+    tracemalloc.stop()
 
 
 def test_a_minute_that_stands_out() -> None:
@@ -176,7 +239,7 @@ def test_hardly_any_change() -> None:
 def test_three_to_five_sentences_whatever_happens(seed: int) -> None:
     rng = np.random.default_rng(seed)
     plan = rng.choice(LABELS, size=60, p=[0.3, 0.4, 0.25, 0.05])
-    recording = scripted(lambda t: str(plan[int(t // 5) % 60]), float(rng.integers(20, 400)))
+    recording = scripted(lambda t: str(plan[int(t // 5) % 60]), float(rng.integers(80, 400)))
     said = feedback_on(recording, [scripted(now_and_then, 100)] if seed % 2 else [])
     assert 3 <= len(said.remarks) + len(said.advice) <= 5
     assert said.advice
@@ -194,7 +257,9 @@ FORBIDDEN = {
 
 def all_remarks() -> list[Remark]:
     """A remark of each kind about each label and flag."""
-    made = [Remark(kind=kind) for kind in ("mix", "alike", "changes", "steady", "choose")]
+    made = [Remark(kind=kind) for kind in ("mix", "alike", "changes", "steady", "choose", "longer")]
+    made.append(Remark(kind="brief", seconds=12))
+    made.append(Remark(kind="apart", label="surprise", start_s=61, end_s=75))
     for label in ("positive", "negative"):
         made += [
             Remark(kind=kind, label=label, share=0.4, other=0.1, start_s=61, end_s=75)
@@ -219,7 +284,7 @@ def test_every_remark_is_a_sentence_that_finds_nothing_about_the_person(language
 def test_no_text_finds_anything_about_a_person(language: str) -> None:
     """What a report is not may be said; the names of categories are quoted as names."""
     allowed = ("how.", "report.lead", "category.", "categories.", "law.", "index.lead",
-               "progress.lead", "index.failed", "recording.failed")  # fmt: skip
+               "progress.lead", "index.failed", "recording.failed", "error.")  # fmt: skip
     for key, text in load_texts(language).entries.items():
         if not key.startswith(allowed):
             assert not re.search(FORBIDDEN[language], text, re.IGNORECASE), (key, text)

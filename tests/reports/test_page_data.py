@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from poise.reports.drawing import geometry
+from poise.reports.drawing.page_data import page_data
 from poise.reports.locales import load_texts
-from poise.reports.page_data import page_data
 from tests.factories import make_candidate, make_failed, make_recording
 
 
@@ -39,6 +40,31 @@ def test_no_line_is_drawn_across_a_gap(tmp_path: Path) -> None:
     blank = np.flatnonzero(values[: len(times)] == 255)
     assert len(blank) == len(gaps) > 0
     assert (np.diff(times.astype(int)) > 0).all()
+
+
+def test_times_of_a_century_fit(tmp_path: Path) -> None:
+    """Beyond 49 days the steps are coarser; they never wrap around."""
+    recording = make_recording(tmp_path, duration_s=60)
+    assert recording.series is not None
+    far_s = 3.2e9
+    pts_s = np.append(recording.series.pts_s[:-1], far_s)
+    data = page_data(
+        make_candidate([replace(recording, series=replace(recording.series, pts_s=pts_s))]),
+        load_texts("en"),
+    )
+    (packed,) = data["recordings"]
+    times = np.frombuffer(base64.b64decode(packed["times"]), "<u4").astype(float)
+    assert (np.diff(times) >= 0).all() and packed["step"] > 1
+    assert times[-1] * packed["step"] / 1000 == pytest.approx(far_s, rel=1e-6)
+    assert packed["duration"] == pytest.approx(far_s)
+
+
+def test_the_chart_has_the_shape_of_the_drawing(tmp_path: Path) -> None:
+    data = page_data(make_candidate([make_recording(tmp_path)]), load_texts("en"))
+    shape = data["geometry"]
+    assert shape["name"] + shape["curve"] + shape["bar"] == geometry.ROW_PX
+    (packed,) = data["recordings"]
+    assert len(packed["unseen"]) == 2 and packed["step"] == 1
 
 
 def test_without_series_there_is_nothing_to_read(tmp_path: Path) -> None:

@@ -139,15 +139,16 @@ def test_shares_and_frames_count_the_same_labels(tables: Path) -> None:
             assert row[f"share_{label}"] == pytest.approx((own["label"] == label).mean(), abs=1e-4)
 
 
-def made_again(frames: pd.DataFrame, interval_ms: float, least_ms: float) -> list[list[object]]:
+def made_again(frames: pd.DataFrame, least_ms: float) -> list[list[object]]:
     """Episodes by the rule of the data dictionary, from the table of frames alone."""
     usable = frames[frames["usable"]]
     values = usable[[f"smooth_p_{label}" for label in LABELS]].to_numpy(float)
-    times = usable["pts_ms"].tolist()
+    times, runs = usable["pts_ms"].tolist(), usable["run"].tolist()
+    intervals = usable["interval_ms"].tolist()
     spans: list[tuple[int, int, int]] = []  # label, first row, last row
     current, first = -1, 0
     for k in range(len(times) + 1):
-        gap = k == len(times) or (k > 0 and times[k] - times[k - 1] > 1000)
+        gap = k == len(times) or (k > 0 and runs[k] != runs[k - 1])
         if gap and current >= 0:
             spans.append((current, first, k - 1))
             current = -1
@@ -162,7 +163,7 @@ def made_again(frames: pd.DataFrame, interval_ms: float, least_ms: float) -> lis
             current, first = best, k
     rows: list[list[object]] = []
     for label, start, end in spans:
-        end_ms = min([times[end] + interval_ms, *times[end + 1 : end + 2]])
+        end_ms = min([times[end] + intervals[end], *times[end + 1 : end + 2]])
         if end_ms - times[start] >= least_ms:
             peak = times[start + int(values[start : end + 1, label].argmax())]
             mean = values[start : end + 1, label].mean()
@@ -175,7 +176,7 @@ def test_episodes_can_be_made_again_from_the_table_of_frames(tables: Path) -> No
     for row in load(tables, "recordings").head(2).to_dict("records"):
         own = frames[frames["recording_id"] == row["recording_id"]]
         told = episodes[episodes["recording_id"] == row["recording_id"]]
-        again = made_again(own, 1000 / row["sample_rate_hz"], 1000 * row["min_episode_s"])
+        again = made_again(own, 1000 * row["min_episode_s"])
         assert len(again) > 5
         told = told[["label", "start_ms", "end_ms", "peak_ms", "mean_posterior"]]
         assert [row[:4] for row in again] == told.iloc[:, :4].to_numpy(object).tolist()

@@ -12,18 +12,22 @@ from urllib.parse import quote
 from poise.expression.model_spec import ModelSpec
 from poise.reports.captions import webvtt
 from poise.reports.content import write_candidate_report, write_index
+from poise.reports.drawing.geometry import unseen
 from poise.reports.locales import load_texts
 from poise.reports.provenance import provenance
 from poise.reports.pseudonyms import as_named
 from poise.reports.rendering import languages
-from poise.reports.report_types import CandidateReport, RecordingReport
+from poise.reports.report_types import CandidateReport, NotAnalysed, RecordingReport
 from poise.reports.table_files import write_frames_and_episodes, write_recordings_and_dictionary
 from poise.settings import Settings
-from poise.storage.outcome import Outcome
+from poise.storage.outcome import LeftAside, Outcome
+from poise.storage.result_format import StoredResult
 from poise.system.atomic_files import write_text
 from poise.system.file_names import safe_name
 from poise.timeline.statistics import combine
 from poise.types import SHOWN, Recording
+
+_HARMLESS = frozenset({"other_kind", "sound_only", "hidden"})  # nothing needs to be done
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,9 +111,19 @@ def _caption_files(outcomes: Sequence[Outcome], directory: Path) -> list[Path]:
 
 
 def write_overview(
-    outcomes: Sequence[Outcome], output: Path, settings: Settings, spec: ModelSpec
+    outcomes: Sequence[Outcome],
+    output: Path,
+    settings: Settings,
+    spec: ModelSpec,
+    left_aside: Sequence[LeftAside] = (),
 ) -> Path:
     """Write the index, `recordings.csv` and `data_dictionary.csv`.
+
+    Args:
+        outcomes: Of all recordings; the index tells also of those that were not analysed.
+        output: Directory of the reports.
+        settings, spec: Of the run.
+        left_aside: What else lies among the recordings.
 
     Returns:
         The index.
@@ -117,14 +131,28 @@ def write_overview(
     outcomes = as_named(outcomes, settings)
     write_recordings_and_dictionary(outcomes, output, settings, spec)
     candidates: dict[str, list[Outcome]] = {}
+    not_analysed = []
     for outcome in outcomes:
+        recording = outcome.recording
         if outcome.status in SHOWN:
-            candidates.setdefault(outcome.recording.candidate_id, []).append(outcome)
+            candidates.setdefault(recording.candidate_id, []).append(outcome)
+        else:
+            code = outcome.code or str(outcome.status)
+            not_analysed.append(NotAnalysed(name=recording.recording_id, code=code))
+    not_analysed += [
+        NotAnalysed(
+            name="" if settings.anonymous else left.name,
+            code=left.code,
+            harmless=left.code in _HARMLESS,
+        )
+        for left in left_aside
+    ]
     return write_index(
         [candidate_report(own, settings, spec) for own in candidates.values()],
         output,
         settings,
         provenance=provenance(settings, spec),
+        not_analysed=not_analysed,
     )
 
 
@@ -169,19 +197,31 @@ def _recording_report(
     outcome: Outcome, settings: Settings, directory: Path | None
 ) -> RecordingReport:
     recording, result = outcome.recording, outcome.result
+    info = result.info if result else {}
+    size = (info.get("width_px"), info.get("height_px"))
     return RecordingReport(
         recording_id=recording.recording_id,
         session_date=recording.session_date,
+        session_time=recording.session_time,
         note=recording.note,
         status=outcome.status,
-        message=outcome.message,
+        code=outcome.code,
         statistics=result.statistics if result else None,
         episodes=result.episodes if result else [],
         frames=result.pictures if result else [],
         directory=result.directory if result else None,
         series=result.read_series(settings.smoothing_s) if result and directory else None,
+        unseen=_unseen(result) if result else [],
         video=""
         if settings.anonymous or directory is None
         else _video_address(recording, directory),
+        video_s=info.get("duration_s"),
+        baseline=result.baseline if result else None,
         remarks=result.remarks if result else (),
+        size_px=(int(size[0]), int(size[1])) if size[0] and size[1] else None,
     )
+
+
+def _unseen(result: StoredResult) -> list[tuple[float, float]]:
+    pts_s, runs = result.read_runs()
+    return unseen(pts_s, runs, max(result.statistics.duration_s, result.statistics.end_s))

@@ -6,29 +6,15 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-from urllib.parse import quote
 
-from markupsafe import Markup
-
-from poise.labels import VALENCES, display_class
-from poise.reports.charts import progress_svg, strip_svg, timeline_svg
-from poise.reports.feedback import feedback_on
-from poise.reports.locales import Texts
-from poise.reports.page_data import page_data
-from poise.reports.rendering import as_json, data_uri, languages, remove_pages, render, write_pages
-from poise.reports.report_types import CandidateReport, RecordingReport
-from poise.reports.sentences import reading_sentence, region_sentence, remark_sentence
+from poise.reports.feedback import LEAST_S, feedback_on, is_brief
+from poise.reports.helpers import grouped, helpers, labels_of, state
+from poise.reports.rendering import languages, remove_pages, render, write_pages
+from poise.reports.report_types import CandidateReport, NotAnalysed, RecordingReport
 from poise.settings import Settings
-from poise.timeline.smoothing import runs_of
-from poise.types import Episode, Statistics
 
 REPORT, PROGRESS, INDEX = "report", "progress", "index"
 REPORT_FILE, INDEX_FILE = f"{REPORT}.html", f"{INDEX}.html"
-LOW_COVERAGE = 0.5
-_LEAST_FLAG_SHARE = 0.02
-_MOST_FLAGS = 5
-_INPUT = "input "
 
 
 def write_candidate_report(
@@ -49,23 +35,31 @@ def write_candidate_report(
         ReportError: If a picture cannot be read or a file cannot be written.
     """
     read = [recording for recording in report.recordings if recording.statistics is not None]
-    focus = next((r for r in reversed(read) if r.statistics and r.statistics.usable_frames), None)
+    focus = _focus(read)
     earlier = read[: read.index(focus)] if focus else []
     pages = write_pages(
         REPORT,
         directory,
         settings,
-        _helpers,
+        helpers,
         report=report,
         focus=focus,
         feedback=feedback_on(focus, earlier) if focus else None,
+        enough=sum(recording.usable_s for recording in read) >= LEAST_S,
         progress=len(read) > 1,
     )
     if len(read) > 1:
-        write_pages(PROGRESS, directory, settings, _helpers, report=report, read=read)
+        write_pages(PROGRESS, directory, settings, helpers, report=report, read=read)
     else:
         remove_pages(PROGRESS, directory)
     return pages
+
+
+def _focus(read: Sequence[RecordingReport]) -> RecordingReport | None:
+    """The recording that is spoken of: the latest that shows enough, else the latest that shows
+    a usable face at all."""
+    seen = [r for r in read if r.statistics is not None and r.statistics.usable_frames]
+    return next((r for r in reversed(seen) if not is_brief(r)), seen[-1] if seen else None)
 
 
 def write_index(
@@ -74,7 +68,7 @@ def write_index(
     settings: Settings,
     *,
     provenance: Mapping[str, str] | None = None,
-    notices: Sequence[str] = (),
+    not_analysed: Sequence[NotAnalysed] = (),
 ) -> Path:
     """Write the page that leads to all reports: first what needs attention, then the recordings.
 
@@ -86,7 +80,7 @@ def write_index(
         directory: Where the page goes. Links lead to `<candidate_id>/report.html` beside it.
         settings: Language and looks.
         provenance: Facts for the foot of the page, name to value.
-        notices: Other things an operator should know, in plain words.
+        not_analysed: Recordings without consent and the like, and what else was left aside.
 
     Returns:
         The file written.
@@ -96,18 +90,21 @@ def write_index(
         ReportError: If the file cannot be written.
     """
     ordered = sorted(reports, key=_name_order)
+    recordings = [recording for report in ordered for recording in report.recordings]
     write_pages(
         INDEX,
         directory,
         settings,
-        _helpers,
+        helpers,
         reports=ordered,
         problems=_problems(ordered),
-        kinds=list(dict.fromkeys(_state(r) for report in ordered for r in report.recordings)),
-        recording_count=sum(len(report.recordings) for report in ordered),
+        not_analysed=grouped(one for one in not_analysed if not one.harmless),
+        harmless=grouped(one for one in not_analysed if one.harmless),
+        kinds=list(dict.fromkeys(map(state, recordings))),
+        labels=labels_of(recordings),
+        recording_count=len(recordings),
         total_s=sum(report.overall.duration_s for report in ordered if report.overall),
         provenance=provenance or {},
-        notices=notices,
     )
     return directory / INDEX_FILE
 
@@ -123,8 +120,8 @@ def rehearse(settings: Settings) -> None:
     )
     for language, suffix in languages(settings):
         render(
-            REPORT, language, settings, _helpers, suffix=suffix, report=nobody, focus=None,
-            feedback=None, progress=False,
+            REPORT, language, settings, helpers, suffix=suffix, report=nobody, focus=None,
+            feedback=None, enough=False, progress=False,
         )  # fmt: skip
 
 
@@ -134,137 +131,6 @@ class _Problem:
 
     report: CandidateReport
     recording: RecordingReport
-
-
-@dataclass(frozen=True, kw_only=True)
-class _ClassRow:
-    """One apparent expression in the figures of a recording."""
-
-    label: str
-    style: str
-    apart: bool
-    share: float
-    longest: Episode | None
-
-
-def _helpers(texts: Texts) -> Mapping[str, Any]:
-    """What templates may call, in the reader's language."""
-    return {
-        "data": lambda report: as_json(page_data(report, texts)),
-        "class_rows": _class_rows,
-        "style_of": display_class,
-        "limits": _limits,
-        "timeline": lambda recording, number: _timeline(recording, number, texts),
-        "strip": strip_svg,
-        "progress_charts": lambda read: _progress(read, texts),
-        "has_gaps": _has_gaps,
-        "picture": _picture,
-        "region": lambda frame: region_sentence(frame, texts),
-        "remark": lambda remark, statistics: remark_sentence(remark, statistics, texts),
-        "reading_sentence": lambda remark: reading_sentence(remark, texts),
-        "report_url": lambda report, suffix="": (
-            f"{quote(report.candidate_id, safe='')}/{REPORT}{suffix}.html"
-        ),
-        "state": _state,
-        "session_dates": _session_dates,
-        "file_name": lambda recording: recording.recording_id.rpartition("/")[2],
-        "fact_name": lambda name: _fact_name(name, texts),
-        "LOW_COVERAGE": LOW_COVERAGE,
-        "VALENCES": VALENCES,
-    }
-
-
-def _state(recording: RecordingReport) -> str:
-    """The status of a recording, with `faceless` where it was read and shows no usable face."""
-    statistics = recording.statistics
-    if recording.status == "done" and statistics is not None and not statistics.usable_frames:
-        return "faceless"
-    return recording.status
-
-
-def _class_rows(statistics: Statistics) -> list[_ClassRow]:
-    """Valence classes in their fixed order, then what has no valence; none without a face."""
-    labels = [label for label in VALENCES if label in statistics.shares]
-    labels += [label for label in statistics.shares if label not in VALENCES]
-    return [
-        _ClassRow(
-            label=label,
-            style=display_class(label),
-            apart=label not in VALENCES,
-            share=statistics.shares[label],
-            longest=statistics.longest.get(label),
-        )
-        for label in labels
-    ]
-
-
-def _limits(statistics: Statistics) -> list[tuple[str, float]]:
-    """Quality flags that occurred often enough to matter, the most frequent first."""
-    counted = [
-        (flag, share)
-        for flag, share in statistics.flag_shares.items()
-        if share >= _LEAST_FLAG_SHARE
-    ]
-    return sorted(counted, key=lambda item: (-item[1], item[0]))[:_MOST_FLAGS]
-
-
-def _timeline(recording: RecordingReport, number: int, texts: Texts) -> Markup:
-    """The timeline as a drawing, for paper and where no script runs."""
-    statistics = recording.statistics
-    end_s = max(statistics.duration_s, statistics.end_s) if statistics else 0.0
-    return Markup(
-        timeline_svg(
-            recording,
-            name=lambda label: texts.name("label", label),
-            ident=f"timeline-{number}",
-            title=texts("timeline.alt", recording=recording.recording_id),
-            description=texts("timeline.description", start=texts.clock(0), end=texts.clock(end_s)),
-        )
-    )
-
-
-def _has_gaps(recording: RecordingReport) -> bool:
-    return recording.series is not None and len(runs_of(recording.series)) > 1
-
-
-def _progress(read: Sequence[RecordingReport], texts: Texts) -> list[Markup]:
-    """A small chart for each apparent expression, with its share in each recording."""
-    shares = [r.statistics.shares for r in read if r.statistics is not None]
-    labels = dict.fromkeys(row.label for r in read if r.statistics
-                           for row in _class_rows(r.statistics))  # fmt: skip
-    return [
-        Markup(
-            progress_svg(
-                [own.get(label) for own in shares],
-                label=label,
-                name=texts.name("short", label),
-                ident=f"progress-{label}",
-                description=texts("progress.shares_alt"),
-            )
-        )
-        for label in labels
-    ]
-
-
-def _picture(recording: RecordingReport, file_name: str) -> str:
-    """A picture of a recording as a data URI.
-
-    Raises:
-        ReportError: If it cannot be read.
-    """
-    return data_uri((recording.directory or Path()) / file_name, "Analyze the recording again.")
-
-
-def _fact_name(name: str, texts: Texts) -> str:
-    """What a fact of the provenance is called; file names in it stay as they are."""
-    if name.startswith(_INPUT):
-        return texts("provenance.input", recording=name.removeprefix(_INPUT))
-    return texts.entries.get(f"provenance.fact.{name}", name)
-
-
-def _session_dates(report: CandidateReport) -> list[str]:
-    """Dates of the sessions as given, each once, the earliest first."""
-    return sorted({r.session_date for r in report.recordings if r.session_date})
 
 
 def _name_order(report: CandidateReport) -> tuple[str, str]:
@@ -278,8 +144,8 @@ def _problems(reports: Sequence[CandidateReport]) -> dict[str, list[_Problem]]:
     problems: dict[str, list[_Problem]] = {"failed": [], "partial": [], "faceless": []}
     for report in reports:
         for recording in report.recordings:
-            problem = _Problem(report=report, recording=recording)
-            state = _state(recording)
-            if state != "done":
-                problems.setdefault(state, []).append(problem)
+            kind = state(recording)
+            if kind != "done":
+                problem = _Problem(report=report, recording=recording)
+                problems.setdefault(kind, []).append(problem)
     return problems

@@ -4,37 +4,42 @@ Every sentence is the answer of one rule to the data, and says only what was vis
 
 | remark | said when |
 |---|---|
+| `brief` | a usable face was seen for less than `LEAST_S`: nothing else is then said |
 | `mix` | always: the share of the frames in which each expression was the most visible one |
 | `earlier` | an expression's share differs by `EARLIER` or more from earlier recordings' mean |
 | `minute` | in one stretch an expression fills `MINUTE` more of the frames than in the others |
-| `longest` | a positive or negative episode lasts `LONGEST_S`, or less where no `minute` is named |
+| `longest` | an episode, not neutral, lasts `LONGEST_S`, or less where no `minute` is named |
 | `alike` | there are earlier recordings, and nothing of `earlier` |
 | `changes` | where fewer than two of these have anything to say |
 
 | advice | given when |
 |---|---|
+| `longer` | after `brief`, where no `flag` explains it: record for longer |
 | `flag` | at least `FLAGGED` of the frames that show the candidate are flagged: what helps |
 | `tense` | the longest negative episode lasts `TENSE_S` or longer: watch it once |
 | `opening` | smile-like expressions occur, but not in the first `OPENING_S` |
 | `steady` | hardly any expression but a neutral one was visible |
+| `apart` | an expression that is neither (surprise-like) fills `APART_SHARE`: watch the longest |
 | `smile` | there is a positive episode: watch the longest, and try it elsewhere |
 | `choose` | where none of these applies: pick a moment |
 
 A recording is compared with the same person's other minutes and earlier recordings, never with
-other people, and a difference is called a difference, not better or worse.
+other people, and a difference is called a difference, not better or worse. Recordings that are
+`brief` are compared with nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from poise.labels import NEGATIVE, POSITIVE
+from poise.labels import NEGATIVE, NEUTRAL, POSITIVE, VALENCES
 from poise.reports.report_types import RecordingReport
 from poise.types import Series, Statistics
 
+LEAST_S = 60.0  # of a usable face
 EARLIER = 0.10
 MINUTE = 0.25
 LONGEST_S, TENSE_S = 3.0, 1.5
@@ -42,6 +47,7 @@ FLAGGED = 0.10
 OPENING_S = 30.0
 STEADY = 0.03
 RARE = 0.05
+APART_SHARE = 0.15
 MOST_REMARKS, MOST_ADVICE = 3, 2
 
 
@@ -55,6 +61,7 @@ class Remark:
         share, other: Share 0..1 that it names, and what that is compared with.
         start_s, end_s: The moment it points to; None where it points to none.
         rate: Changes per minute, for `changes`.
+        seconds: How long a usable face was seen, for `brief`.
     """
 
     kind: str
@@ -64,14 +71,20 @@ class Remark:
     start_s: float | None = None
     end_s: float | None = None
     rate: float = 0.0
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Feedback:
-    """What is said of one recording: three to five sentences in all."""
+    """What is said of one recording: three to five sentences in all; of a brief one, two."""
 
     remarks: list[Remark] = field(default_factory=list)
     advice: list[Remark] = field(default_factory=list)
+
+
+def is_brief(recording: RecordingReport) -> bool:
+    """Whether too little of the face was seen for figures to be compared or made a headline."""
+    return recording.usable_s < LEAST_S
 
 
 def feedback_on(recording: RecordingReport, earlier: Sequence[RecordingReport] = ()) -> Feedback:
@@ -87,8 +100,15 @@ def feedback_on(recording: RecordingReport, earlier: Sequence[RecordingReport] =
     statistics, series = recording.statistics, recording.series
     if statistics is None or series is None or not statistics.shares:
         return Feedback()
+    if is_brief(recording):
+        return Feedback(
+            remarks=[Remark(kind="brief", seconds=recording.usable_s)],
+            advice=[_flag(statistics) or Remark(kind="longer")],
+        )
     minute = _minute(series, statistics.duration_s)
-    compared = _earlier(statistics, [r.statistics for r in earlier if r.statistics is not None])
+    compared = _earlier(
+        statistics, [r.statistics for r in earlier if r.statistics is not None and not is_brief(r)]
+    )
     alike = compared is not None and compared.kind == "alike"
     longest = _longest(statistics, LONGEST_S if minute else 0.0)
     found = [minute, longest, compared] if alike else [compared, minute, longest]
@@ -100,6 +120,7 @@ def feedback_on(recording: RecordingReport, earlier: Sequence[RecordingReport] =
         _tense(statistics),
         _opening(series, statistics),
         _steady(statistics),
+        _apart(statistics),
         _smile(statistics),
     ]
     advice = [piece for piece in tried if piece][:MOST_ADVICE]
@@ -112,13 +133,18 @@ def _earlier(now: Statistics, before: Sequence[Statistics]) -> Remark | None:
         return None
     weights = [statistics.usable_frames for statistics in before]
     changes = []
-    for label in (POSITIVE, NEGATIVE):
+    for label in _telling(now.shares):
         other = float(np.average([s.shares.get(label, 0.0) for s in before], weights=weights))
         changes.append((abs(now.shares.get(label, 0.0) - other), label, other))
     change, label, other = max(changes)
     if change < EARLIER:
         return Remark(kind="alike")
     return Remark(kind="earlier", label=label, share=now.shares.get(label, 0.0), other=other)
+
+
+def _telling(labels: Iterable[str]) -> list[str]:
+    """All expressions but the neutral one."""
+    return [label for label in labels if label != NEUTRAL]
 
 
 def _stretch_s(duration_s: float) -> float:
@@ -129,22 +155,23 @@ def _stretch_s(duration_s: float) -> float:
 def _minute(series: Series, duration_s: float) -> Remark | None:
     """The stretch that differs most from the mean of the others, of those that are half seen."""
     length_s = _stretch_s(duration_s)
-    stretch = (series.pts_s // length_s).astype(int)
-    counts = np.bincount(stretch)
+    numbers, stretch, counts = np.unique(
+        series.pts_s // length_s, return_inverse=True, return_counts=True
+    )
     seen = np.flatnonzero(counts >= 0.5 * counts.max())
     if len(seen) < 3:
         return None
     winner = series.smoothed.argmax(axis=1)
     best: Remark | None = None
     for column, label in enumerate(series.labels):
-        if label not in (POSITIVE, NEGATIVE):
+        if label == NEUTRAL:
             continue
         shares = np.bincount(stretch, weights=winner == column)[seen] / counts[seen]
         top = int(shares.argmax())
         other = float(np.delete(shares, top).mean())
         difference = float(shares[top]) - other
         if difference >= MINUTE and (best is None or difference > best.share - best.other):
-            start_s = float(seen[top]) * length_s
+            start_s = float(numbers[seen[top]]) * length_s
             best = Remark(
                 kind="minute",
                 label=label,
@@ -157,7 +184,7 @@ def _minute(series: Series, duration_s: float) -> Remark | None:
 
 
 def _longest(statistics: Statistics, least_s: float) -> Remark | None:
-    episodes = [statistics.longest[k] for k in (POSITIVE, NEGATIVE) if k in statistics.longest]
+    episodes = [statistics.longest[label] for label in _telling(statistics.longest)]
     episode = max(episodes, key=lambda e: e.duration_s, default=None)
     if episode is None or episode.duration_s < least_s:
         return None
@@ -189,8 +216,17 @@ def _opening(series: Series, statistics: Statistics) -> Remark | None:
 
 
 def _steady(statistics: Statistics) -> Remark | None:
-    moved = statistics.shares.get(POSITIVE, 0.0) + statistics.shares.get(NEGATIVE, 0.0)
+    moved = sum(statistics.shares[label] for label in _telling(statistics.shares))
     return Remark(kind="steady", share=moved) if moved < STEADY else None
+
+
+def _apart(statistics: Statistics) -> Remark | None:
+    shares = {k: v for k, v in statistics.shares.items() if k not in VALENCES}
+    label = max(shares, key=lambda k: shares[k], default="")
+    episode = statistics.longest.get(label)
+    if episode is None or shares[label] < APART_SHARE:
+        return None
+    return Remark(kind="apart", label=label, start_s=episode.start_s, end_s=episode.end_s)
 
 
 def _smile(statistics: Statistics) -> Remark | None:

@@ -16,6 +16,7 @@ from functools import lru_cache
 from importlib import resources
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from jinja2 import (
     ChoiceLoader,
@@ -36,6 +37,7 @@ Helpers = Callable[[Texts], Mapping[str, Any]]
 
 _MEDIA_TYPES = {".png": "image/png", ".webp": "image/webp", ".svg": "image/svg+xml"}
 _SCRIPTS = {
+    "early": ("early.js",),
     "report": ("vendor/uPlot.iife.min.js", "page.js", "report.js"),
     "progress": ("page.js",),
     "index": ("page.js", "index.js"),
@@ -149,6 +151,9 @@ def _environment(language: str, settings: Settings, helpers: Helpers) -> Environ
         clock=texts.clock,
         lasting=texts.length,
         day=texts.date,
+        moment=texts.moment,
+        rate=texts.rate,
+        as_address=lambda name: quote(name, safe="", errors="surrogatepass"),
         decimal=texts.decimal,
         integer=texts.integer,
     )
@@ -160,7 +165,7 @@ def _environment(language: str, settings: Settings, helpers: Helpers) -> Environ
         else "",
         sheet=lambda *names: joined(names),
         script=lambda page: joined(_SCRIPTS[page]),
-        policy=lambda page: _policy(joined(_SCRIPTS[page])),
+        policy=lambda *pages: _policy([joined(_SCRIPTS[page]) for page in pages]),
         **helpers(texts),
     )
     return environment
@@ -173,12 +178,13 @@ def _template_source(name: str) -> str | None:
         return None
 
 
-def _policy(script: str) -> str:
-    """Content security policy: this script and no other, and nothing from anywhere."""
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
+def _policy(scripts: Sequence[str]) -> str:
+    """Content security policy: these scripts and no others, and nothing from anywhere."""
+    hashes = [hashlib.sha256(script.encode()).digest() for script in scripts]
+    allowed = " ".join(f"'sha256-{base64.b64encode(h).decode('ascii')}'" for h in hashes)
     return (
         f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; "
-        f"script-src 'sha256-{digest}'; media-src 'self' file: blob:; "
+        f"script-src {allowed}; media-src 'self' file: blob:; "
         f"base-uri 'none'; form-action 'none'"
     )
 

@@ -66,7 +66,7 @@ def _joined(parts: list[pd.DataFrame]) -> pd.DataFrame:
 
 def _frame_rows(outcome: Outcome, settings: Settings) -> pd.DataFrame:
     assert outcome.result is not None
-    rows = outcome.result.read_frames(settings.smoothing_s)
+    rows = outcome.result.read_frames(settings.smoothing_s, 1 / settings.sample_rate_hz)
     return rows.assign(recording_id=outcome.recording.recording_id)
 
 
@@ -117,8 +117,10 @@ def _recording_row(outcome: Outcome, settings: Settings, spec: ModelSpec) -> dic
         "candidate_id": recording.candidate_id,
         "display_name": recording.display_name,
         "session_date": recording.session_date or None,
+        "session_time": recording.session_time or None,
         "note": recording.note or None,
         "status": outcome.status,
+        "error_code": outcome.code or None,
         "error": outcome.message or None,
         "input_sha256": recording.sha256 or None,
     }

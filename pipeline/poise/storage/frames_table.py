@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from poise.labels import QUALITY_FLAGS, VALENCES, LabelScheme, display_labels
 from poise.storage.table_schema import LANDMARK_COLUMNS, POSE_COLUMNS, as_table, frames_schema
-from poise.timeline.smoothing import gap_limits, smooth
+from poise.timeline.smoothing import continuous_runs, gap_limits, own_intervals, smooth
 from poise.timeline.timecodes import timecode
 from poise.types import TimeArray
 
@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 Arrays = Mapping[str, npt.NDArray[Any]]
 
 
-def frames_table(seen: Arrays, labels: LabelScheme, smoothing_s: float) -> pd.DataFrame:
+def frames_table(
+    seen: Arrays, labels: LabelScheme, smoothing_s: float, nominal_s: float
+) -> pd.DataFrame:
     """One row per sampled frame, with the columns of `frames_schema` but `recording_id`.
 
     Args:
@@ -28,6 +30,7 @@ def frames_table(seen: Arrays, labels: LabelScheme, smoothing_s: float) -> pd.Da
             did not leave are missing in the table.
         labels: Of the model.
         smoothing_s: Bandwidth of the smoothing, see `poise.timeline.smoothing.smooth`.
+        nominal_s: Sampling interval that was asked for.
     """
     import pandas as pd
 
@@ -43,7 +46,7 @@ def frames_table(seen: Arrays, labels: LabelScheme, smoothing_s: float) -> pd.Da
         }
     )
     face = pd.DataFrame(_face(seen), index=seen["shown_frame"])
-    said = pd.DataFrame(_said(seen, labels, smoothing_s), index=seen["usable_frame"])
+    said = pd.DataFrame(_said(seen, labels, smoothing_s, nominal_s), index=seen["usable_frame"])
     rows.loc[seen["shown_frame"], "face_found"] = True
     rows.loc[seen["usable_frame"], "usable"] = True
     return as_table(rows.join(face).join(said), frames_schema(labels)[1:])
@@ -78,20 +81,28 @@ def _face(seen: Arrays) -> dict[str, Any]:
     return columns
 
 
-def _said(seen: Arrays, labels: LabelScheme, smoothing_s: float) -> dict[str, Any]:
+def _said(
+    seen: Arrays, labels: LabelScheme, smoothing_s: float, nominal_s: float
+) -> dict[str, Any]:
     """Columns of the usable frames."""
     emotion = seen["posterior"]
     valence = labels.valence_posterior(emotion)
     reading = seen["reading"]
     relative = reading[:, : len(VALENCES)]
     relative = relative / np.maximum(relative.sum(axis=1, keepdims=True), 1e-12)
-    smoothed = smooth(usable_times(seen), reading, smoothing_s, usable_gaps(seen))
+    pts_s, gap_s = usable_times(seen), usable_gaps(seen)
+    smoothed = smooth(pts_s, reading, smoothing_s, gap_s)
+    runs = continuous_runs(pts_s, gap_s)
+    lengths = [end - start for start, end in runs]
+    intervals_s = own_intervals(seen["pts_s"].astype(np.float64).round(3), nominal_s)
     names = display_labels(labels)
     return {
         **{f"p_{name}": valence[:, k] for k, name in enumerate(VALENCES)},
         **{f"rel_p_{name}": relative[:, k] for k, name in enumerate(VALENCES)},
         **{f"emotion_p_{name}": emotion[:, k] for k, name in enumerate(labels.emotions)},
         **{f"smooth_p_{name}": smoothed[:, k] for k, name in enumerate(names)},
+        "run": np.repeat(np.arange(1, len(runs) + 1), lengths),
+        "interval_ms": 1000 * intervals_s[seen["usable_frame"]],
         "label": np.array(names, object)[reading.argmax(axis=1)],
         "emotion": np.array(labels.emotions, object)[emotion.argmax(axis=1)],
     }

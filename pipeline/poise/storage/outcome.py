@@ -1,4 +1,4 @@
-"""What became of one recording, with its stored result."""
+"""What became of one recording, with its stored result; and what was left aside."""
 
 from __future__ import annotations
 
@@ -34,3 +34,16 @@ class Outcome:
     reused: bool = False
     seconds: float = 0.0
     result: StoredResult | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class LeftAside:
+    """Something that lies among the recordings and was not analysed.
+
+    Args:
+        name: Its path below the input directory, with `/`; empty where it may not be named.
+        code: Of the text that says why and what to do, as in `Outcome`.
+    """
+
+    name: str
+    code: str

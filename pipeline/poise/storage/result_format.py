@@ -22,6 +22,7 @@ from poise.types import (
     RepresentativeFrame,
     Series,
     Statistics,
+    TimeArray,
 )
 
 if TYPE_CHECKING:
@@ -93,14 +94,14 @@ class StoredResult:
             remarks=tuple(ReadingRemark(**remark) for remark in plain.get("remarks", [])),
         )
 
-    def read_frames(self, smoothing_s: float = 0.4) -> pd.DataFrame:
+    def read_frames(self, smoothing_s: float = 0.4, nominal_s: float = 0.2) -> pd.DataFrame:
         """The table of frames, without `recording_id`.
 
         Args:
-            smoothing_s: Bandwidth of the smoothing of the columns `smooth_p_*`, as the analysis
-                had it.
+            smoothing_s, nominal_s: Bandwidth of the smoothing (columns `smooth_p_*`), and
+                sampling interval that was asked for, as the analysis had them.
         """
-        return frames_table(self._read_arrays(), self.labels, smoothing_s)
+        return frames_table(self._read_arrays(), self.labels, smoothing_s, nominal_s)
 
     def read_series(self, bandwidth_s: float) -> Series | None:
         """Posteriors at every usable frame; None where there is none.
@@ -121,6 +122,14 @@ class StoredResult:
             emotion=smooth(pts_s, posterior, bandwidth_s, gap_s),
             breaks=np.array([start for start, _ in continuous_runs(pts_s, gap_s)[1:]], np.int64),
         )
+
+    def read_runs(self) -> tuple[TimeArray, list[tuple[int, int]]]:
+        """Times of the usable frames in seconds, float64 [K], and their runs without a gap, as
+        half-open ranges."""
+        with np.load(self.directory / FRAMES_FILE, allow_pickle=False) as file:
+            seen = {name: file[name] for name in ("pts_s", "usable_frame")}
+        pts_s = usable_times(seen)
+        return pts_s, continuous_runs(pts_s, usable_gaps(seen))
 
     def _read_arrays(self) -> dict[str, npt.NDArray[Any]]:
         with np.load(self.directory / FRAMES_FILE, allow_pickle=False) as file:

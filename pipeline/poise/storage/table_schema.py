@@ -102,6 +102,12 @@ def frames_schema(scheme: LabelScheme) -> list[Column]:
                  meaning=f"Posterior of the label {label}, smoothed in time; episodes are made of "
                  "these columns.")
           for label in display_labels(scheme)),
+        Column(name="run", dtype="Int64",
+               meaning="Number of the run of usable frames without a gap that the frame is in; "
+               "nothing is smoothed across, and no episode reaches into another."),
+        Column(name="interval_ms", dtype="Float64", unit="millisecond", decimals=3,
+               meaning="Time that the frame stands for where it is the last of an episode: the "
+               "sampling interval, or the recording's own where its pictures are sparser."),
     ]  # fmt: skip
 
 
@@ -163,9 +169,9 @@ def posteriors_schema() -> list[Column]:
 
 
 EPISODE_RULE = (
-    "An episode is made of usable frames that follow each other without a gap. It begins where a "
-    f"column smooth_p_ is the highest and at least {ENTER}, and ends before the frame where it "
-    f"falls below {LEAVE}, where another is the highest and at least {ENTER}, or before a gap."
+    "An episode is made of usable frames of one run. It begins where a column smooth_p_ is the "
+    f"highest and at least {ENTER}, and ends before the frame where it falls below {LEAVE}, where "
+    f"another is the highest and at least {ENTER}, or at the end of the run."
 )
 
 
@@ -179,8 +185,8 @@ def episodes_schema() -> list[Column]:
         Column(name="start_ms", dtype="Int64", unit="millisecond",
                meaning="pts_ms of its first frame."),
         Column(name="end_ms", dtype="Int64", unit="millisecond",
-               meaning="pts_ms of its last frame and the sampling interval, at most pts_ms of the "
-               "next usable frame."),
+               meaning="pts_ms and interval_ms of its last frame, at most pts_ms of the next "
+               "usable frame."),
         Column(name="duration_ms", dtype="Int64", unit="millisecond",
                meaning="Length; min_episode_s of recordings at least."),
         Column(name="peak_ms", dtype="Int64", unit="millisecond",

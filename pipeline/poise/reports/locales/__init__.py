@@ -14,6 +14,7 @@ from functools import lru_cache
 from importlib import resources
 
 from poise.errors import SettingsError
+from poise.timeline.timecodes import clock
 
 LANGUAGES: tuple[str, ...] = ("en", "ko")
 
@@ -72,10 +73,21 @@ class Texts:
         return self("format.percent", number=round(100 * share))
 
     def clock(self, time_s: float) -> str:
-        """A moment of a recording as mm:ss, or h:mm:ss from one hour on; fractions are cut."""
+        """A moment of a recording as a player shows it."""
+        return clock(time_s)
+
+    def moment(self, time_s: float) -> str:
+        """A moment of a recording as it stands in a sentence; fractions are cut."""
         minutes, seconds = divmod(max(0, int(time_s)), 60)
         hours, minutes = divmod(minutes, 60)
-        return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes:02}:{seconds:02}"
+        unit = "hours" if hours else "minutes" if minutes else "seconds"
+        if unit == "minutes" and not seconds:
+            unit = "even"
+        return self(f"format.moment.{unit}", hours=hours, minutes=minutes, seconds=seconds)
+
+    def rate(self, rate_hz: float) -> str:
+        """How often a second: 5, or 2.5."""
+        return f"{rate_hz:g}"
 
     def length(self, duration_s: float) -> str:
         """How long something lasts, as exactly as a reader cares for it: 8.4 s, 3 min 20 s."""
@@ -91,15 +103,33 @@ class Texts:
         key = "format.minutes_seconds" if seconds else "format.minutes"
         return self(key, minutes=minutes, seconds=seconds)
 
+    def is_date(self, text: str) -> bool:
+        """Whether it is an ISO date (2026-11-20)."""
+        return _parts(text) is not None
+
     def date(self, text: str) -> str:
-        """An ISO date (2026-11-20) as the language writes it; any other text as it is."""
-        parts = text.strip().split("-")
-        if [len(part) for part in parts] != [4, 2, 2] or not all(p.isdecimal() for p in parts):
+        """An ISO date as the language writes it; any other text as it is."""
+        return self._dated("format.date", text)
+
+    def day(self, text: str) -> str:
+        """The same without the year."""
+        return self._dated("format.day", text)
+
+    def _dated(self, key: str, text: str) -> str:
+        parts = _parts(text)
+        if parts is None:
             return text
-        year, month, day = (int(part) for part in parts)
-        if not (1 <= month <= 12 and 1 <= day <= 31):
-            return text
-        return self("format.date", year=year, month=self(f"format.month.{month}"), day=day)
+        year, month, day = parts
+        return self(key, year=year, month=self(f"format.month.{month}"), day=day)
+
+
+def _parts(text: str) -> tuple[int, int, int] | None:
+    """Year, month and day of an ISO date; None for any other text."""
+    parts = text.strip().split("-")
+    if [len(part) for part in parts] != [4, 2, 2] or not all(p.isdecimal() for p in parts):
+        return None
+    year, month, day = (int(part) for part in parts)
+    return (year, month, day) if 1 <= month <= 12 and 1 <= day <= 31 else None
 
 
 @lru_cache(maxsize=len(LANGUAGES))

@@ -1,7 +1,8 @@
 """What the scripts of a page read: timelines small enough to lie inside it.
 
-Times are milliseconds as uint32, posteriors steps of 1/250 as uint8 with 255 for none, both
-little-endian and in base64: an hour at five samples per second takes 0.4 MB.
+Times are uint32 in steps of `step` milliseconds, 1 unless a recording claims to last longer than 49
+days; posteriors are steps of 1/250 as uint8 with 255 for none, both little-endian and in base64: an
+hour at five samples per second takes 0.4 MB.
 """
 
 from __future__ import annotations
@@ -12,21 +13,34 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from poise.labels import display_class
+from poise.labels import CLEAR, FAIRLY_CLEAR, display_class
+from poise.reports.drawing import geometry
 from poise.reports.locales import Texts
 from poise.reports.report_types import CandidateReport, RecordingReport
 from poise.timeline.smoothing import runs_of
 from poise.types import FloatArray, Series, TimeArray
 
 _STEPS, _NONE = 250, 255
-_WORDS = ("play", "pause", "no_face")
+_MOST_STEPS = 2**32 - 1
+_WORDS = ("play", "pause", "no_face", "missing", "no_picture", "wrong_length", "said")
+_CLEARNESS = ("clear", "fair", "hard")
 
 
 def page_data(report: CandidateReport, texts: Texts) -> dict[str, Any]:
     """Timelines of all recordings that have one, and the words that the script of a report says."""
     return {
-        "texts": {word: texts(f"viewer.{word}") for word in _WORDS}
-        | {"percent": texts.entries["format.percent"]},
+        "texts": {word: texts.entries[f"viewer.{word}"] for word in _WORDS}
+        | {"clearness": [texts(f"clearness.{word}") for word in _CLEARNESS]},
+        "clearness": [CLEAR, FAIRLY_CLEAR],
+        "geometry": {
+            "name": geometry.NAME_PX,
+            "curve": geometry.CURVE_PX,
+            "bar": geometry.BAR_PX,
+            "axis": geometry.AXIS_PX,
+            "left": geometry.LEFT_PX,
+            "right": geometry.RIGHT_PX,
+            "stripe": geometry.STRIPE_PX,
+        },
         "recordings": [
             _viewer(recording, recording.series, number, texts)
             for number, recording in enumerate(report.recordings, start=1)
@@ -43,12 +57,18 @@ def _viewer(
     for episode in recording.episodes:
         span = [round(episode.start_s, 2), round(episode.end_s, 2)]
         episodes.setdefault(episode.label, []).append(span)
-    statistics = recording.statistics
-    end_s = max(statistics.duration_s, statistics.end_s) if statistics else 0.0
+    _, end_s = geometry.extent(recording, series)
+    step_ms = max(1, -(-round(end_s * 1000) // _MOST_STEPS))
     return {
         "number": number,
-        "duration": round(max(end_s, float(pts_s[-1])), 2),
-        "times": _packed(np.round(pts_s * 1000).astype("<u4")),
+        "duration": round(end_s, 2),
+        "length": recording.video_s and round(recording.video_s, 2),
+        "unseen": [
+            [round(a, 2), round(b, 2)]
+            for a, b in geometry.unseen(series.pts_s, runs_of(series), end_s)
+        ],
+        "step": step_ms,
+        "times": _packed(np.round(pts_s * 1000 / step_ms).astype("<u4")),
         "episodes": episodes,
         "classes": {
             "rows": [

@@ -1,0 +1,106 @@
+"""The shape of a timeline, for the drawing and for the interactive chart alike.
+
+Lengths are pixels; a browser scales the drawing to the column that it stands in.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from poise.reports.report_types import RecordingReport
+from poise.timeline.smoothing import GAP_INTERVALS, GAP_S, runs_of
+from poise.types import Series, TimeArray
+
+Span = tuple[float, float]
+
+NAME_PX, CURVE_PX, BAR_PX = 21.0, 46.0, 12.0  # of a row: its name, its line, its episodes
+ROW_PX = NAME_PX + CURVE_PX + BAR_PX
+LEFT_PX, RIGHT_PX = 44.0, 16.0  # the scale from 0 to 100 % stands on the left
+AXIS_PX = 30.0  # below the rows of the interactive chart
+STRIPE_PX = 6.0  # period of the stripes where no face could be used
+
+_STEPS_S = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 43_200, 86_400)
+
+
+def extent(recording: RecordingReport, series: Series) -> Span:
+    """First and last second of the time axis, at least one second apart."""
+    ends = [float(series.pts_s[-1]), recording.end_s, *(e.end_s for e in recording.episodes)]
+    return 0.0, max(*ends, 1.0)
+
+
+def unseen(pts_s: TimeArray, runs: Sequence[tuple[int, int]], end_s: float) -> list[Span]:
+    """Stretches without a usable face: gaps between usable frames, and before and behind them.
+
+    Args:
+        pts_s: Times of the usable frames, ascending, float64 [K].
+        runs: Of these without a gap, as half-open ranges; see `poise.timeline.smoothing`.
+        end_s: End of the recording.
+    """
+    if not runs:
+        return [(0.0, end_s)] if end_s > 0 else []
+    edges = [0.0]
+    for start, end in runs:
+        edges += [float(pts_s[start]), float(pts_s[end - 1])]
+    edges.append(end_s)
+    spans = list(zip(edges[::2], edges[1::2], strict=True))
+    inner = spans[1:-1]
+    usual_s = float(np.median(np.diff(pts_s))) if len(pts_s) > 1 else 0.0
+    least_s = max(GAP_S, GAP_INTERVALS * usual_s)
+    outer = [span for span in (spans[0], spans[-1]) if span[1] - span[0] > least_s]
+    return sorted([*outer, *inner])
+
+
+def ticks(start_s: float, end_s: float, most: int) -> list[int]:
+    """Round times between two others, so many at most, however far apart they are."""
+    wanted = (end_s - start_s) / most
+    step = next((s for s in _STEPS_S if s >= wanted), None)
+    if step is None:  # whole days: 1, 2, 5, 10, 20, 50 and so on
+        days = wanted / 86_400
+        power = 10 ** math.floor(math.log10(days))
+        step = 86_400 * next(power * k for k in (1, 2, 5, 10) if power * k >= days)
+    first = math.ceil(start_s / step) * step
+    return list(range(first, math.floor(end_s) + 1, step))
+
+
+def averaged(series: Series, column: int, most: int) -> list[list[tuple[float, float]]]:
+    """Stretches without a gap, as (time, value) each: at most about `most` points in all."""
+    size = max(1, -(-len(series.pts_s) // most))
+    values = series.smoothed[:, column]
+    return [
+        [
+            (float(np.mean(series.pts_s[part])), float(np.mean(values[part])))
+            for part in (slice(k, min(k + size, end)) for k in range(start, end, size))
+        ]
+        for start, end in runs_of(series)
+    ]
+
+
+def thinned(
+    run: list[tuple[float, float]], x_px: float, y_px: float, tolerance_px: float
+) -> list[tuple[float, float]]:
+    """Leave out points that lie closer than a tolerance to the line through their neighbours.
+
+    Args:
+        run: (time, value) each.
+        x_px, y_px: Pixels per second and per unit.
+        tolerance_px: Largest vertical distance left out.
+
+    Source: Douglas and Peucker, Cartographica 10(2), 1973, with the vertical distance.
+    """
+    keep = {0, len(run) - 1}
+    pending = [(0, len(run) - 1)]
+    while pending:
+        first, last = pending.pop()
+        (x0, y0), (x1, y1) = run[first], run[last]
+        slope = (y1 - y0) / (x1 - x0) if x1 > x0 else 0.0
+        inner = range(first + 1, last)
+        if not inner:
+            continue
+        far = max(inner, key=lambda k: abs(run[k][1] - y0 - slope * (run[k][0] - x0)))
+        if abs(run[far][1] - y0 - slope * (run[far][0] - x0)) * y_px > tolerance_px:
+            keep.add(far)
+            pending += [(first, far), (far, last)]
+    return [run[k] for k in sorted(keep)]

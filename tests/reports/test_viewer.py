@@ -1,0 +1,332 @@
+"""The timeline in Chromium: in step with the recording, by mouse, touch and keyboard."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from tests.factories import make_recording
+from tests.reports.conftest import SAMPLE, Opened, written
+
+pytestmark = [
+    pytest.mark.browser,
+    # Playwright's driver is told to go, and goes after Python has looked for leftovers.
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+]
+
+
+def test_an_episode_leads_to_its_moment(watched: Path, opened: Callable[..., Opened]) -> None:
+    there = opened(watched)
+    there.until("document.querySelector('video').readyState > 0")
+    there.page.click("details.all-episodes summary")
+    link = there.page.locator("table.episodes a").last
+    wanted = float(re.search(r"t=([\d.]+)", link.get_attribute("href"))[1])  # type: ignore[index]
+    assert wanted > 1
+    link.click()
+    there.until(f"Math.abs(document.querySelector('video').currentTime - {wanted}) < 0.05")
+    assert there.value("location.hash") == f"#t={wanted:.1f}"
+    there.page.locator(".moment a.time").last.click()
+    moment = there.page.locator(".moment a.time").last.get_attribute("href")
+    there.until(f"Math.abs(document.querySelector('video').currentTime - {moment[3:]}) < 0.05")
+    assert there.faults == []
+
+
+def test_a_link_opens_at_a_moment(watched: Path, opened: Callable[..., Opened]) -> None:
+    there = opened(watched, "#t=8.5")
+    there.until("document.querySelector('video').currentTime === 8.5")
+    assert there.value("document.querySelector('.plot').ariaValueNow") == "8.5"
+    assert there.page.locator(".plot").evaluate("(plot) => plot === document.activeElement")
+
+
+def test_the_playhead_follows_the_recording(watched: Path, opened: Callable[..., Opened]) -> None:
+    there = opened(watched)
+    there.until("document.querySelector('video').readyState > 0")
+    there.value("document.querySelector('video').muted = true")
+    there.page.click("button[data-do=play]")
+    there.until("Number(document.querySelector('.plot').ariaValueNow) > 0.4")
+    there.page.click("button[data-do=play]")
+    there.until("document.querySelector('video').paused")
+    there.page.wait_for_timeout(100)
+    times = there.value(
+        "[document.querySelector('video').currentTime,"
+        " Number(document.querySelector('.plot').ariaValueNow)]"
+    )
+    assert abs(times[0] - times[1]) < 0.2
+
+
+def test_the_recording_may_be_elsewhere(tmp_path: Path, opened: Callable[..., Opened]) -> None:
+    recording = make_recording(tmp_path / "p", duration_s=19, video="../moved.mp4")
+    there = opened(written(tmp_path, [recording]) / "kim" / "report.html", "#t=5")
+    there.page.wait_for_selector(".pick", state="visible")
+    assert there.page.locator("video").is_hidden()
+    there.page.set_input_files(".pick input", SAMPLE)
+    there.page.wait_for_selector("video", state="visible")
+    there.until("document.querySelector('video').currentTime === 5")
+    assert there.page.locator(".pick").is_hidden()
+
+
+def test_the_playhead_stays_where_it_is(watched: Path, opened: Callable[..., Opened]) -> None:
+    there = opened(watched, "#t=9.5")  # the middle of 19 s
+    where = (
+        "(() => { const head = document.querySelector('.playhead').getBoundingClientRect();"
+        " const over = document.querySelector('.u-over').getBoundingClientRect();"
+        " return (head.left - over.left) / over.width; })()"
+    )
+    there.until(f"Math.abs({where} - 0.5) < 0.01")
+    there.page.check("[data-show=emotions]")
+    there.until("document.querySelector('.u-over').clientHeight > 400")
+    there.until(f"Math.abs({where} - 0.5) < 0.01")
+    there.page.set_viewport_size({"width": 700, "height": 900})
+    there.page.wait_for_timeout(300)
+    there.until(f"Math.abs({where} - 0.5) < 0.01")
+
+
+def test_everything_by_keyboard(watched: Path, opened: Callable[..., Opened]) -> None:
+    there = opened(watched)
+    there.until("document.querySelector('video').readyState > 0")
+    wanted = there.value(
+        "[...document.querySelectorAll('a[href], button, input, summary, .plot, video, select')]"
+        ".filter((e) => e.checkVisibility()).length"
+    )
+    reached = 0
+    for _ in range(wanted + 30):
+        there.page.keyboard.press("Tab")
+        reached += there.value(
+            "(() => { const e = document.activeElement; if (e === document.body || e.dataset.seen)"
+            " return 0; e.dataset.seen = 1; return 1; })()"
+        )
+    assert reached == wanted
+    at = "Number(document.querySelector('.plot').ariaValueNow)"
+    there.page.focus(".plot")
+    for key, expected in (("ArrowRight", 1), ("PageUp", 11), ("ArrowLeft", 10), ("Home", 0)):
+        there.page.keyboard.press(key)
+        assert there.value(at) == expected
+    there.page.keyboard.press("Space")
+    there.until("!document.querySelector('video').paused")
+    there.page.keyboard.press("Space")
+    there.page.focus("details.all-episodes summary")
+    there.page.keyboard.press("Enter")
+    there.page.locator("table.episodes th button").nth(2).focus()
+    there.page.keyboard.press("Enter")
+    lengths = there.value(
+        "[...document.querySelectorAll('table.episodes tbody tr')]"
+        ".map((row) => Number(row.cells[2].dataset.value))"
+    )
+    assert lengths == sorted(lengths) and len(set(lengths)) > 2
+    there.page.focus("input.fade")
+    there.page.keyboard.press("End")
+    assert there.value("getComputedStyle(document.querySelector('.moment .map')).opacity") == "1"
+    assert there.faults == []
+
+
+def test_zoom_and_pan_by_mouse(watched: Path, opened: Callable[..., Opened]) -> None:
+    there = opened(watched)
+    there.page.locator(".plot").scroll_into_view_if_needed()
+    there.page.wait_for_timeout(200)
+    box = there.page.locator(".u-over").bounding_box()
+    there.page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 40)
+    at = "Number(document.querySelector('.plot').ariaValueNow)"
+
+    def shown() -> tuple[float, float]:
+        """The times at a tenth and at nine tenths of the picture, as clicks find them."""
+        times = []
+        for part in (0.1, 0.9):
+            there.page.mouse.click(box["x"] + box["width"] * part, box["y"] + 40)
+            times.append(there.value(at))
+        there.page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 40)
+        return times[0], times[1]
+
+    low, high = shown()
+    assert (low, high) == (pytest.approx(1.9, abs=0.2), pytest.approx(17.1, abs=0.2))
+    there.page.keyboard.down("Control")
+    there.page.mouse.wheel(0, -200)
+    there.page.wait_for_timeout(300)
+    there.page.keyboard.up("Control")
+    nearer = shown()
+    assert low < nearer[0] < nearer[1] < high
+    there.page.mouse.down()
+    there.page.mouse.move(box["x"] + box["width"] / 2 + 100, box["y"] + 40, steps=5)
+    there.page.mouse.up()
+    panned = shown()
+    assert panned[0] < nearer[0] - 0.3
+    assert panned[1] - panned[0] == pytest.approx(nearer[1] - nearer[0], abs=0.2)
+    there.page.click("button[data-do=whole]")
+    assert shown() == (pytest.approx(low, abs=0.15), pytest.approx(high, abs=0.15))
+
+
+def test_pinching_zooms(watched: Path, opened: Callable[..., Opened]) -> None:
+    there = opened(watched, has_touch=True, viewport={"width": 400, "height": 800})
+    there.page.wait_for_timeout(200)
+    there.page.locator(".plot").scroll_into_view_if_needed()
+    box = there.page.locator(".u-over").bounding_box()
+    session = there.page.context.new_cdp_session(there.page)
+    middle, y = box["x"] + box["width"] / 2, box["y"] + 50
+
+    def touch(kind: str, *apart: float) -> None:
+        points = [{"x": middle + d, "y": y, "id": k} for k, d in enumerate(apart)]
+        session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    touch("touchStart", -30, 30)
+    for apart in (45, 60, 75, 90):
+        touch("touchMove", -apart, apart)
+    touch("touchEnd")
+    there.page.mouse.click(box["x"] + 2, y)
+    assert there.value("Number(document.querySelector('.plot').ariaValueNow)") > 4
+
+
+def test_an_hour_pans_and_zooms_without_a_stutter(
+    tmp_path: Path, opened: Callable[..., Opened]
+) -> None:
+    """The best of three rounds counts: what another process takes away is no stutter of ours."""
+    recording = make_recording(tmp_path / "p", duration_s=3600)
+    there = opened(written(tmp_path, [recording]) / "kim" / "report.html")
+    there.page.wait_for_timeout(1000)
+    there.value(
+        "globalThis.slow = []; new PerformanceObserver((list) => slow.push("
+        "...list.getEntries().map((e) => e.duration))).observe({ type: 'longtask' })"
+    )
+    there.page.locator(".plot").scroll_into_view_if_needed()
+    box = there.page.locator(".u-over").bounding_box()
+    longest_ms = []
+    while len(longest_ms) < 3 and min(longest_ms, default=100) >= 100:
+        there.value("slow.length = 0")
+        there.page.mouse.move(box["x"] + 300, box["y"] + 60)
+        there.page.keyboard.down("Control")
+        for _ in range(12):
+            there.page.mouse.wheel(0, -60)
+        there.page.keyboard.up("Control")
+        there.page.mouse.down()
+        there.page.mouse.move(box["x"] + 700, box["y"] + 60, steps=30)
+        there.page.mouse.up()
+        there.page.keyboard.down("Control")
+        for _ in range(12):
+            there.page.mouse.wheel(0, 60)
+        there.page.keyboard.up("Control")
+        there.page.wait_for_timeout(300)
+        longest_ms.append(max(there.value("slow"), default=0))
+    assert min(longest_ms) < 100
+
+
+def test_the_categories_on_demand(watched: Path, opened: Callable[..., Opened]) -> None:
+    there = opened(watched)
+    before = there.page.locator(".plot").bounding_box()["height"]
+    there.page.check("[data-show=emotions]")
+    assert there.page.locator(".plot").bounding_box()["height"] > 2 * before
+    there.page.uncheck("[data-show=emotions]")
+    assert there.page.locator(".plot").bounding_box()["height"] == before
+
+
+def beside(tmp_path: Path, **figures: object) -> Path:
+    """A report whose recording is not where it was."""
+    recording = make_recording(
+        tmp_path / "p", duration_s=19, recording_id="kim/interview 1.mp4",
+        video="../../in/interview%201.mp4", **figures,  # type: ignore[arg-type]
+    )  # fmt: skip
+    return written(tmp_path, [recording]) / "kim" / "report.html"
+
+
+def sound_only(path: Path, length_s: float) -> Path:
+    """What a browser sees of a recording in a codec that it does not know: sound, no picture."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("aac", rate=48_000)
+        stream.layout = "mono"
+        for k in range(int(length_s * 48_000 / 1024)):
+            frame = av.AudioFrame.from_ndarray(
+                np.zeros((1, 1024), np.float32), format="fltp", layout="mono"
+            )
+            frame.sample_rate, frame.pts = 48_000, 1024 * k
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return path
+
+
+def test_a_recording_beside_the_report_is_found_by_its_name(
+    tmp_path: Path, opened: Callable[..., Opened]
+) -> None:
+    """As where both came in one mail, away from the folder of recordings."""
+    report = beside(tmp_path, video_s=19.0)
+    shutil.copy(SAMPLE, report.parent / "interview 1.mp4")
+    there = opened(report, "#t=5")
+    there.until("document.querySelector('video').currentTime === 5")
+    assert there.page.locator("video").is_visible() and there.page.locator(".pick").is_hidden()
+
+
+@pytest.mark.parametrize("by_hand", [False, True])
+def test_another_recording_is_refused(
+    tmp_path: Path, opened: Callable[..., Opened], by_hand: bool
+) -> None:
+    report = beside(tmp_path, video_s=754.0)
+    if not by_hand:
+        shutil.copy(SAMPLE, report.parent / "interview 1.mp4")
+    there = opened(report)
+    if by_hand:
+        there.page.wait_for_selector(".pick", state="visible")
+        there.page.set_input_files(".pick input", SAMPLE)
+    there.until("document.querySelector('.pick p').textContent.includes('is another one')")
+    words = there.page.locator(".pick p").inner_text()
+    assert "00:19" in words and "12:34" in words
+    assert there.page.locator("video").is_hidden()
+
+
+def test_where_a_browser_shows_no_picture_it_is_said_what_to_do(
+    tmp_path: Path, opened: Callable[..., Opened]
+) -> None:
+    there = opened(beside(tmp_path, video_s=19.0))
+    there.page.wait_for_selector(".pick", state="visible")
+    there.page.set_input_files(".pick input", sound_only(tmp_path / "hevc.mp4", 19))
+    there.until("document.querySelector('.pick p').textContent.includes('HEVC')")
+    assert there.page.locator(".pick").is_visible() and there.page.locator("video").is_hidden()
+    there.page.set_input_files(".pick input", SAMPLE)
+    there.page.wait_for_selector("video", state="visible")
+
+
+def test_a_link_to_a_later_recording_lands_on_it(
+    tmp_path: Path, opened: Callable[..., Opened]
+) -> None:
+    """Recordings above it come in afterwards and move nothing."""
+    shutil.copy(SAMPLE, tmp_path / "a.mp4")
+    pictures = tmp_path / "p"
+    recordings = [
+        make_recording(pictures, duration_s=19, recording_id=f"kim/{k}.mp4", seed=k,
+                       video="../a.mp4", size_px=(640, 480))
+        for k in range(1, 4)
+    ]  # fmt: skip
+    page = written(tmp_path, recordings) / "kim" / "report.html"
+    there = opened(page, "#t=8.5&r=3", reduced_motion="reduce")
+    there.value(
+        "globalThis.moved = 0; new PerformanceObserver((list) => list.getEntries().forEach((e) =>"
+        " moved += e.value)).observe({ type: 'layout-shift', buffered: true })"
+    )
+    there.until("[...document.querySelectorAll('video')].every((v) => v.videoWidth > 0)")
+    there.page.wait_for_timeout(400)
+    assert there.value("moved") < 0.02
+    top = there.value("document.getElementById('viewer-3').getBoundingClientRect().top")
+    assert -5 < top < 200
+    assert there.value("document.querySelectorAll('video')[2].currentTime") == 8.5
+
+
+def test_the_readout_speaks_in_words(watched: Path, opened: Callable[..., Opened]) -> None:
+    there = opened(watched, "#t=8.5")
+    there.until("document.querySelector('.readout').textContent.startsWith('00:08')")
+    said = there.page.locator(".readout").inner_text()
+    assert re.search(r"\((clear|fairly clear|hard to tell)\)$|no usable face$", said)
+    assert "%" not in said
+
+
+def test_a_chart_of_years_has_its_ticks(tmp_path: Path, opened: Callable[..., Opened]) -> None:
+    recording = make_recording(tmp_path / "p", duration_s=60)
+    assert recording.series is not None
+    pts_s = recording.series.pts_s.copy()
+    pts_s[-1] = 3e9
+    far = replace(recording, series=replace(recording.series, pts_s=pts_s))
+    there = opened(written(tmp_path, [far]) / "kim" / "report.html", "#t=3")
+    there.until("document.querySelector('.plot canvas') !== null")
+    assert there.value("document.querySelector('.plot').ariaValueNow") == "3.0"
+    assert there.faults == []
