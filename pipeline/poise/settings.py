@@ -130,7 +130,8 @@ class Settings:
 
     def with_absolute_paths(self) -> Settings:
         """The same wherever they are used: on a worker, or from another working directory."""
-        return replace(self, **{name: _absolute(getattr(self, name), Path()) for name in PATHS})
+        paths: dict[str, Any] = {name: _absolute(getattr(self, name), Path()) for name in PATHS}
+        return replace(self, **paths)
 
     def analysis(self) -> dict[str, Any]:
         """The settings that change the result of analysing a recording."""
