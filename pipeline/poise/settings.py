@@ -140,8 +140,8 @@ class Settings:
 
     def with_absolute_paths(self) -> Settings:
         """The same wherever they are used: on a worker, or from another working directory."""
-        moved: dict[str, Any] = {n: _absolute(getattr(self, n), Path()) for n in PATHS}
-        return replace(self, **moved)
+        paths: dict[str, Any] = {name: _absolute(getattr(self, name), Path()) for name in PATHS}
+        return replace(self, **paths)
 
     def analysis(self) -> dict[str, Any]:
         """The settings that change the result of analysing a recording."""
