@@ -196,7 +196,7 @@ def _conclude(
         labels=spec.labels,
         info=info,
         loss="; ".join(filter(None, [seen.loss, loss])),
-        remarks=_remarks(info, seen, 1 / settings.sample_rate_hz),
+        remarks=_remarks(seen, 1 / settings.sample_rate_hz),
         frames=SampledFrames(
             frame_index=seen.frame_index,
             pts_s=seen.pts_s,
@@ -271,12 +271,9 @@ def _span(pts_s: TimeArray, shown_s: TimeArray) -> tuple[float, float]:
     return (float(pts_s[0]), float(pts_s[-1] + shown_s[-1])) if len(pts_s) else (0.0, 0.0)
 
 
-def _remarks(info: VideoInfo, seen: Sightings, interval_s: float) -> tuple[ReadingRemark, ...]:
+def _remarks(seen: Sightings, interval_s: float) -> tuple[ReadingRemark, ...]:
     """What was unusual about a recording: how it was read, and when it shows no picture."""
     found = list(seen.remarks)
-    if info.other_streams:
-        values = {"count": 1 + len(info.other_streams), "stream": info.stream}
-        found.append(ReadingRemark(code="stream_chosen", values=values))
     if turn_deg := seen.look.view.turn_deg:
         found.append(ReadingRemark(code="turned", values={"degrees": turn_deg}))
     usual_s = float(np.median(local_intervals(seen.pts_s))) if len(seen.pts_s) > 1 else 0.0

@@ -25,6 +25,8 @@ from poise.media.decoders.upright import Orientation
 from poise.remarks import ReadingRemark
 from poise.types import FloatArray, FrameBatch, Image, TimeArray
 
+_MAX_PIXELS = 4096 * 2304  # of a frame; decord took 5.8 GB for frames of 8192 x 8192
+_GLIMPSE_PX = 64  # side of the frames that are compared with PyAV's
 _SAME_PICTURE = 30.0  # mean difference of gray levels, of 255
 _REMEDY = "Try --decoder pyav, which reads damaged files as far as possible."
 
@@ -47,9 +49,10 @@ class DecordDecoder:
         self._reference, self._picture = reference, reference.stored_picture
         with opened(path) as (container, _):
             loses_frames = container.demuxer == "mpegts"  # the first of them, without a word
-        if loses_frames or not reference.is_likeliest_for_ffmpeg or self._picture.is_fitted:
+        faithful = reference.is_likeliest_for_ffmpeg and not self._picture.is_fitted
+        if loses_frames or not faithful or self.info.width_px * self.info.height_px > _MAX_PIXELS:
             raise VideoError("decord cannot read it faithfully", remedy=_REMEDY, path=path)
-        self._reader = opened_reader(path)
+        self._reader = opened_reader(path, _GLIMPSE_PX, _GLIMPSE_PX)  # it keeps frames waiting
         try:
             channels = self._reader[0].shape[2]
             spans = self._reader.get_frame_timestamp(range(len(self._reader)))

@@ -72,10 +72,13 @@ class PyAVDecoder:
     @property
     def remarks(self) -> tuple[ReadingRemark, ...]:
         """See `VideoDecoder.remarks`."""
-        found = self._picture.remarks
+        found = []
+        if (count := self._opened.moving_streams) > 1:
+            values = {"count": count, "stream": self._index}
+            found.append(ReadingRemark(code="stream_chosen", values=values))
         if not self._opened.edits_followed:
-            found = (ReadingRemark(code="odd_edits"), *found)
-        return found
+            found.append(ReadingRemark(code="odd_edits"))
+        return (*found, *self._picture.remarks)
 
     @property
     def wanted_canvas_px(self) -> tuple[int, int]:

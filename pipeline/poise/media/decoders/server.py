@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -20,6 +21,8 @@ from poise.media.decoders.protocol import View
 from poise.media.decoders.sampling import SampleSpan
 from poise.remarks import ReadingRemark
 from poise.system.interrupts import die_with_parent
+
+_MAX_BYTES = 2**31  # 8K with sixteen reference frames takes half of it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,8 +128,18 @@ def _answer(connection: Connection, request: Request) -> None:
     )
 
 
+def limit_memory() -> None:
+    """Let what a recording claims fail for want of memory, before it takes that of the machine."""
+    with suppress(ImportError, OSError, ValueError):  # not on Windows
+        import resource
+
+        _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+        resource.setrlimit(resource.RLIMIT_DATA, (_MAX_BYTES, hard))
+
+
 def main() -> None:
     """Serve the connection of that file descriptor, and end with the process of that number."""
     die_with_parent(int(sys.argv[2]))
+    limit_memory()
     logging.getLogger("libav").setLevel(logging.CRITICAL)
     serve(Connection(int(sys.argv[1])))

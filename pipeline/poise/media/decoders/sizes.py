@@ -6,7 +6,7 @@ from pathlib import Path
 
 from poise.media.decoders.containers import UnreadableError
 
-MAX_PIXELS = 2**26  # of a frame; 8K has half as many
+MAX_PIXELS = 8192 * 4608  # of a frame: 8K, and a little more
 _BATCH_FRAMES, _BATCH_BYTES = 16, 6_000_000
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from fractions import Fraction
 from pathlib import Path
 
@@ -79,6 +80,12 @@ class OpenedRecording:
         ]  # fmt: skip
         return sorted(lasting, key=self._rank)
 
+    @property
+    def moving_streams(self) -> int:
+        """How many video streams it holds, cover pictures and thumbnails left out."""
+        held = self.container.streams.video
+        return sum(not stream.disposition & _NO_RECORDING for stream in held)
+
     def duration_s(self) -> float | None:
         """Time from the container's start to the end of its longest stream, as it claims."""
         duration = self.container.duration
@@ -121,7 +128,7 @@ class OpenedRecording:
     @staticmethod
     def _length_s(stream: VideoStream) -> float | None:
         """Length of a stream, as the container claims."""
-        if stream.duration and stream.time_base:
+        if stream.duration and stream.duration > 0 and stream.time_base:
             return float(stream.duration * stream.time_base)
         return _seconds_in(stream.metadata.get("DURATION", ""))
 
@@ -160,9 +167,10 @@ def _seconds_in(text: str) -> float | None:
     """Seconds of a duration as Matroska's tags write it: HH:MM:SS.fraction."""
     try:
         hours, minutes, seconds = text.split(":")
-        return int(hours) * 3600 + int(minutes) * 60 + float(seconds)
+        length_s = int(hours) * 3600 + int(minutes) * 60 + float(seconds)
     except ValueError:
         return None
+    return length_s if 0 < length_s < math.inf else None
 
 
 def pixel_aspect_of(stream: VideoStream) -> Fraction | None:
