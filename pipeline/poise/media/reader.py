@@ -11,7 +11,7 @@ import os
 import subprocess
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from multiprocessing.connection import Connection, Pipe
+from multiprocessing.connection import Pipe
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +53,7 @@ class DecodingProcess:
         self.warnings: list[str] = []
         self._distrusted: tuple[Path, str] | None = None  # recording and decoder that stopped on it
         self._process: subprocess.Popen[bytes] | None = None
-        self._connection: Connection | None = None
+        self._connection: Any = None
 
     def sample(
         self,
