@@ -114,7 +114,7 @@ def test_a_recording_that_kills_its_workers_fails_alone(dask: Dask, tmp_path: Pa
     assert len(found) == 13
     crashes = [(call, result) for call, result in found if isinstance(result, Crash)]
     assert [call.function for call, _ in crashes] == [deadly]
-    assert "ended 4 workers" in crashes[0][1].reason
+    assert "ended 4 workers" in crashes[0][1].cause
 
 
 @pytest.mark.slow

@@ -86,7 +86,7 @@ def test_a_crash_costs_only_the_call_that_crashed(
     assert len(found) == 14
     results = {call.function.__name__: result for call, result in found if call in calls[:2]}
     assert results["deadly_once"] == "done"  # a second attempt, alone
-    assert isinstance(results["deadly"], Crash) and "was killed" in results["deadly"].reason
+    assert isinstance(results["deadly"], Crash) and "was killed" in results["deadly"].cause
     assert sorted(r for c, r in found if c.function is double) == [2 * k for k in range(12)]
 
 
@@ -110,7 +110,7 @@ def test_a_hanging_call_has_a_time_limit(
     processes: LocalProcesses, hang: object, said: str
 ) -> None:
     ((_, crash),) = processes.run([_call(hang)], 2)
-    assert isinstance(crash, Crash) and said in crash.reason
+    assert isinstance(crash, Crash) and said in crash.cause
 
 
 def test_processes_that_cannot_start_are_said(

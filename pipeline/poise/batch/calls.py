@@ -29,13 +29,15 @@ class Call:
 
 @dataclass(frozen=True)
 class Crash:
-    """In place of a result: the process that made the call ended or hung, twice.
+    """In place of a result: nobody could make the call.
 
     Args:
-        reason: In plain words.
+        cause: Why, in plain words.
+        code: Of the error, as pages show it.
     """
 
-    reason: str
+    cause: str
+    code: str = "died"
 
 
 class Runner(Protocol):

@@ -115,7 +115,10 @@ class Cluster:
                 while queue and len(running) < max(1, self.jobs) and self._census.threads:
                     asked = queue.popleft()
                     if not self._census.fit:
-                        yield asked.call, Crash("no worker of the cluster can see it")
+                        yield (
+                            asked.call,
+                            Crash("no worker sees it", code="unreadable"),
+                        )
                         continue
                     running[self._submit(asked)] = asked
                 done = [future for future in running if future.done()]
@@ -153,10 +156,10 @@ class Cluster:
 
             value = future.result(timeout=_ANSWER_S)
         except KilledWorker as killed:
-            return (Crash(f"ended {killed.allowed_failures + 1} workers of the cluster"),)
+            return (Crash(f"it ended {killed.allowed_failures + 1} workers of the cluster"),)
         except Exception as error:
             if future.status == "error":
-                return (Crash(f"failed ({type(error).__name__}: {error})"),)
+                return (Crash(f"a worker of the cluster failed ({type(error).__name__}: {error})"),)
             return None  # cancelled, or lost with the scheduler
         if isinstance(value, NotSeen):
             if value.worker not in self._census.unfit:

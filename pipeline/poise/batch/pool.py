@@ -132,9 +132,10 @@ class Pool:
         if not isinstance(result, Crash):
             return result  # type: ignore[no-any-return]
         error = VideoError(
-            f"the process that analysed it {result.reason}, twice",
+            result.cause,
             remedy="Try fewer --jobs, or export the recording again.",
             path=task.recording.path,
+            code=result.code,
         )
         return Done(task=task, seconds=0.0, error=error)
 

@@ -225,7 +225,7 @@ class LocalProcesses:
         process.calls.clear()
         queue.extendleft(reversed(calls[1:]))
         if calls and last:
-            yield calls[0], Crash(reason)
+            yield calls[0], Crash(f"the process that analysed it {reason}, twice")
         elif calls:
             crashed.append(calls[0])
 

@@ -13,7 +13,7 @@ import os
 import subprocess
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from multiprocessing.connection import Connection, Pipe
+from multiprocessing.connection import Pipe
 from pathlib import Path
 from typing import Any
 
@@ -114,7 +114,7 @@ class DecodingProcess:
         self.warnings: list[str] = []
         self._distrusted: dict[tuple[Path, str], str] = {}  # the last recording's: decoder, cause
         self._process: subprocess.Popen[bytes] | None = None
-        self._connection: Connection | None = None
+        self._connection: Any = None
         self._answering = False  # whether more is to come of what was asked for
 
     def sample(

@@ -82,7 +82,8 @@ def guard_streams() -> None:
             try:
                 if stream.fileno() != number:
                     continue
-                raw, encoding = stream.buffer.raw, stream.encoding
+                raw = getattr(stream.buffer, "raw", stream.buffer)  # it has none if unbuffered
+                encoding = stream.encoding
             except (OSError, ValueError, AttributeError):
                 continue
         guarded = io.BufferedWriter(_Lossy(raw))

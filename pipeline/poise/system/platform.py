@@ -136,6 +136,46 @@ def sync(path: Path) -> None:
         os.close(descriptor)
 
 
+def open_without_waiting(path: Path) -> int:
+    """Open a file for reading, also a pipe that nobody writes to: its descriptor.
+
+    Raises:
+        OSError: If it cannot be opened.
+    """
+    if sys.platform == "win32":
+        return os.open(path, os.O_RDONLY | os.O_BINARY | os.O_NOINHERIT)
+    return os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+
+
+def read_at(descriptor: int, count: int, offset: int) -> bytes:
+    """Up to so many bytes of a file, from an offset on.
+
+    Raises:
+        OSError: If it cannot be read.
+    """
+    if sys.platform == "win32":
+        before = os.lseek(descriptor, 0, os.SEEK_CUR)
+        os.lseek(descriptor, offset, os.SEEK_SET)
+        try:
+            return os.read(descriptor, count)
+        finally:
+            os.lseek(descriptor, before, os.SEEK_SET)
+    return os.pread(descriptor, count, offset)
+
+
+def read_into(descriptor: int, view: memoryview) -> int:
+    """Read what is there into a buffer: how many bytes; 0 at the end.
+
+    Raises:
+        OSError: If it cannot be read.
+    """
+    if sys.platform == "win32":
+        data = os.read(descriptor, len(view))
+        view[: len(data)] = data
+        return len(data)
+    return os.readv(descriptor, [view])
+
+
 def replace_file(source: Path, target: Path) -> None:
     """Rename a file or directory over another one.
 

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from poise.errors import VideoError
+from poise.system.platform import open_without_waiting, read_at
 
 PROBED_BYTES = 2**20  # that FFmpeg looks at before it decides
 _SYNCS = range(3, 6)  # packets that must begin as they should: at least and at most
@@ -157,11 +158,11 @@ def opened(path: Path) -> Iterator[tuple[Container, str]]:
     """
     with ExitStack() as stack:
         try:
-            descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+            descriptor = open_without_waiting(path)
             stack.callback(os.close, descriptor)
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                 raise _refusal("is not a file", path)
-            head = os.pread(descriptor, PROBED_BYTES, 0)
+            head = read_at(descriptor, PROBED_BYTES, 0)
         except OSError as error:
             raise UnreadableError(
                 f"cannot be opened as a video ({error.strerror})",

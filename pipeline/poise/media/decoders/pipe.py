@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from poise.system.platform import read_into
+
 
 @dataclass(frozen=True, kw_only=True)
 class _Parcel:
@@ -57,7 +59,7 @@ def receive(connection: Connection, patience_s: float) -> Any:
         view = buffer.data
         while view:
             _wait(connection, patience_s)
-            count = os.readv(connection.fileno(), [view])
+            count = read_into(connection.fileno(), view)
             if count == 0:
                 raise EOFError
             view = view[count:]
