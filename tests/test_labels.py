@@ -22,6 +22,15 @@ SCHEME = LabelScheme(
 )
 
 
+def test_an_emotion_apart_is_not_called_as_a_valence_class() -> None:
+    with pytest.raises(ModelError):
+        LabelScheme(
+            name="odd",
+            emotions=("positive", "happiness", "neutral", "anger"),
+            valence={"happiness": "positive", "neutral": "neutral", "anger": "negative"},
+        )
+
+
 def test_an_emotion_without_valence_stands_apart() -> None:
     assert SCHEME.apart == ("surprise",)
 

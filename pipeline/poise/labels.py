@@ -14,6 +14,7 @@ from poise.errors import ModelError
 POSITIVE, NEUTRAL, NEGATIVE = "positive", "neutral", "negative"
 VALENCES: tuple[str, str, str] = (POSITIVE, NEUTRAL, NEGATIVE)
 APART = "apart"
+_MOST_LETTERS = 64
 CLEAR, FAIRLY_CLEAR = 0.80, 0.60  # least posterior of what is said to be clear, fairly clear
 QUALITY_FLAGS = ("too_small", "blurred", "dark", "turned_away", "cut_off")
 
@@ -45,7 +46,8 @@ class LabelScheme:
         valence: Valence class of each emotion; an emotion without one (surprise) is absent.
 
     Raises:
-        ModelError: If a valence class is unknown or has no emotion.
+        ModelError: If a valence class is unknown or has no emotion, or a name is no plain word:
+            names stand in tables, pages and file names.
     """
 
     name: str
@@ -53,10 +55,18 @@ class LabelScheme:
     valence: Mapping[str, str]
 
     def __post_init__(self) -> None:
+        for name in (self.name, *self.emotions, *self.valence):
+            if not _is_plain(name):
+                raise ModelError(
+                    f"{ascii(name)[:80]} cannot be the name of an expression",
+                    remedy=f"Use a word of at most {_MOST_LETTERS} letters that begins with none "
+                    "of = + - @ and holds no semicolon and nothing invisible.",
+                )
         unknown = set(self.valence) - set(self.emotions)
         wrong = set(self.valence.values()) - set(VALENCES)
         missing = set(VALENCES) - set(self.valence.values())
-        if unknown or wrong or missing or len(set(self.emotions)) != len(self.emotions):
+        twice = len(set(self.emotions)) != len(self.emotions) or set(self.apart) & set(VALENCES)
+        if unknown or wrong or missing or twice:
             raise ModelError(
                 f"label scheme {self.name!r} is inconsistent (emotions {self.emotions}, "
                 f"valence {dict(self.valence)})",
@@ -102,15 +112,31 @@ class LabelScheme:
     def from_json(cls, plain: Mapping[str, Any]) -> LabelScheme:
         """Inverse of `to_json`; also reads the tables of `poise_training/schemes/*.toml`."""
         try:
-            return cls(
-                name=str(plain["name"]),
-                emotions=tuple(plain["emotions"]),
-                valence=dict(plain["valence"]),
-            )
+            emotions, valence = plain["emotions"], plain["valence"]
+            if isinstance(emotions, str) or not isinstance(valence, Mapping):
+                raise TypeError
+            return cls(name=plain["name"], emotions=tuple(emotions), valence=dict(valence))
         except KeyError as error:
             raise ModelError(
                 f"label scheme lacks {error}", remedy="It needs name, emotions and valence."
             ) from error
+        except TypeError as error:
+            raise ModelError(
+                "label scheme is not made of a name, a list of emotions and their valence classes",
+                remedy="Write it as poise_training/schemes does.",
+            ) from error
+
+
+def _is_plain(name: object) -> bool:
+    """Whether a name can stand in a table, on a page and in a file name as it is."""
+    return (
+        isinstance(name, str)
+        and 0 < len(name) <= _MOST_LETTERS
+        and name.isprintable()
+        and name == name.strip()
+        and name[0] not in "=+-@＝＋－＠"
+        and ";" not in name
+    )
 
 
 def display_labels(scheme: LabelScheme) -> tuple[str, ...]:

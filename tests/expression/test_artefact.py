@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -236,6 +237,21 @@ def test_a_description_that_lacks_something_says_what(small: Path, name: str) ->
         {"activation_ranges": "wide"},
         {"input_px": "large"},
         {"template_px": "none"},
+        {"template_px": [[1e300, 1]] * 5},
+        {"input_px": float("inf")},
+        {"std": [0.2, 0.0, 0.2]},
+        {"std": [0.2, float("nan"), 0.2]},
+        {"std": [0.2]},
+        {"mean": "gray"},
+        {"temperature": float("inf")},
+        {"activation_ranges": [float("inf")]},
+        {"training": ["a list"]},
+        {"training": {"summary": "\ud800"}},
+        {"metrics": "good"},
+        {"name": "line\nbreak"},
+        {"name": ["a"]},
+        {"labels": []},
+        {"labels": {"name": "n", "emotions": "abc", "valence": {}}},
     ],
     ids=str,
 )
@@ -243,6 +259,26 @@ def test_a_description_that_cannot_be_used(small: Path, changes: dict[str, Any])
     _change(small, **changes)
     with pytest.raises(ModelError):
         read_spec(small)
+
+
+@pytest.mark.parametrize(
+    "emotion", ["=1+1", "x;=1+1", "\ud800", "a\nb", "", " ", "x" * 65, "+", "@me", "\u202egnp.x", 7]
+)
+def test_a_label_that_is_no_plain_word_is_refused(small: Path, emotion: object) -> None:
+    """Labels stand in tables, pages and file names."""
+    labels = read_spec(small).labels.to_json()
+    labels["emotions"] = [*labels["emotions"], emotion]
+    _change(small, labels=labels)
+    with pytest.raises(ModelError, match=r"cannot be|is inconsistent"):
+        read_spec(small)
+
+
+@pytest.mark.parametrize("name", [SPEC_FILE, WEIGHTS_FILE])
+def test_a_pipe_in_the_place_of_a_file_is_refused_at_once(small: Path, name: str) -> None:
+    (small / name).unlink()
+    os.mkfifo(small / name)
+    with pytest.raises(ModelError):
+        load_model(small)
 
 
 @pytest.mark.parametrize("text", ["[]", '"model"', "null"])

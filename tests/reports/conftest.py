@@ -12,7 +12,7 @@ import pytest
 
 from poise.reports.content import write_candidate_report, write_index
 from poise.reports.locales import LANGUAGES
-from poise.reports.pdf import find_browser
+from poise.reports.pdf import browser_options, find_browser
 from poise.reports.report_types import RecordingReport
 from poise.settings import Settings
 from tests.factories import (
@@ -33,7 +33,9 @@ def chromium() -> Iterator[Any]:
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=find_browser(), args=["--no-sandbox"])
+        browser = playwright.chromium.launch(
+            executable_path=find_browser(), args=browser_options()[1:]
+        )
         yield browser
         browser.close()
 

@@ -89,6 +89,8 @@ def load_model(directory: Path) -> tuple[ExpressionNetwork, ModelSpec]:
 
 def read_safetensors(path: Path) -> dict[str, Tensor]:
     try:
+        if not path.is_file():  # a pipe would be waited for without end
+            raise FileNotFoundError("there is no such file")
         return load_file(path)
     except (OSError, SafetensorError) as error:
         raise ModelError(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ SPEC_FILE = "model.json"
 ARCHITECTURE_NAMES = ("VGG16DenseNet", "VGG16Baseline")  # of `poise.expression.architectures`
 _MAX_SPEC_BYTES = 4_000_000
 _MOST_INPUT_PX = 1024
+_MOST_LETTERS = 200
+_AGAIN = "Export the model again."
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
@@ -73,12 +76,25 @@ class ModelSpec:
             raise ModelError(f"the alignment template is {self.template_px.shape}, not (5, 2)")
         if not 16 <= self.input_px <= _MOST_INPUT_PX:
             raise ModelError(f"the input size is {self.input_px}, not 16 to {_MOST_INPUT_PX}")
-        if not self.temperature > 0:
+        if not np.isfinite(self.template_px).all():
+            raise ModelError("the alignment template is not made of numbers")
+        if len(self.mean) != 3 or len(self.std) != 3 or not _are_numbers((*self.mean, *self.std)):
+            raise ModelError("mean and std are not three numbers each", remedy=_AGAIN)
+        if not all(deviation > 0 for deviation in self.std):
+            raise ModelError(f"std is {list(self.std)}, not above 0", remedy=_AGAIN)
+        for field_name in ("training", "metrics"):
+            if not isinstance(getattr(self, field_name), Mapping):
+                raise ModelError(f"{field_name} is no object of names and values", remedy=_AGAIN)
+        for text in (self.name, self.sha256):
+            if not isinstance(text, str) or len(text) > _MOST_LETTERS or not text.isprintable():
+                raise ModelError("name or sha256 is no plain text", remedy=_AGAIN)
+        if not (_are_numbers([self.temperature]) and self.temperature > 0):
             raise ModelError(f"the temperature is {self.temperature}, not above 0")
         sizes = [calibration.eye_px for calibration in self.valence_calibrations]
         if sizes != sorted(set(sizes)):
             raise ModelError("the valence calibrations do not ascend by the size of the face")
-        if not all(greatest > 0 for greatest in self.activation_ranges):
+        ranges = self.activation_ranges
+        if not (_are_numbers(ranges) and all(greatest > 0 for greatest in ranges)):
             raise ModelError("an activation range is not above 0")
 
     def to_json(self) -> dict[str, Any]:
@@ -108,12 +124,15 @@ class ModelSpec:
             ModelError: If an entry is missing or inconsistent.
         """
         try:
+            json.dumps(plain, ensure_ascii=False).encode()  # half a letter cannot be written again
+            with np.errstate(over="ignore"):
+                template_px = np.array(plain["template_px"], dtype=np.float32)
             return cls(
                 name=plain["name"],
                 architecture=plain["architecture"],
                 labels=LabelScheme.from_json(plain["labels"]),
                 input_px=int(plain["input_px"]),
-                template_px=np.array(plain["template_px"], dtype=np.float32),
+                template_px=template_px,
                 grayscale=bool(plain["grayscale"]),
                 mean=tuple(plain["mean"]),
                 std=tuple(plain["std"]),
@@ -128,8 +147,15 @@ class ModelSpec:
             )
         except KeyError as error:
             raise ModelError(f"{SPEC_FILE} lacks {error}") from error
-        except (TypeError, ValueError) as error:
-            raise ModelError(f"{SPEC_FILE} cannot be used ({error})") from error
+        except (TypeError, ValueError, OverflowError) as error:
+            raise ModelError(f"{SPEC_FILE} cannot be used ({str(error)!a})") from error
+
+
+def _are_numbers(values: Iterable[object]) -> bool:
+    return all(
+        isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+        for value in values
+    )
 
 
 def read_spec(directory: Path) -> ModelSpec:
@@ -140,6 +166,8 @@ def read_spec(directory: Path) -> ModelSpec:
     """
     path = directory / SPEC_FILE
     try:
+        if not path.is_file():  # a pipe would be waited for without end
+            raise FileNotFoundError(path)
         if path.stat().st_size > _MAX_SPEC_BYTES:
             raise ModelError(
                 f"{SPEC_FILE} is larger than {_MAX_SPEC_BYTES // 1_000_000} MB", path=directory

@@ -1,4 +1,8 @@
-"""Reports on paper: a browser of this machine prints the page to PDF."""
+"""Reports on paper: a browser of this machine prints the page to PDF, and asks nobody.
+
+Chromium's services (updates, variations, suggestions) are switched off, no name is looked up, and
+where Linux allows it the browser runs in a network namespace of its own, in which there is nobody.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +17,15 @@ from poise.errors import ReportError
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "msedge")
 _PATIENCE_S = 120
+_SILENT = (
+    "--disable-background-networking", "--disable-client-side-phishing-detection",
+    "--disable-component-update", "--disable-default-apps", "--disable-domain-reliability",
+    "--disable-extensions", "--disable-sync", "--dns-prefetch-disable", "--metrics-recording-only",
+    "--no-default-browser-check", "--no-first-run", "--no-pings",
+    "--disable-features=OptimizationHints,MediaRouter,DialMediaRouteProvider,Translate,"
+    "AutofillServerCommunication,CertificateTransparencyComponentUpdater,AsyncDns",
+    "--host-resolver-rules=MAP * ~NOTFOUND",
+)  # fmt: skip
 
 
 def find_browser() -> str | None:
@@ -39,19 +52,38 @@ def print_pages(pages: Sequence[Path]) -> list[Path]:
             "no browser was found that prints to PDF",
             remedy="Install Chromium, or name a program like it in POISE_BROWSER.",
         )
+    apart = _network_namespace()
     with TemporaryDirectory() as profile:
-        return [_print(browser, page, Path(profile)) for page in pages]
+        return [_print([*apart, browser], page, Path(profile)) for page in pages]
 
 
-def _print(browser: str, page: Path, profile: Path) -> Path:
-    target = page.with_suffix(".pdf")
-    draft = profile / "page.pdf"
+def browser_options() -> list[str]:
+    """How every browser is started: without a window, and asking nobody."""
     # Chromium's sandbox refuses to run as root; the page is our own and reaches no network.
     rootly = ["--no-sandbox"] if getattr(os, "geteuid", lambda: 1)() == 0 else []
+    return ["--headless", "--disable-gpu", *_SILENT, *rootly]
+
+
+def _network_namespace() -> list[str]:
+    """What starts a program in a network of its own; empty where that is not possible."""
+    unshare = shutil.which("unshare")
+    if unshare is None:
+        return []
+    for alone in ([unshare, "--net"], [unshare, "--user", "--map-current-user", "--net"]):
+        try:
+            subprocess.run([*alone, "true"], capture_output=True, timeout=10, check=True)
+        except (OSError, subprocess.SubprocessError):
+            continue
+        return alone
+    return []
+
+
+def _print(browser: Sequence[str], page: Path, profile: Path) -> Path:
+    target = page.with_suffix(".pdf")
+    draft = profile / "page.pdf"
     command = [
-        browser, "--headless", "--disable-gpu", "--no-first-run", "--disable-background-networking",
-        "--disable-component-update", "--disable-sync", "--no-pdf-header-footer", *rootly,
-        f"--user-data-dir={profile}", f"--print-to-pdf={draft}", page.absolute().as_uri(),
+        *browser, *browser_options(), "--no-pdf-header-footer", f"--user-data-dir={profile}",
+        f"--print-to-pdf={draft}", page.absolute().as_uri(),
     ]  # fmt: skip
     try:
         subprocess.run(command, capture_output=True, timeout=_PATIENCE_S, check=True)
@@ -59,7 +91,7 @@ def _print(browser: str, page: Path, profile: Path) -> Path:
     except (OSError, subprocess.SubprocessError) as error:
         raise ReportError(
             f"the browser did not print it ({error})",
-            remedy=f"Open it in {Path(browser).name} and print it there.",
+            remedy=f"Open it in {Path(browser[-1]).name} and print it there.",
             path=page,
         ) from error
     return target
