@@ -251,6 +251,7 @@ def test_a_description_that_lacks_something_says_what(small: Path, name: str) ->
         {"name": "line\nbreak"},
         {"name": ["a"]},
         {"labels": []},
+        {"valence_calibrations": [{"eye_px": 20, "scale": float("inf"), "bias": [0, 0, 0]}]},
         {"labels": {"name": "n", "emotions": "abc", "valence": {}}},
     ],
     ids=str,

@@ -38,7 +38,9 @@ class ValenceCalibration:
     bias: tuple[float, ...]
 
     def __post_init__(self) -> None:
-        if not (self.eye_px > 0 and self.scale > 0 and len(self.bias) == len(VALENCES)):
+        numbers = bool(np.isfinite([self.eye_px, self.scale, *self.bias]).all())
+        above = self.eye_px > 0 and self.scale > 0
+        if not (numbers and above and len(self.bias) == len(VALENCES)):
             raise ModelError(
                 f"a valence calibration of scale {self.scale}, bias {self.bias} at "
                 f"{self.eye_px} pixels cannot be used"
