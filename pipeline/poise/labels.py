@@ -14,7 +14,7 @@ from poise.errors import ModelError
 POSITIVE, NEUTRAL, NEGATIVE = "positive", "neutral", "negative"
 VALENCES: tuple[str, str, str] = (POSITIVE, NEUTRAL, NEGATIVE)
 APART = "apart"
-QUALITY_FLAGS = ("too_small", "blurred", "dark", "turned_away", "cut_off")
+QUALITY_FLAGS = ("too_small", "blurred", "dark", "turned_away", "cut_off", "covered")
 
 HEAT_MAPS = ("integrated-grad-cam", "layer-cam", "grad-cam", "occlusion")
 """Ways to make a heat map, see `poise.expression.attribution`; the first is the default."""
