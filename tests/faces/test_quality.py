@@ -10,7 +10,14 @@ import pytest
 
 from poise.expression.classifier import ExpressionClassifier
 from poise.faces.alignment import align_face
-from poise.faces.quality import quality_flags, sharpness_of, turn, visible_share
+from poise.faces.pose import MEAN_FACE, turned
+from poise.faces.quality import (
+    fineness_of,
+    quality_flags,
+    sharpness_of,
+    turned_away,
+    visible_share,
+)
 from poise.labels import QUALITY_FLAGS
 from poise.types import FaceDetections, Image
 from tests.conftest import SampleFaces
@@ -52,14 +59,45 @@ def test_a_blurred_face(crop_of: CropOf, sample_faces: SampleFaces, sigma_share:
     assert _flags(sample_faces.faces, crop_of(blurred)) == {"blurred"}
 
 
-@pytest.mark.xfail(strict=True, reason="edges along the motion stay sharp")
-def test_a_face_shaken_sideways(crop_of: CropOf, sample_faces: SampleFaces) -> None:
+@pytest.mark.parametrize("degrees", [0, 45, 90, 135])
+@pytest.mark.parametrize("share", [0.2, 0.3])
+def test_a_shaken_face(
+    crop_of: CropOf, sample_faces: SampleFaces, share: float, degrees: float
+) -> None:
+    """Edges along the motion stay sharp, and the face is blurred all the same."""
     box = sample_faces.faces.boxes_xyxy_px[0]
-    length = int(0.3 * (box[2] - box[0]))
-    kernel = np.full((1, length), 1 / length, np.float32)
-    assert "blurred" in _flags(
-        sample_faces.faces, crop_of(cv2.filter2D(sample_faces.images[0], -1, kernel))
-    )
+    shaken = _moved(sample_faces.images[0], share * float(box[2] - box[0]), degrees)
+    assert "blurred" in _flags(sample_faces.faces, crop_of(shaken))
+
+
+@pytest.mark.parametrize("degrees", [0, 90])
+def test_a_face_that_hardly_moved_is_not_blurred(
+    crop_of: CropOf, sample_faces: SampleFaces, degrees: float
+) -> None:
+    box = sample_faces.faces.boxes_xyxy_px[0]
+    shaken = _moved(sample_faces.images[0], 0.04 * float(box[2] - box[0]), degrees)
+    assert _flags(sample_faces.faces, crop_of(shaken)) == set()
+
+
+def _moved(image: Image, length_px: float, degrees: float) -> Image:
+    """The image as a camera sees it that moves along a line while the shutter is open."""
+    half = int(length_px / 2) + 1
+    kernel = np.zeros((2 * half + 1, 2 * half + 1), np.float32)
+    for step in np.linspace(-length_px / 2, length_px / 2, 8 * half):
+        x, y = step * np.cos(np.radians(degrees)), step * np.sin(np.radians(degrees))
+        kernel[half + round(float(y)), half + round(float(x))] += 1
+    return np.asarray(cv2.filter2D(image, -1, kernel / kernel.sum()), np.uint8)
+
+
+@pytest.mark.parametrize("part", ["mouth", "eyes"])
+def test_a_covered_face(crop_of: CropOf, sample_faces: SampleFaces, part: str) -> None:
+    points = sample_faces.faces.landmarks_px[0]
+    image = sample_faces.images[0].copy()
+    across = float(np.linalg.norm(points[1] - points[0]))
+    chosen = points[3:] if part == "mouth" else points[:2]
+    low, high = chosen.min(axis=0) - 0.35 * across, chosen.max(axis=0) + 0.35 * across
+    cv2.rectangle(image, *(tuple(int(v) for v in p) for p in (low, high)), (30, 30, 30), -1)
+    assert _flags(sample_faces.faces, crop_of(image)) == {"covered"}
 
 
 def test_a_dark_face(crop_of: CropOf, sample_faces: SampleFaces) -> None:
@@ -122,16 +160,24 @@ def test_a_face_turned_a_little(sample_faces: SampleFaces, degrees: float) -> No
     assert _flags(_turned(sample_faces.faces, degrees), sample_faces.crops) == set()
 
 
-def test_turning_does_not_depend_on_tilt_and_size(sample_faces: SampleFaces) -> None:
-    points = _turned(sample_faces.faces, 40).landmarks_px.astype(np.float64)
+def test_tilt_and_size_are_no_turn(sample_faces: SampleFaces) -> None:
+    points = sample_faces.faces.landmarks_px[:1].astype(np.float64)
     angle = np.radians(30)
     tilt = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    tilted = (3 * points @ tilt.T).astype(np.float32)
-    np.testing.assert_allclose(turn(tilted), turn(points.astype(np.float32)), atol=1e-4)
+    assert not turned_away((3 * points @ tilt.T).astype(np.float32)).any()
 
 
-def test_landmarks_that_coincide_give_no_nan() -> None:
-    assert np.isfinite(turn(np.full((1, 5, 2), 3, np.float32))).all()
+@pytest.mark.parametrize(
+    ("yaw", "pitch", "away"), [(28, 0, False), (-28, 10, False), (45, 0, True), (-45, 0, True),
+                               (0, 25, False), (0, -25, False), (0, 55, True), (0, -55, True)],
+)  # fmt: skip
+def test_how_far_a_head_may_turn(yaw: float, pitch: float, away: bool) -> None:
+    points = (MEAN_FACE @ turned(yaw, pitch, 0).T)[None, :, :2] * 60
+    assert turned_away(points.astype(np.float32)).tolist() == [away]
+
+
+def test_landmarks_that_coincide_are_not_turned() -> None:
+    assert not turned_away(np.full((1, 5, 2), 3, np.float32)).any()
 
 
 @pytest.mark.parametrize(
@@ -156,6 +202,7 @@ def test_sharpness_falls_with_blur(sample_faces: SampleFaces) -> None:
 def test_a_plain_crop_is_blurred_and_gives_no_nan() -> None:
     plain = np.full((1, 48, 48, 3), 120, np.uint8)
     assert sharpness_of(plain).tolist() == [0.0]
+    assert fineness_of(plain).tolist() == [0.0]
 
 
 def test_no_faces() -> None:

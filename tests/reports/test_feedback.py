@@ -10,6 +10,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from poise.labels import QUALITY_FLAGS
 from poise.reports import feedback
 from poise.reports.feedback import Feedback, Remark, feedback_on
 from poise.reports.locales import LANGUAGES, load_texts
@@ -265,7 +266,7 @@ def all_remarks() -> list[Remark]:
             Remark(kind=kind, label=label, share=0.4, other=0.1, start_s=61, end_s=75)
             for kind in ("earlier", "minute", "longest", "tense", "opening", "smile")
         ]
-    flags = ("dark", "blurred", "too_small", "turned_away", "cut_off")
+    flags = QUALITY_FLAGS
     return [*made, *(Remark(kind="flag", label=flag, share=0.2) for flag in flags)]
 
 

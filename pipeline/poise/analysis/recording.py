@@ -21,6 +21,7 @@ from poise.errors import VideoError
 from poise.expression.calibration import posteriors
 from poise.expression.classifier import Classifier
 from poise.faces.candidate import frames_with_others, of_people
+from poise.faces.pose import head_pose
 from poise.labels import display_labels, display_posterior
 from poise.media.decoders.sampling import SampleSpan
 from poise.remarks import ReadingRemark
@@ -206,6 +207,7 @@ def _conclude(
             confidence=seen.confidence[shown],
             boxes=seen.boxes[shown],
             flags=seen.flags[shown],
+            pose_deg=head_pose(seen.landmarks[shown]),
             usable_frame=seen.frame[usable],
             posterior=posterior,
             reading=reading,

@@ -30,7 +30,7 @@ class Sightings:
         boxes, landmarks, confidence: In full-resolution pixels; float32 [M, 4], [M, 5, 2], [M].
         appearance: Thumbnails of the aligned crops, float16 [M, P].
         sharpness, brightness: Of the aligned crops, float32 [M].
-        flags: bool [M, 5].
+        flags: See `poise.faces.quality.quality_flags`, bool [M, Q].
         size_px: Width and height of the upright, full-resolution frame.
         look: How it was looked at.
         loss: What could not be read.

@@ -65,7 +65,11 @@ _LANDMARKS = {
     "mouth_left": "Left corner of the mouth", "mouth_right": "Right corner of the mouth",
 }  # fmt: skip
 LANDMARK_COLUMNS = tuple(f"{point}_{axis}_px" for point in _LANDMARKS for axis in ("x", "y"))
-POSE_COLUMNS = ("yaw_deg", "pitch_deg", "roll_deg")
+_POSE = {
+    "yaw": "to the right of the picture", "pitch": "down (good to about 10 degrees)",
+    "roll": "clockwise",
+}  # fmt: skip
+POSE_COLUMNS = tuple(f"{axis}_deg" for axis in _POSE)
 
 _FLAG_MEANINGS = {
     "too_small": "The face is too small for its expression to be read.",
@@ -73,6 +77,7 @@ _FLAG_MEANINGS = {
     "dark": "The face is dark.",
     "turned_away": "The head is turned away, judged from the landmarks.",
     "cut_off": "Part of the face lies outside the frame.",
+    "covered": "Eyes or mouth are covered: a mask, a hand, a microphone, dark glasses.",
 }
 
 
@@ -127,8 +132,8 @@ def _face_columns() -> list[Column]:
         Column(name="brightness", dtype="Float64", decimals=1,
                meaning="Mean gray level of the aligned face, 0 to 255."),
         *(Column(name=f"{axis}_deg", dtype="Float64", unit="degree", decimals=1,
-                 meaning=f"Head pose, {axis}, estimated from the landmarks.")
-          for axis in ("yaw", "pitch", "roll")),
+                 meaning=f"Head pose, {axis}, estimated from the landmarks; positive {way}.")
+          for axis, way in _POSE.items()),
         *(Column(name=f, dtype="boolean", meaning=_FLAG_MEANINGS.get(f, "Quality flag."))
           for f in QUALITY_FLAGS),
     ]  # fmt: skip
