@@ -22,7 +22,7 @@ import pytest
 import poise.media.reader
 from poise.errors import PoiseError, VideoError
 from poise.media.decoders import containers
-from poise.media.decoders.containers import begun_as, names_others, opened
+from poise.media.decoders.containers import begun_as, container_of, names_others, opened
 from poise.media.decoders.decord import _format_found, opened_reader
 from poise.media.decoders.server import SampleEnd
 from poise.media.decoders.streams import OpenedRecording
@@ -620,3 +620,48 @@ def test_a_list_costs_itself_alone(
         rows = {row["recording_id"]: row for row in csv.DictReader(file)}
     assert LIST in rows["Mallory/session.mp4"]["error"]
     assert rows["good.mp4"]["error"] == ""
+
+
+@pytest.mark.parametrize("name", ["interview", "b.mp4.crdownload", "a.txt", "a.VOB"])
+@pytest.mark.parametrize("kind", ["mp4", "mkv", "ts"])
+def test_a_recording_is_known_whatever_its_ending(
+    tmp_path: Path, own: dict[str, bytes], name: str, kind: str
+) -> None:
+    (tmp_path / name).write_bytes(own[kind])
+    assert container_of(tmp_path / name) is not None
+
+
+def test_what_is_no_recording_is_known_for_that(tmp_path: Path, own: dict[str, bytes]) -> None:
+    for name, data in (
+        ("empty.mp4", b""), ("text.mp4", b"A letter.\n" * 200), ("noise.mp4", bytes(5000)),
+        ("list.ts", _lists(tmp_path, 1)["hls"].encode() + own["ts"]),
+    ):  # fmt: skip
+        (tmp_path / name).write_bytes(data)
+        assert container_of(tmp_path / name) is None, name
+    os.mkfifo(tmp_path / "pipe.mp4")
+    for name in ("pipe.mp4", "missing.mp4", "."):
+        assert container_of(tmp_path / name) is None, name
+
+
+@pytest.mark.parametrize("suffix", ["mxf", "asf", "vob", "ogv"])
+def test_less_usual_containers_are_read(
+    tmp_path: Path, decoding: DecodingProcess, suffix: str
+) -> None:
+    codecs = {"mxf": "mpeg2video", "vob": "mpeg2video", "asf": "msmpeg4v3", "ogv": "libtheora"}
+    path = tmp_path / f"a.{suffix}"
+    try:
+        with av.open(str(path), "w", format="ogg" if suffix == "ogv" else None) as container:
+            stream = container.add_stream(codecs[suffix], rate=25)
+            stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+            for _ in range(50):
+                frame = av.VideoFrame.from_ndarray(np.full((48, 64, 3), 90, np.uint8), "rgb24")
+                container.mux(stream.encode(frame))
+            container.mux(stream.encode())
+    except (ValueError, av.error.FFmpegError) as error:
+        pytest.skip(f"this FFmpeg does not write {suffix} ({error})")
+    path = path.rename(tmp_path / "interview")
+    assert container_of(path) is not None
+    _, items = decoding.sample(path, backend="auto", rate_hz=5, short_side_px=None)
+    *batches, end = list(items)
+    assert sum(len(batch) for batch in batches) == 10
+    assert end.loss == ""

@@ -73,10 +73,11 @@ class OpenedRecording:
             raise UnreadableError(
                 "its pictures are of an unknown codec", remedy=REMEDY, path=self.path
             )
-        longest_s = max((self._length_s(stream) or 0.0 for stream in known), default=0.0)
+        lengths = [self._length_s(stream) for stream in known]
+        longest_s = max((length_s for length_s in lengths if length_s is not None), default=0.0)
         lasting = [
-            stream for stream in known
-            if (self._length_s(stream) or longest_s) >= _LEAST_LENGTH * longest_s
+            stream for stream, length_s in zip(known, lengths, strict=True)
+            if length_s is None or length_s >= _LEAST_LENGTH * longest_s
         ]  # fmt: skip
         return sorted(lasting, key=self._rank)
 
@@ -128,9 +129,10 @@ class OpenedRecording:
     @staticmethod
     def _length_s(stream: VideoStream) -> float | None:
         """Length of a stream, as the container claims."""
-        if stream.duration and stream.duration > 0 and stream.time_base:
+        own_s = _seconds_in(stream.metadata.get("DURATION", ""))  # Matroska's own word
+        if own_s is None and stream.duration and stream.duration > 0 and stream.time_base:
             return float(stream.duration * stream.time_base)
-        return _seconds_in(stream.metadata.get("DURATION", ""))
+        return own_s
 
 
 def check_stream(stream: VideoStream, path: Path) -> tuple[int, int]:
@@ -170,7 +172,7 @@ def _seconds_in(text: str) -> float | None:
         length_s = int(hours) * 3600 + int(minutes) * 60 + float(seconds)
     except ValueError:
         return None
-    return length_s if 0 < length_s < math.inf else None
+    return length_s if 0 <= length_s < math.inf else None
 
 
 def pixel_aspect_of(stream: VideoStream) -> Fraction | None:
