@@ -93,8 +93,7 @@ class VideoInfo:
 
     Args:
         width_px, height_px: Size of the upright frame, its pixels square.
-        duration_s: Time from the container's start, which a player shows as 0:00, to its end; None
-            where the container does not say.
+        duration_s: Time from the container's start to its end; None where it does not say.
         frame_rate_hz: Average rate; for information, never for time stamps. None if unknown.
         rotation_deg: Clockwise rotation that was applied to make frames upright.
         codec: Name of the codec.
@@ -326,8 +325,7 @@ class Series:
         smoothed: float32 [K, L], rows sum to 1.
         emotions: Names of the emotions, C in all.
         emotion: float32 [K, C], rows sum to 1.
-        breaks: Rows before which a gap lies, ascending, int64; None where the time from row to row
-            alone says so.
+        breaks: Rows before which a gap lies, ascending, int64; None: where times lie far apart.
     """
 
     pts_s: TimeArray

@@ -102,17 +102,17 @@ def test_where_a_decoder_hangs_holding_the_lock_the_other_goes_on(
         poise.media.reader, "SERVER",
         _STOPS_AFTER_A_BATCH.format(end=_HOLDS_THE_LOCK, after=after, backends=[backend]),
     )  # fmt: skip
-    with DecodingProcess(stall_timeout_s=2.0) as process:
+    with DecodingProcess(stall_timeout_s=8.0) as process:
         started = time.monotonic()
         _, batches, loss = sampled(process, even, backend, 60.0)
-        assert time.monotonic() - started < 2.0 + 8
+        assert time.monotonic() - started < 8.0 + 20
         (warning,) = process.warnings
     assert loss == ""
     assert times_of(batches) == times_of(whole)
     assert numbers_of(batches) == numbers_of(whole)
     index = [int(i) for batch in batches for i in batch.frame_index]
     assert index == [int(i) for batch in whole for i in batch.frame_index]
-    assert warning.startswith(f"{backend}: the decoder made no progress for 2 s")
+    assert warning.startswith(f"{backend}: the decoder made no progress for 8 s")
     assert " 0.0 s" in warning if after == 0 else " 0.0 s" not in warning
 
 
@@ -225,7 +225,7 @@ def test_where_both_decoders_stop_what_they_had_is_given(
     monkeypatch: pytest.MonkeyPatch, even: Path, end: str, cause: str
 ) -> None:
     monkeypatch.setattr(poise.media.reader, "SERVER", _stopping_at(0.7, end, BACKENDS))
-    with DecodingProcess(stall_timeout_s=2.0) as process:
+    with DecodingProcess(stall_timeout_s=8.0) as process:
         _, items = process.sample(even, backend="pyav", rate_hz=60, short_side_px=None)
         seen = [next(items)]
         assert all(isinstance(item, FrameBatch) for item in seen)
