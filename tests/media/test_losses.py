@@ -19,3 +19,8 @@ def test_what_was_lost_is_said_in_words() -> None:
 def test_a_minute_that_lacks_of_an_hour_is_a_loss() -> None:
     assert "breaks off at 3529.0 s of 3600.0 s" in Losses().describe(3529.0, 3600.0)
     assert Losses().describe(3599.0, 3600.0) == ""
+
+
+def test_frames_out_of_order_are_a_loss_unless_there_are_one_or_two() -> None:
+    assert Losses(disordered=2).describe(9.9, 10.0) == ""
+    assert "20 frames that come out of order" in Losses(disordered=20).describe(9.9, 10.0)

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 _LATE_S, _LATE_SHARE = 1.0, 0.001  # sound that outlasts the picture by less is how devices record
 
+_STRAY = 2  # frames out of order that cost no sample worth a word
+
 
 @dataclass(kw_only=True)
 class Losses:
@@ -15,12 +17,14 @@ class Losses:
         damaged: Packets that were skipped.
         again_s: Where time started again, and frames were left out, if it did.
         leap_s: The first time that no recording reaches, if one was met; its frames were left out.
+        disordered: Frames that came after later ones and were left out.
         too_long_s: A length that the container claims and that is not believed.
     """
 
     damaged: int = 0
     again_s: float | None = None
     leap_s: float | None = None
+    disordered: int = 0
     too_long_s: float | None = None
 
     def describe(self, end_s: float, promised_s: float | None) -> str:
@@ -39,6 +43,8 @@ class Losses:
             parts.append(
                 f"its time leaps to {self.leap_s:,.0f} s; frames with such times were left out"
             )
+        if self.disordered > _STRAY and self.again_s is None:
+            parts.append(f"{self.disordered} frames that come out of order were left out")
         if self.damaged:
             packets = "packet was" if self.damaged == 1 else "packets were"
             parts.append(f"{self.damaged} damaged {packets} skipped")

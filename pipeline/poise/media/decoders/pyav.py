@@ -148,9 +148,12 @@ class PyAVDecoder:
         self._start_at(clock.span.first / clock.rate_hz)
         last_s = -1.0
         while True:
-            missed_s = None
+            missed_s, newest_s = None, -math.inf
             for frame in self._frames(plan=plan):
                 time_s = self._time(frame)
+                if time_s is not None:
+                    self._losses.disordered += time_s < newest_s - _EXACT_S
+                    newest_s = max(newest_s, time_s)
                 if time_s is None or not self._goes_on(time_s, last_s, clock.start_s):
                     continue
                 missed_s = self._missed(clock, plan, min(time_s, clock.stop_s))
