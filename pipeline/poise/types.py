@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from poise.identity_findings import IdentityFindings
 from poise.labels import LabelScheme
 from poise.remarks import ReadingRemark
 
@@ -436,6 +437,7 @@ class RecordingAnalysis:
         pictures: Representative frames, in order of time.
         files: JPEG files of the pictures, by name.
         stages: Seconds of each stage.
+        identity: Who was seen.
     """
 
     labels: LabelScheme
@@ -449,3 +451,4 @@ class RecordingAnalysis:
     pictures: list[RepresentativeFrame]
     files: dict[str, bytes]
     stages: dict[str, float]
+    identity: IdentityFindings | None = None
