@@ -409,8 +409,7 @@ class Baseline:
         spread: Their robust standard deviation within it; 0 where there is none.
         frames: From how many frames it was found.
         certainty: How much of the threshold is the person's own, from 0 (the model's) to 1.
-        threshold: Log-odds from which a face reads as negative rather than neutral; 0 is the
-            model's own.
+        threshold: Log-odds from which a face reads as negative; 0 is the model's own.
     """
 
     kind: str = "none"
@@ -428,14 +427,12 @@ class RecordingAnalysis:
     Args:
         labels: Of the model.
         info: What the container says.
-        loss: What could not be read, in plain words; empty if nothing.
-        remarks: What was unusual about how it was read.
+        loss, remarks: What could not be read, in plain words; what was unusual about reading.
         frames: Every sampled frame.
         baseline: The candidate's resting face.
         statistics: Figures over the recording.
         episodes: In order of time.
-        pictures: Representative frames, in order of time.
-        files: JPEG files of the pictures, by name.
+        pictures, files: Representative frames in order of time; JPEG files by name.
         stages: Seconds of each stage.
         identity: Who was seen.
     """
