@@ -425,8 +425,7 @@ class RecordingAnalysis:
     """All that the analysis of one recording found.
 
     Args:
-        labels: Of the model.
-        info: What the container says.
+        labels, info: Of the model; what the container says.
         loss, remarks: What could not be read, in plain words; what was unusual about reading.
         frames: Every sampled frame.
         baseline: The candidate's resting face.

@@ -6,7 +6,7 @@ import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from poise.faces.sessions import doubts
+from poise.analysis.sessions import doubts
 from poise.storage.outcome import Outcome
 
 
@@ -17,7 +17,7 @@ class Unsure:
     Args:
         candidate_id, display_name: Whose it is.
         recording_id: Which.
-        doubt: Why, one of the codes in `poise.faces.candidate` and `poise.faces.sessions`.
+        doubt: Why, one of the codes in `poise.faces.candidate` and `poise.analysis.sessions`.
         faces: Small pictures as data addresses: of who was taken for the candidate, then of others.
     """
 

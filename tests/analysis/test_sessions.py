@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from poise.analysis.sessions import IN_BOTH, NOT_THE_SAME, doubts
 from poise.faces.candidate import STILL
-from poise.faces.sessions import IN_BOTH, NOT_THE_SAME, doubts
 from poise.identity_findings import IdentityFindings
 from tests.faces.faces_made import identity_of
 
