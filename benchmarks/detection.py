@@ -27,8 +27,9 @@ from facenet_pytorch import MTCNN
 
 from poise.analysis.context import AnalysisContext
 from poise.analysis.crop_file import CropFile
-from poise.analysis.observe import next_look, observe, track_faces
+from poise.analysis.observe import next_look, observe
 from poise.analysis.views import Look
+from poise.analysis.who import rough_choice
 from poise.batch.discovery import discover
 from poise.errors import PoiseError
 from poise.faces.boxes import iou
@@ -51,7 +52,7 @@ def poise_faces(path: Path, context: AnalysisContext) -> list[tuple[float, FaceD
     ):
         while look:
             info, seen = observe(path, context, crops, look=look)
-            look = next_look(path, context, info, seen, track_faces(seen)[1])
+            look = next_look(path, context, info, seen, rough_choice(seen))
     found = FaceDetections(
         boxes_xyxy_px=seen.boxes,
         landmarks_px=seen.landmarks,

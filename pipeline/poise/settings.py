@@ -79,6 +79,10 @@ class Settings:
         HEAT_MAPS[0], "How the maps over representative frames are made.", choices=HEAT_MAPS,
         analysis=True,
     )  # fmt: skip
+    identity: bool = _setting(
+        True, "Compare faces to tell the candidate from others, also across recordings; keeps 128 "
+        "numbers per person with the results.", analysis=True,
+    )  # fmt: skip
     model: str = _setting("", "Directory of the expression model (default: the shipped one).")
     device: str = _setting("auto", "Where networks run: auto, cpu, cuda, cuda:1, mps.")
     gpu_server: str = _setting(

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from poise.identity_findings import IdentityFindings
 from poise.labels import LabelScheme
 from poise.remarks import ReadingRemark
 
@@ -406,8 +407,7 @@ class Baseline:
         spread: Their robust standard deviation within it; 0 where there is none.
         frames: From how many frames it was found.
         certainty: How much of the threshold is the person's own, from 0 (the model's) to 1.
-        threshold: Log-odds from which a face reads as negative rather than neutral; 0 is the
-            model's own.
+        threshold: Log-odds from which a face reads as negative; 0 is the model's own.
     """
 
     kind: str = "none"
@@ -423,17 +423,15 @@ class RecordingAnalysis:
     """All that the analysis of one recording found.
 
     Args:
-        labels: Of the model.
-        info: What the container says.
-        loss: What could not be read, in plain words; empty if nothing.
-        remarks: What was unusual about how it was read.
+        labels, info: Of the model; what the container says.
+        loss, remarks: What could not be read, in plain words; what was unusual about reading.
         frames: Every sampled frame.
         baseline: The candidate's resting face.
         statistics: Figures over the recording.
         episodes: In order of time.
-        pictures: Representative frames, in order of time.
-        files: JPEG files of the pictures, by name.
+        pictures, files: Representative frames in order of time; JPEG files by name.
         stages: Seconds of each stage.
+        identity: Who was seen.
     """
 
     labels: LabelScheme
@@ -447,3 +445,4 @@ class RecordingAnalysis:
     pictures: list[RepresentativeFrame]
     files: dict[str, bytes]
     stages: dict[str, float]
+    identity: IdentityFindings | None = None

@@ -1,4 +1,4 @@
-"""Tracking: who is who through time, and who is the candidate."""
+"""Tracking: faces linked through time, and where a track ends."""
 
 from __future__ import annotations
 
@@ -7,19 +7,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from poise.faces.candidate import (
-    FaceTrack,
-    choose_candidate,
-    frames_with_others,
-    gather_tracks,
-    of_people,
-    standardised,
-    thumbnails,
-)
-from poise.faces.tracker import Tracker
-from poise.types import FloatArray
+from poise.faces.tracker import Link, Tracker
+from poise.types import Image
 
-SIZE = (640, 480)
 Path2D = Callable[[float], tuple[float, float] | None]
 
 
@@ -123,119 +113,42 @@ def test_a_frame_without_a_face() -> None:
     assert Tracker().update(0.0, np.zeros((0, 4), np.float32)).shape == (0,)
 
 
-def _look(seed: int) -> FloatArray:
-    return standardised(np.random.default_rng(seed).normal(size=144).astype(np.float32))
+def _picture(seed: int) -> Image:
+    return np.random.default_rng(seed).integers(40, 200, (1, 432), np.uint8)
 
 
-def _tracks(
-    people: Sequence[tuple[range, tuple[float, float], float, int]],
-) -> list[FaceTrack]:
-    """Tracks from (frames, place, side, look)."""
-    frame = np.concatenate([np.array(frames) for frames, *_ in people])
-    track_id = np.concatenate([np.full(len(p[0]), k) for k, p in enumerate(people)])
-    boxes = np.concatenate(
-        [np.tile(np.array([_box(*p[1], p[2])], np.float32), (len(p[0]), 1)) for p in people]
-    )
-    looks = np.concatenate([np.tile(_look(p[3]), (len(p[0]), 1)) for p in people])
-    return gather_tracks(track_id, frame, boxes, looks, SIZE)
+PLACE = np.array([_box(320, 220, 120)], np.float32)
 
 
-def _chosen(people: Sequence[tuple[range, tuple[float, float], float, int]]) -> list[int]:
-    return [track.track_id for track in choose_candidate(_tracks(people), SIZE[1])]
+def test_a_cut_ends_a_track_in_the_same_place() -> None:
+    tracker = Tracker()
+    assert tracker.update(0.0, PLACE, _picture(0)).tolist() == [0]
+    assert tracker.update(0.2, PLACE, _picture(0), cut=True).tolist() == [1]
+    assert tracker.update(0.4, PLACE, _picture(0)).tolist() == [1]
+    assert tracker.links == {1: Link(0, cut=True)}
 
 
-def test_tracks_know_size_and_place() -> None:
-    (track,) = _tracks([(range(4), (320, 240), 120, 0)])
-    assert track.side_px == 120
-    np.testing.assert_allclose(track.centre, [0.5, 0.5])
-    assert track.rows.tolist() == track.frames.tolist() == [0, 1, 2, 3]
+def test_a_cut_ends_a_track_that_is_out_of_sight_just_then() -> None:
+    tracker = Tracker()
+    tracker.update(0.0, PLACE, _picture(0))
+    tracker.update(0.2, PLACE[:0], _picture(0)[:0], cut=True)
+    assert tracker.update(0.4, PLACE, _picture(0)).tolist() == [1]
 
 
-def test_nobody_is_nobody() -> None:
-    assert choose_candidate([], 480) == []
+def test_another_look_in_the_same_place_ends_a_track_without_a_cut() -> None:
+    tracker = Tracker()
+    tracker.update(0.0, PLACE, _picture(0))
+    assert tracker.update(0.2, PLACE, _picture(1)).tolist() == [1]
+    assert tracker.links == {1: Link(0, cut=False)}
 
 
-def test_presence_decides() -> None:
-    people = [(range(10), (320, 220), 120, 0), (range(100), (300, 230), 110, 1)]
-    assert _chosen(people) == [1]
+def test_a_face_that_moves_a_little_goes_on() -> None:
+    tracker, first = Tracker(), _picture(0)
+    tracker.update(0.0, PLACE, first)
+    assert tracker.update(0.2, PLACE, (first + 12).astype(np.uint8)).tolist() == [0]
 
 
-def test_size_decides() -> None:
-    people = [(range(50), (220, 220), 50, 0), (range(50), (420, 220), 150, 1)]
-    assert _chosen(people) == [1]
-
-
-def test_position_decides() -> None:
-    people = [(range(50), (60, 60), 100, 0), (range(50), (330, 220), 100, 1)]
-    assert _chosen(people) == [1]
-
-
-def test_the_candidate_is_joined_across_a_gap() -> None:
-    people = [(range(50), (320, 220), 120, 0), (range(60, 80), (330, 230), 115, 0)]
-    assert _chosen(people) == [0, 1]
-
-
-def test_the_candidate_who_comes_back_elsewhere_is_joined() -> None:
-    people = [(range(50), (150, 220), 90, 0), (range(60, 80), (520, 230), 95, 0)]
-    assert _chosen(people) == [0, 1]
-
-
-def test_someone_else_who_sits_down_later_is_not_joined() -> None:
-    people = [(range(50), (320, 220), 120, 0), (range(60, 80), (330, 230), 115, 1)]
-    assert _chosen(people) == [0]
-
-
-def test_a_much_smaller_face_is_not_joined() -> None:
-    people = [(range(50), (320, 220), 150, 0), (range(60, 80), (330, 230), 60, 0)]
-    assert _chosen(people) == [0]
-
-
-def test_whoever_is_seen_together_with_the_candidate_is_not_joined() -> None:
-    people = [(range(50), (320, 220), 120, 0), (range(40, 80), (330, 230), 115, 0)]
-    assert _chosen(people) == [0]
-
-
-def test_a_gap_is_filled_by_one_track_only() -> None:
-    people = [
-        (range(50), (320, 220), 120, 0),
-        (range(60, 90), (330, 230), 115, 0),
-        (range(70, 80), (325, 225), 118, 0),
-    ]
-    assert _chosen(people) == [0, 1]
-
-
-def test_others_are_counted_frame_by_frame() -> None:
-    frame = np.array([0, 0, 1, 1, 1, 3])
-    candidate = np.array([True, False, True, False, False, False])
-    assert frames_with_others(frame, candidate, 5).tolist() == [1, 2, 0, 1, 0]
-
-
-def test_nobody_else() -> None:
-    nothing = frames_with_others(np.zeros(0, np.int64), np.zeros(0, bool), 3)
-    assert nothing.tolist() == [0, 0, 0]
-
-
-def test_thumbnails_do_not_see_brightness_and_contrast() -> None:
-    crop = np.random.default_rng(0).integers(40, 120, (1, 48, 48, 3), np.uint8)
-    brighter = (crop * 1.6 + 20).astype(np.uint8)
-    likeness = thumbnails(crop)[0] @ thumbnails(brighter)[0]
-    assert likeness > 0.98
-
-
-def test_thumbnails_of_any_crop_size() -> None:
-    for side in (48, 64, 100):
-        assert thumbnails(np.zeros((3, side, side, 3), np.uint8)).shape == (3, 144)
-
-
-def test_thumbnails_of_nothing() -> None:
-    assert thumbnails(np.zeros((0, 48, 48, 3), np.uint8)).shape == (0, 144)
-
-
-def test_a_plain_crop_gives_no_nan() -> None:
-    assert np.isfinite(thumbnails(np.full((1, 48, 48, 3), 9, np.uint8))).all()
-
-
-def test_a_pattern_seen_once_is_no_person() -> None:
-    track_id = np.array([0, 0, 1, 2, 3, 3], np.int64)
-    confidence = np.array([0.95, 0.93, 0.92, 0.99, 0.8, 0.82], np.float32)
-    assert of_people(track_id, confidence).tolist() == [True, True, False, True, False, False]
+def test_light_that_is_switched_off_ends_a_track() -> None:
+    tracker, first = Tracker(), _picture(0)
+    tracker.update(0.0, PLACE, first)
+    assert tracker.update(0.2, PLACE, (first // 2).astype(np.uint8)).tolist() == [1]

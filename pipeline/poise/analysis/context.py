@@ -16,6 +16,7 @@ from poise.analysis.gpu_client import Address, GpuServerGone, RemoteNetworks
 from poise.expression.classifier import Classifier, ExpressionClassifier
 from poise.expression.model_spec import ModelSpec
 from poise.faces.detector import FaceDetector
+from poise.faces.identity import Embedder, FaceEmbedder
 from poise.faces.keyframes import Detector
 from poise.media.reader import DecodingProcess
 from poise.settings import Settings
@@ -34,6 +35,7 @@ class AnalysisContext:
     classifier: Classifier
     detector: Detector
     decoding: DecodingProcess
+    embedder: Embedder | None = None
     timing: StageTiming = field(default_factory=StageTiming)
     notes: tuple[str, ...] = ()
 
@@ -54,7 +56,13 @@ class AnalysisContext:
             try:
                 networks = RemoteNetworks(server)
                 decoding = DecodingProcess(stall_timeout_s=settings.stall_timeout_s)
-                return cls(settings, classifier=networks, detector=networks, decoding=decoding)
+                return cls(
+                    settings,
+                    classifier=networks,
+                    detector=networks,
+                    decoding=decoding,
+                    embedder=FaceEmbedder() if settings.identity else None,
+                )
             except GpuServerGone as gone:
                 notes = (f"{gone.cause}; computed on the processor",)
                 settings = replace(settings, device="cpu")
@@ -68,6 +76,7 @@ class AnalysisContext:
             classifier=classifier,
             detector=FaceDetector(device=str(classifier.device)),
             decoding=DecodingProcess(stall_timeout_s=settings.stall_timeout_s),
+            embedder=FaceEmbedder(device=str(classifier.device)) if settings.identity else None,
             notes=notes,
         )
 

@@ -14,40 +14,24 @@ from poise.analysis.context import AnalysisContext
 from poise.analysis.crop_file import CropFile
 from poise.analysis.sightings import Sightings, gathered
 from poise.analysis.views import Look, is_doubtful, stream_with_faces, upright_turn, wider_canvas
+from poise.analysis.who import ChipPicker, rough_choice
 from poise.errors import VideoError
 from poise.expression.model_spec import ModelSpec
 from poise.faces.alignment import align_face
-from poise.faces.candidate import FaceTrack, choose_candidate, gather_tracks, thumbnails
+from poise.faces.appearance import thumbnails
+from poise.faces.cuts import signatures
 from poise.faces.detector import MIN_FACE_PX
+from poise.faces.identity import face_chip
 from poise.faces.keyframes import PERIOD_S, PERIOD_SAMPLES, follow
+from poise.faces.people import FaceTrack
 from poise.faces.quality import brightness_of, quality_flags, sharpness_of
-from poise.faces.tracker import Tracker
 from poise.media.decoders.sampling import WHOLE, SampleSpan
 from poise.media.decoders.server import SampleEnd
-from poise.timeline.smoothing import GAP_INTERVALS, GAP_S, local_intervals
 from poise.types import FaceDetections, FloatArray, FrameBatch, Image, IntArray, VideoInfo
 
 _CLEAR_FACE_PX = 64.0  # a smaller face in the reduced frames is worth a closer look
 _MAX_DETECTION_PX = 2160
 _GLANCE_SAMPLES = 25  # enough to see how large the candidate's face is
-
-
-def track_faces(seen: Sightings) -> tuple[IntArray, list[FaceTrack]]:
-    """Link faces through time.
-
-    Returns:
-        The track of each face, int64 [M], and those of the candidate, the most prominent first.
-    """
-    own_s = float(np.median(local_intervals(seen.pts_s))) if len(seen.pts_s) > 1 else 0.0
-    tracker = Tracker(max_gap_s=max(GAP_S, GAP_INTERVALS * own_s))
-    of_frame = np.searchsorted(seen.frame, np.arange(len(seen.pts_s) + 1))
-    ids = [
-        tracker.update(float(pts_s), seen.boxes[of_frame[k] : of_frame[k + 1]])
-        for k, pts_s in enumerate(seen.pts_s)
-    ]
-    track_id = np.concatenate([np.zeros(0, np.int64), *ids])
-    tracks = gather_tracks(track_id, seen.frame, seen.boxes, seen.appearance, seen.size_px)
-    return track_id, choose_candidate(tracks, seen.size_px[1])
 
 
 def closer(seen: Sightings, chosen: Sequence[FaceTrack]) -> int | None:
@@ -74,12 +58,12 @@ def glance(path: Path, context: AnalysisContext, crops: CropFile) -> tuple[Video
     look = Look(short_side_px=context.settings.detection_px)
     span = SampleSpan(last=_GLANCE_SAMPLES)
     info, seen = observe(path, context, crops, look=look, span=span)
-    chosen = track_faces(seen)[1]
+    chosen = rough_choice(seen)
     if _may_lie(seen, chosen):
         turned = _turned(path, context, seen.look, info)
         if turned.view != seen.look.view:
             info, seen = observe(path, context, crops, look=turned, span=span)
-            chosen = track_faces(seen)[1]
+            chosen = rough_choice(seen)
         seen = replace(seen, look=turned)
     return info, replace(seen.look, short_side_px=closer(seen, chosen) or look.short_side_px)
 
@@ -127,15 +111,15 @@ def observe(
     glance_s = _GLANCE_SAMPLES / settings.sample_rate_hz - 1e-6 + info.start_offset_s
     end_s = np.inf if span.last is None else span.last / settings.sample_rate_hz - 1e-6
     parts: list[dict[str, npt.NDArray[Any]]] = []
-    seen = 0
+    picker, seen = ChipPicker(info.start_offset_s), 0
     for batch, found in watch.timing("detect", followed, inner="decode"):
         with watch("align"):
-            parts.append(_described(batch, found, context.spec, size, seen, crops))
+            parts.append(_described(batch, found, context.spec, size, seen, crops, picker))
         seen += len(batch)
         if glancing and batch.pts_s[-1] >= glance_s:
             glancing = False
             early = gathered(parts, info, look, reading.end, glance_s)
-            chosen = track_faces(early)[1]
+            chosen = rough_choice(early)
             if _may_lie(early, chosen):
                 items.close()
                 look = _turned(path, context, look, info)
@@ -145,7 +129,7 @@ def observe(
         del batch  # two at once would take half as much memory again
     end_s += info.start_offset_s
     sightings = gathered(parts, info, look, reading.end, end_s)
-    crops.keep(len(sightings.frame))
+    crops.keep(len(sightings.frame), chips=sightings.chip_count)
     return info, sightings
 
 
@@ -233,11 +217,14 @@ def _described(
     size: tuple[int, int],
     seen: int,
     crops: CropFile,
+    picker: ChipPicker,
 ) -> dict[str, npt.NDArray[Any]]:
     """Columns of `Sightings` for the faces of a batch, whose crops go to the file."""
     aligned = _align(batch.images, found.landmarks_px, found.row, spec)
     crops.append(aligned)
     faces = found.scaled(1 / batch.scale)
+    small, coarse = thumbnails(aligned), signatures(batch.images)
+    chip = _chipped(batch, found, faces.boxes_xyxy_px, small, coarse, picker, crops)
     return {
         "pts_s": batch.pts_s,
         "frame_index": batch.frame_index,
@@ -245,11 +232,34 @@ def _described(
         "boxes": faces.boxes_xyxy_px,
         "landmarks": faces.landmarks_px,
         "confidence": faces.detection_confidence,
-        "appearance": thumbnails(aligned).astype(np.float16),
+        "signature": coarse,
+        "thumbnail": small,
+        "chip": chip,
         "sharpness": sharpness_of(aligned),
         "brightness": brightness_of(aligned),
         "flags": quality_flags(faces.boxes_xyxy_px, faces.landmarks_px, aligned, size),
     }
+
+
+def _chipped(
+    batch: FrameBatch,
+    found: FaceDetections,
+    boxes: FloatArray,
+    small: Image,
+    coarse: Image,
+    picker: ChipPicker,
+    crops: CropFile,
+) -> IntArray:
+    """Keep chips of some faces of a batch; their rows in the file, or -1, int64 [M]."""
+    chip = np.full(len(found), -1, np.int64)
+    of_frame = np.searchsorted(found.row, np.arange(len(batch) + 1))
+    for k, pts_s in enumerate(batch.pts_s):
+        own = np.arange(of_frame[k], of_frame[k + 1])
+        picked = own[picker.pick(float(pts_s), boxes[own], small[own], coarse[k])]
+        chip[picked] = crops.chip_count + np.arange(len(picked))
+        for row in picked:
+            crops.append_chips(face_chip(batch.images[k], found.landmarks_px[row])[None])
+    return chip
 
 
 def _align(images: Image, landmarks: FloatArray, row: IntArray, spec: ModelSpec) -> Image:

@@ -14,15 +14,17 @@ import numpy.typing as npt
 from poise.analysis.context import AnalysisContext
 from poise.analysis.crop_file import CropFile
 from poise.analysis.moments import choose_frames, illustrate
-from poise.analysis.observe import next_look, observe, track_faces
+from poise.analysis.observe import next_look, observe
+from poise.analysis.portraits import portrait_embedding
 from poise.analysis.sightings import Sightings
 from poise.analysis.views import Look, wider_canvas
+from poise.analysis.who import decide, findings, rough_choice
 from poise.errors import VideoError
 from poise.expression.calibration import posteriors
 from poise.expression.classifier import Classifier
 from poise.faces.candidate import frames_with_others, of_people
 from poise.faces.pose import head_pose
-from poise.labels import display_labels, display_posterior
+from poise.labels import QUALITY_FLAGS, display_labels, display_posterior
 from poise.media.decoders.sampling import SampleSpan
 from poise.remarks import ReadingRemark
 from poise.timeline.baseline import against, find_baseline, resting_odds
@@ -58,6 +60,7 @@ def analyse_recording(
     scratch: Path,
     *,
     neutral_span_s: tuple[float, float] | None = None,
+    portrait: Path | None = None,
 ) -> RecordingAnalysis:
     """Analyse one recording.
 
@@ -66,6 +69,7 @@ def analyse_recording(
         context: Networks, decoding process and settings.
         scratch: A directory in which aligned crops wait; nothing stays there.
         neutral_span_s: From when to when the candidate's face rests, if that is known.
+        portrait: A picture of the candidate.
 
     Raises:
         VideoError: If the recording cannot be read at all.
@@ -74,7 +78,7 @@ def analyse_recording(
     with CropFile(scratch, context.spec.input_px) as crops:
         look = Look(short_side_px=context.settings.detection_px)
         info, seen = observe(path, context, crops, look=look, glancing=True)
-        return _conclude(path, context, info, seen, crops, neutral_span_s)
+        return _conclude(path, context, info, seen, crops, neutral_span_s, portrait)
 
 
 def observe_part(
@@ -99,6 +103,7 @@ def analyse_parts(
     scratch: Path,
     *,
     neutral_span_s: tuple[float, float] | None = None,
+    portrait: Path | None = None,
 ) -> RecordingAnalysis:
     """As `analyse_recording`, from what `observe_part` left of all parts in order.
 
@@ -122,7 +127,7 @@ def analyse_parts(
             crops.append_file(part / CROPS_FILE)
         view = seen.look.view
         info = context.decoding.describe(path, backend=context.settings.decoder, view=view)
-        return _conclude(path, context, info, seen, crops, neutral_span_s)
+        return _conclude(path, context, info, seen, crops, neutral_span_s, portrait)
 
 
 def _conclude(
@@ -132,14 +137,21 @@ def _conclude(
     seen: Sightings,
     crops: CropFile,
     neutral_span_s: tuple[float, float] | None,
+    portrait: Path | None,
 ) -> RecordingAnalysis:
     """From faces to results; closer looks come first where the candidate's face is too small."""
     settings, spec, timing = context.settings, context.spec, context.timing
-    track_id, chosen = track_faces(seen)
-    while look := next_look(path, context, info, seen, chosen):
+    while look := next_look(path, context, info, seen, rough_choice(seen)):
         info, seen = observe(path, context, crops, look=look)
-        track_id, chosen = track_faces(seen)
-    is_candidate = np.isin(track_id, [t.track_id for t in chosen])
+    with timing("identify"):
+        likeness = portrait_embedding(portrait, context) if portrait else None
+        decision = decide(seen, crops, context.embedder, likeness)
+        identity, faces = findings(decision, seen, crops, by_portrait=likeness is not None)
+    track_id, choice = decision.track_id, decision.choice
+    is_candidate = np.isin(track_id, [t.track_id for t in choice.tracks])
+    uncertain = [t.track_id for person in choice.uncertain for t in person.tracks]
+    is_other = of_people(track_id, seen.confidence) & ~np.isin(track_id, uncertain)
+    seen.flags[decision.motionless, QUALITY_FLAGS.index("still")] = True
     shown = _one_per_frame(seen, is_candidate)
     usable = shown[~seen.flags[shown].any(axis=1)]
     with timing("classify"):
@@ -151,7 +163,7 @@ def _conclude(
             spec.valence_calibrations,
             _eye_distance(seen.landmarks[usable]),
         )
-    sure = is_candidate | of_people(track_id, seen.confidence)
+    sure = is_candidate | is_other
     others = frames_with_others(seen.frame[sure], is_candidate[sure], len(seen.pts_s))
     pts_s = np.round(seen.pts_s[seen.frame[usable]], 3)  # whole milliseconds, as tables have them
     labels = display_labels(spec.labels)
@@ -219,7 +231,8 @@ def _conclude(
         statistics=statistics,
         episodes=episodes,
         pictures=pictures,
-        files=files,
+        files=files | faces,
+        identity=identity,
         stages=dict(Counter(seen.stages) + Counter(timing.seconds)),
     )
 
@@ -227,6 +240,8 @@ def _conclude(
 def _one_per_frame(seen: Sightings, is_candidate: npt.NDArray[np.bool_]) -> IntArray:
     """The candidate's face in each frame that shows it, int64 [J], in order of time."""
     rows = np.flatnonzero(is_candidate)
+    side = seen.boxes[rows, 3] - seen.boxes[rows, 1]
+    rows = rows[np.lexsort((-side, seen.frame[rows]))]  # of two in one frame, the larger
     _, first = np.unique(seen.frame[rows], return_index=True)
     return rows[first]
 

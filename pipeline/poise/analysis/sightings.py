@@ -13,11 +13,13 @@ import numpy as np
 import numpy.typing as npt
 
 from poise.analysis.views import Look
+from poise.faces.appearance import THUMBNAIL
+from poise.faces.cuts import SIGNATURE
 from poise.labels import QUALITY_FLAGS
 from poise.media.decoders.protocol import View
 from poise.media.decoders.server import SampleEnd
 from poise.remarks import ReadingRemark
-from poise.types import FloatArray, IntArray, TimeArray, VideoInfo
+from poise.types import FloatArray, Image, IntArray, TimeArray, VideoInfo
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +30,9 @@ class Sightings:
         pts_s, frame_index: Of the sampled frames, [F].
         frame: Row among the sampled frames of each face, int64 [M].
         boxes, landmarks, confidence: In full-resolution pixels; float32 [M, 4], [M, 5, 2], [M].
-        appearance: Thumbnails of the aligned crops, float16 [M, P].
+        signature: Coarse copies of the sampled frames (`poise.faces.cuts`), uint8 [F, P].
+        thumbnail: Of the aligned crops (`poise.faces.appearance`), uint8 [M, P].
+        chip: Row of each face in the file of chips, or -1 where none was kept, int64 [M].
         sharpness, brightness: Of the aligned crops, float32 [M].
         flags: See `poise.faces.quality.quality_flags`, bool [M, Q].
         size_px: Width and height of the upright, full-resolution frame.
@@ -46,7 +50,9 @@ class Sightings:
     boxes: FloatArray
     landmarks: FloatArray
     confidence: FloatArray
-    appearance: npt.NDArray[np.float16]
+    signature: Image
+    thumbnail: Image
+    chip: IntArray
     sharpness: FloatArray
     brightness: FloatArray
     flags: npt.NDArray[np.bool_]
@@ -62,6 +68,11 @@ class Sightings:
     def short_side_px(self) -> int:
         """Of the reduced frames that were looked at."""
         return self.look.short_side_px
+
+    @property
+    def chip_count(self) -> int:
+        """How many chips were kept."""
+        return int(self.chip.max(initial=-1)) + 1
 
     def save(self, path: Path) -> None:
         """Write to an `.npz` file."""
@@ -95,8 +106,14 @@ class Sightings:
         """A recording from its parts, in order."""
         samples = np.cumsum([0, *(len(p.pts_s) for p in parts)])
         frames = np.cumsum([0, *(p.span_frames for p in parts)])
+        chips = np.cumsum([0, *(p.chip_count for p in parts)])
         moved = [
-            replace(part, frame=part.frame + samples[k], frame_index=part.frame_index + frames[k])
+            replace(
+                part,
+                frame=part.frame + samples[k],
+                frame_index=part.frame_index + frames[k],
+                chip=np.where(part.chip < 0, -1, part.chip + chips[k]),
+            )
             for k, part in enumerate(parts)
         ]
         arrays: dict[str, Any] = {
@@ -116,9 +133,9 @@ class Sightings:
         )
 
 
-_OF_FACES = ("frame", "boxes", "landmarks", "confidence", "appearance", "sharpness",
+_OF_FACES = ("frame", "boxes", "landmarks", "confidence", "thumbnail", "chip", "sharpness",
              "brightness", "flags")  # fmt: skip
-_ARRAYS = ("pts_s", "frame_index", *_OF_FACES)
+_ARRAYS = ("pts_s", "frame_index", "signature", *_OF_FACES)
 
 
 def gathered(
@@ -153,6 +170,7 @@ def _up_to(seen: Sightings, end_s: float) -> Sightings:
         seen,
         pts_s=seen.pts_s[:frames],
         frame_index=seen.frame_index[:frames],
+        signature=seen.signature[:frames],
         **{name: getattr(seen, name)[:faces] for name in _OF_FACES},
     )
 
@@ -164,7 +182,9 @@ _NOTHING: dict[str, npt.NDArray[Any]] = {
     "boxes": np.zeros((0, 4), np.float32),
     "landmarks": np.zeros((0, 5, 2), np.float32),
     "confidence": np.zeros(0, np.float32),
-    "appearance": np.zeros((0, 144), np.float16),
+    "signature": np.zeros((0, SIGNATURE), np.uint8),
+    "thumbnail": np.zeros((0, THUMBNAIL), np.uint8),
+    "chip": np.zeros(0, np.int64),
     "sharpness": np.zeros(0, np.float32),
     "brightness": np.zeros(0, np.float32),
     "flags": np.zeros((0, len(QUALITY_FLAGS)), np.bool_),

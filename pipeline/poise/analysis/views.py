@@ -14,7 +14,7 @@ import numpy as np
 
 from poise.analysis.context import AnalysisContext
 from poise.errors import VideoError
-from poise.faces.candidate import FaceTrack
+from poise.faces.people import FaceTrack
 from poise.media.decoders.protocol import AS_IT_IS, View
 from poise.media.decoders.sampling import SampleSpan
 from poise.media.decoders.sizes import MAX_PIXELS

@@ -115,6 +115,7 @@ class Worker:
                     context,
                     directory,
                     neutral_span_s=task.recording.neutral_span_s,
+                    portrait=task.recording.portrait,
                 )
                 write_result(analysis, directory)
                 self._check_wanted(task)
@@ -172,6 +173,7 @@ class Worker:
                     directories,
                     directory,
                     neutral_span_s=recording.neutral_span_s,
+                    portrait=recording.portrait,
                 )
                 write_result(analysis, directory)
                 self._check_wanted(parts.task)

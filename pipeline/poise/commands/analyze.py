@@ -157,12 +157,19 @@ def _conclude(result: RunResult, recordings: Path, as_json: bool, debug: bool) -
             for note in getattr(outcome.error, "__notes__", []) if debug else []:
                 for line in note.splitlines():
                     say(line, error=True)
+    unsure = _unsure(result)
+    if unsure:
+        say(
+            f"Not sure who is shown in {len(unsure)} recordings ({', '.join(unsure)}): see the "
+            "index; a portrait in candidates.csv decides.",
+            error=True,
+        )
     if result.problem:
         say(f"Error: {result.problem}", error=True)
     if not result.outcomes:
         say(f"No recordings found below {recordings}.", error=True)
     if as_json:
-        say_json(_summary(result))
+        say_json(_summary(result, unsure))
         return
     if result.index is None and not result.problem:
         for outcome in result.outcomes:
@@ -180,7 +187,14 @@ def _conclude(result: RunResult, recordings: Path, as_json: bool, debug: bool) -
         say(result.index)
 
 
-def _summary(result: RunResult) -> dict[str, Any]:
+def _unsure(result: RunResult) -> dict[str, str]:
+    """Why it is not sure whom a recording shows, by recording."""
+    from poise.reports.unsure import doubt_codes
+
+    return doubt_codes(result.outcomes)
+
+
+def _summary(result: RunResult, unsure: dict[str, str]) -> dict[str, Any]:
     return {
         "output": str(result.output),
         "index": str(result.index) if result.index else None,
@@ -192,6 +206,7 @@ def _summary(result: RunResult) -> dict[str, Any]:
                 "candidate_id": outcome.recording.candidate_id,
                 "status": outcome.status,
                 "message": outcome.message,
+                "unsure_who": unsure.get(outcome.recording.recording_id),
                 "reused": outcome.reused,
                 "seconds": round(outcome.seconds, 3),
                 "coverage": outcome.result.statistics.coverage if outcome.result else None,

@@ -57,6 +57,7 @@ def quality_flags(
             turned_away(landmarks_px),
             visible_share(boxes_xyxy_px, frame_size_px) < _MIN_VISIBLE,
             covering(crops).max(axis=1) > _MAX_COVERING,
+            np.zeros(len(crops), bool),  # still: only to be seen through time
         ]
     )
 

@@ -19,6 +19,7 @@ from poise.reports.pseudonyms import as_named
 from poise.reports.rendering import languages
 from poise.reports.report_types import CandidateReport, NotAnalysed, RecordingReport
 from poise.reports.table_files import write_frames_and_episodes, write_recordings_and_dictionary
+from poise.reports.unsure import unsure_recordings
 from poise.settings import Settings
 from poise.storage.outcome import LeftAside, Outcome
 from poise.storage.result_format import StoredResult
@@ -153,6 +154,7 @@ def write_overview(
         settings,
         provenance=provenance(settings, spec),
         not_analysed=not_analysed,
+        unsure=unsure_recordings(outcomes, faces=not settings.anonymous),
     )
 
 

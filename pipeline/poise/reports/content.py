@@ -11,6 +11,7 @@ from poise.reports.feedback import LEAST_S, feedback_on, is_brief
 from poise.reports.helpers import grouped, helpers, labels_of, state
 from poise.reports.rendering import languages, remove_pages, render, write_pages
 from poise.reports.report_types import CandidateReport, NotAnalysed, RecordingReport
+from poise.reports.unsure import Unsure
 from poise.settings import Settings
 
 REPORT, PROGRESS, INDEX = "report", "progress", "index"
@@ -69,6 +70,7 @@ def write_index(
     *,
     provenance: Mapping[str, str] | None = None,
     not_analysed: Sequence[NotAnalysed] = (),
+    unsure: Sequence[Unsure] = (),
 ) -> Path:
     """Write the page that leads to all reports: first what needs attention, then the recordings.
 
@@ -81,6 +83,7 @@ def write_index(
         settings: Language and looks.
         provenance: Facts for the foot of the page, name to value.
         not_analysed: Recordings without consent and the like, and what else was left aside.
+        unsure: Recordings of which it is not sure whom they show.
 
     Returns:
         The file written.
@@ -105,6 +108,7 @@ def write_index(
         recording_count=len(recordings),
         total_s=sum(report.overall.duration_s for report in ordered if report.overall),
         provenance=provenance or {},
+        unsure=unsure,
     )
     return directory / INDEX_FILE
 

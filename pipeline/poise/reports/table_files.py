@@ -14,6 +14,7 @@ from poise.expression.model_spec import ModelSpec
 from poise.labels import display_labels
 from poise.reports.pseudonyms import as_named
 from poise.reports.tables import data_dictionary, posteriors, write_table
+from poise.reports.unsure import doubt_codes
 from poise.settings import Settings
 from poise.storage.outcome import Outcome
 from poise.storage.table_schema import (
@@ -78,7 +79,14 @@ def write_recordings_and_dictionary(
     more: Mapping[str, list[Column]] = MappingProxyType({}),
 ) -> None:
     schema = recordings_schema(display_labels(spec.labels))
-    rows = pd.DataFrame([_recording_row(outcome, settings, spec) for outcome in outcomes])
+    unsure = doubt_codes(outcomes)
+    rows = pd.DataFrame(
+        [
+            _recording_row(outcome, settings, spec)
+            | {"unsure_who": unsure.get(outcome.recording.recording_id)}
+            for outcome in outcomes
+        ]
+    )
     _write(rows, schema, directory / "recordings", settings)
     dictionary, own_schema = data_dictionary(
         {

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from poise.identity_findings import IdentityFindings
 from poise.labels import LabelScheme, display_labels
 from poise.remarks import ReadingRemark
 from poise.storage.frames_table import frames_table, usable_gaps, usable_times
@@ -28,7 +29,7 @@ from poise.types import (
 if TYPE_CHECKING:
     import pandas as pd
 
-FRAMES_FILE, RESULT_FILE = "frames.npz", "result.json"
+FRAMES_FILE, RESULT_FILE, IDENTITY_FILE = "frames.npz", "result.json", "identity.npz"
 
 
 def write_result(analysis: RecordingAnalysis, directory: Path) -> None:
@@ -41,6 +42,7 @@ def write_result(analysis: RecordingAnalysis, directory: Path) -> None:
         (directory / name).write_bytes(data)
     arrays = {name: array for name, array in vars(analysis.frames).items() if array is not None}
     np.savez(directory / FRAMES_FILE, **arrays)
+    _write_identity(analysis.identity, directory)
     result = {
         "labels": analysis.labels.to_json(),
         "info": asdict(analysis.info),
@@ -55,6 +57,19 @@ def write_result(analysis: RecordingAnalysis, directory: Path) -> None:
     }
     text = json.dumps(result, ensure_ascii=False)
     (directory / RESULT_FILE).write_text(text, encoding="utf-8")
+
+
+def _write_identity(found: IdentityFindings | None, directory: Path) -> None:
+    """Embeddings are biometric data: the file is its owner's alone, whatever the settings."""
+    if found is None:
+        return
+    path = directory / IDENTITY_FILE
+    path.touch(mode=0o600)
+    path.chmod(0o600)
+    with path.open("wb") as file:
+        np.savez(file, **vars(found))
+    for picture in directory.glob("face-*.jpg"):
+        picture.chmod(0o600)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,6 +145,20 @@ class StoredResult:
             seen = {name: file[name] for name in ("pts_s", "usable_frame")}
         pts_s = usable_times(seen)
         return pts_s, continuous_runs(pts_s, usable_gaps(seen))
+
+    def read_identity(self) -> IdentityFindings | None:
+        """Who was seen; None where that was not kept."""
+        path = self.directory / IDENTITY_FILE
+        if not path.is_file():
+            return None
+        with np.load(path, allow_pickle=False) as file:
+            return IdentityFindings(
+                doubt=str(file["doubt"]),
+                by_portrait=bool(file["by_portrait"]),
+                embedding=file["embedding"],
+                others=file["others"],
+                uncertain_frames=int(file["uncertain_frames"]),
+            )
 
     def _read_arrays(self) -> dict[str, npt.NDArray[Any]]:
         with np.load(self.directory / FRAMES_FILE, allow_pickle=False) as file:

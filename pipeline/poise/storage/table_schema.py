@@ -78,6 +78,7 @@ _FLAG_MEANINGS = {
     "turned_away": "The head is turned away, judged from the landmarks.",
     "cut_off": "Part of the face lies outside the frame.",
     "covered": "Eyes or mouth are covered: a mask, a hand, a microphone, dark glasses.",
+    "still": "Nothing in the face moves for long: a picture of a face, or a call that hangs.",
 }
 
 
@@ -252,6 +253,12 @@ def recordings_schema(labels: Iterable[str]) -> list[Column]:
                meaning="Log-odds from which a face reads as negative; 0 is the model's own."),
         Column(name="other_people", dtype="Int64",
                meaning="Most people seen at once beside the candidate."),
+        Column(name="unsure_who", dtype="string",
+               meaning="Why it is not sure that the recording shows the candidate: still (only a "
+               "picture of a face), two_alike (somebody else is as prominent), after_a_cut (faces "
+               "were not compared), portrait (nobody looks like it), not_the_same (as in the other "
+               "recordings), in_both (another recording shows this face beside the candidate). "
+               "Blank where it is sure."),
         *_analysis_columns(),
     ]  # fmt: skip
 

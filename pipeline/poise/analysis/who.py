@@ -1,0 +1,268 @@
+"""Who is who in a recording: faces linked, people told apart, the candidate chosen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from poise.analysis.crop_file import CropFile
+from poise.analysis.sightings import Sightings
+from poise.faces.appearance import frozen, is_still
+from poise.faces.candidate import AFTER_A_CUT, STILL, Choice, choose_candidate
+from poise.faces.cuts import cuts
+from poise.faces.identity import EMBEDDING, Embedder
+from poise.faces.people import (
+    FaceTrack,
+    Person,
+    gather_tracks,
+    people_by_identity,
+    people_by_place,
+    seam,
+)
+from poise.faces.tracker import Link, Tracker
+from poise.identity_findings import IdentityFindings
+from poise.timeline.smoothing import GAP_INTERVALS, GAP_S, local_intervals
+from poise.types import FloatArray, Image, IntArray
+
+LOOK_S = 1.0  # a chip is kept of each track in each second
+_LOOK_EVERY_S = 6.0  # of these, so many are compared: one, and one more in so many seconds
+_LOOKS, _LOOKS_PER_S = 60, 0.5  # at most in a recording: tracks of a crowd are short
+_AT_ONCE = 64
+_JUDGED_STILL = 20  # people, the most prominent ones
+_OTHERS = 5  # whose embeddings are stored
+_NOTABLE = 10  # frames that show them, at least
+
+
+class ChipPicker:
+    """Which faces a chip is kept of: the first one of each track, and of each second in it.
+
+    Args:
+        start_s: Of the recording, from where seconds count.
+    """
+
+    def __init__(self, start_s: float = 0.0) -> None:
+        self._start_s = start_s
+        self._tracker = Tracker()
+        self._signature: Image | None = None
+        self._second: dict[int, int] = {}
+
+    def pick(
+        self, pts_s: float, boxes: FloatArray, thumbnails: Image, signature: Image
+    ) -> npt.NDArray[np.bool_]:
+        """For the faces of one frame, bool [M]; give it the frames in order of time."""
+        pair = [signature if self._signature is None else self._signature, signature]
+        ids = self._tracker.update(pts_s, boxes, thumbnails, cut=bool(cuts(np.array(pair))[1]))
+        self._signature = signature
+        second = int((pts_s - self._start_s + 1e-6) / LOOK_S)
+        picked = np.array([self._second.get(track) != second for track in ids.tolist()], bool)
+        self._second |= dict.fromkeys(ids.tolist(), second)
+        return picked
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decision:
+    """Who is who.
+
+    Args:
+        track_id: Of each face, int64 [M].
+        choice: Who the candidate is.
+        motionless: Faces of the candidate that are a picture's or a frozen call's, bool [M].
+    """
+
+    track_id: IntArray
+    choice: Choice
+    motionless: npt.NDArray[np.bool_]
+
+
+def linked(seen: Sightings) -> tuple[IntArray, dict[int, Link]]:
+    """Link faces through time.
+
+    Returns:
+        The track of each face, int64 [M], and what tracks go on from.
+    """
+    own_s = float(np.median(local_intervals(seen.pts_s))) if len(seen.pts_s) > 1 else 0.0
+    tracker = Tracker(max_gap_s=max(GAP_S, GAP_INTERVALS * own_s))
+    of_frame = np.searchsorted(seen.frame, np.arange(len(seen.pts_s) + 1))
+    after_cut = cuts(seen.signature)
+    ids = []
+    for k, pts_s in enumerate(seen.pts_s):
+        own = slice(of_frame[k], of_frame[k + 1])
+        ids.append(
+            tracker.update(
+                float(pts_s), seen.boxes[own], seen.thumbnail[own], cut=bool(after_cut[k])
+            )
+        )
+    return np.concatenate([np.zeros(0, np.int64), *ids]), tracker.links
+
+
+def rough_choice(seen: Sightings) -> list[FaceTrack]:
+    """Tracks that are likely the candidate's, before faces are compared; the longest first."""
+    track_id, links = linked(seen)
+    return _choose(seen, people_by_place(_tracks(seen, track_id, links, {})), None).tracks
+
+
+def decide(
+    seen: Sightings,
+    crops: CropFile,
+    embedder: Embedder | None,
+    portrait: FloatArray | None = None,
+) -> Decision:
+    """Say who is who.
+
+    Args:
+        seen: All faces of a recording.
+        crops: With their chips.
+        embedder: What tells people apart; None to do without.
+        portrait: Embedding of the candidate's portrait, float32 [128].
+    """
+    track_id, links = linked(seen)
+    if embedder is None:
+        people = people_by_place(_tracks(seen, track_id, links, {}))
+        choice = _choose(seen, people, None)
+        if choice.candidate and choice.doubt != STILL and _changes(seen, choice):
+            choice = replace(choice, doubt=AFTER_A_CUT)
+    else:
+        track_id, looks = _looked_at(seen, track_id, crops, embedder)
+        people = people_by_identity(_tracks(seen, track_id, links, looks))
+        choice = _choose(seen, people, portrait)
+    return Decision(track_id=track_id, choice=choice, motionless=_motionless(seen, choice))
+
+
+def findings(
+    decision: Decision, seen: Sightings, crops: CropFile, *, by_portrait: bool
+) -> tuple[IdentityFindings, dict[str, bytes]]:
+    """What is kept of who was seen, for the centre alone, and a small picture of each face."""
+    choice = decision.choice
+    notable = [p for p in choice.others if len(p.frames) >= _NOTABLE and p.look_count][:_OTHERS]
+    people = [p for p in (choice.candidate, *notable) if p is not None]
+    files = {}
+    for number, person in enumerate(people):
+        chips = seen.chip[person.rows]
+        sharp = np.where(chips >= 0, seen.sharpness[person.rows], -1.0)
+        sharp -= seen.flags[person.rows].any(axis=1)
+        if len(chips) and chips[int(sharp.argmax())] >= 0:
+            (chip,) = crops.read_chips([int(chips[int(sharp.argmax())])])
+            files[f"face-{number}.jpg"] = _jpeg(chip)
+    own = choice.candidate
+    uncertain = [person.frames for person in choice.uncertain]
+    found = IdentityFindings(
+        doubt=choice.doubt,
+        by_portrait=by_portrait,
+        embedding=own.embedding[None] if own and own.look_count else _NOTHING,
+        others=np.array([p.embedding for p in notable], np.float32).reshape(-1, EMBEDDING),
+        uncertain_frames=len(np.unique(np.concatenate([np.zeros(0, np.int64), *uncertain]))),
+    )
+    return found, files
+
+
+_NOTHING = np.zeros((0, EMBEDDING), np.float32)
+
+
+def _tracks(
+    seen: Sightings,
+    track_id: IntArray,
+    links: dict[int, Link],
+    looks: dict[int, FloatArray],
+) -> list[FaceTrack]:
+    return gather_tracks(
+        track_id,
+        seen.frame,
+        seen.boxes,
+        seen.thumbnail,
+        seen.size_px,
+        links=links,
+        looks=looks,
+    )
+
+
+def _choose(seen: Sightings, people: list[Person], portrait: FloatArray | None) -> Choice:
+    height = seen.size_px[1]
+    prominent = sorted(people, key=lambda p: -p.prominence(height))[:_JUDGED_STILL]
+    pictures = {id(p) for p in prominent if is_still(*_through_time(seen, p))}
+    return choose_candidate(
+        people, height, still=[id(p) in pictures for p in people], portrait=portrait
+    )
+
+
+def _through_time(seen: Sightings, person: Person) -> tuple[npt.NDArray[np.float64], Image]:
+    rows = person.rows
+    return seen.pts_s[seen.frame[rows]], seen.thumbnail[rows]
+
+
+def _motionless(seen: Sightings, choice: Choice) -> npt.NDArray[np.bool_]:
+    marked = np.zeros(len(seen.frame), bool)
+    if choice.candidate is None:
+        return marked
+    times, thumbnails = _through_time(seen, choice.candidate)
+    if choice.doubt == STILL or is_still(times, thumbnails):
+        marked[choice.candidate.rows] = True
+    else:
+        marked[choice.candidate.rows] = frozen(times, thumbnails)
+    return marked
+
+
+def _changes(seen: Sightings, choice: Choice) -> bool:
+    """Whether who is seen may change: at a cut, or where others are there without the candidate."""
+    if cuts(seen.signature).any():
+        return True
+    assert choice.candidate is not None
+    own = choice.candidate.frames
+    absent = [np.setdiff1d(person.frames, own) for person in choice.others]
+    return any(len(frames) >= _NOTABLE for frames in absent)
+
+
+def _looked_at(
+    seen: Sightings, track_id: IntArray, crops: CropFile, embedder: Embedder
+) -> tuple[IntArray, dict[int, FloatArray]]:
+    """Embeddings of some faces of each track; tracks that turn out to show two people are split."""
+    rows = _rows_to_look_at(seen, track_id)
+    parts = [np.zeros((0, EMBEDDING), np.float32)]
+    for start in range(0, len(rows), _AT_ONCE):
+        chips = crops.read_chips(seen.chip[rows[start : start + _AT_ONCE]].tolist())
+        parts.append(embedder.embed(chips))
+    embeddings = np.concatenate(parts)
+    track_id = track_id.copy()
+    looks: dict[int, FloatArray] = {}
+    waiting = list(dict.fromkeys(track_id[rows].tolist()))
+    free = int(track_id.max(initial=-1)) + 1
+    while waiting:
+        track = waiting.pop()
+        own = np.flatnonzero(track_id[rows] == track)
+        faces = np.flatnonzero(track_id == track)
+        cut_at = seam(faces, rows[own], embeddings[own], seen.thumbnail)
+        if cut_at is None:
+            looks[track] = embeddings[own]
+            continue
+        track_id[faces[cut_at:]] = free
+        waiting += [track, free]
+        free += 1
+    return track_id, looks
+
+
+def _rows_to_look_at(seen: Sightings, track_id: IntArray) -> IntArray:
+    """Faces to be compared, int64 [L], ascending: some of each track, clear ones first."""
+    duration_s = float(seen.pts_s[-1] - seen.pts_s[0]) if len(seen.pts_s) else 0.0
+    left = int(_LOOKS + _LOOKS_PER_S * duration_s)
+    side = seen.boxes[:, 3] - seen.boxes[:, 1]
+    order = np.argsort(track_id, kind="stable")
+    _, first = np.unique(track_id[order], return_index=True)
+    tracks = np.split(order, first[1:]) if len(order) else []
+    tracks.sort(key=lambda rows: -len(rows) * float(np.sqrt(np.median(side[rows]))))
+    chosen = []
+    for rows in tracks:
+        kept = rows[seen.chip[rows] >= 0]
+        clear = kept[~seen.flags[kept].any(axis=1)]
+        kept = clear if len(clear) else kept
+        times = seen.pts_s[seen.frame[rows]]
+        wanted = min(len(kept), left, 2 + int((times[-1] - times[0]) / _LOOK_EVERY_S))
+        chosen.append(kept[np.round(np.linspace(0, len(kept) - 1, wanted)).astype(int)])
+        left -= wanted
+    return np.sort(np.concatenate([np.zeros(0, np.int64), *chosen]))
+
+
+def _jpeg(chip: Image) -> bytes:
+    _, data = cv2.imencode(".jpg", cv2.cvtColor(chip, cv2.COLOR_RGB2BGR))
+    return data.tobytes()

@@ -1,0 +1,98 @@
+"""How a face looks, coarsely: thumbnails of aligned crops, compared without a network."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from poise.types import FloatArray, Image, TimeArray
+
+_SIDE = 12
+THUMBNAIL = _SIDE * _SIDE * 3
+_SAME = 1.5  # gray levels, mean: no more does a picture of a face change between two samples
+_AT_LEAST_S = 1.0  # later; within less a living person may well sit still
+_LOOK_BACK = 15  # samples
+_SHARE = 0.6  # of the samples show what was there a while before: a picture
+_LONG_ENOUGH_S = 3.0
+_FROZEN_S = 10.0
+_BRIDGED = 3  # samples: found anew on a key frame, the same face is aligned a little otherwise
+
+
+def thumbnails(crops: Image) -> Image:
+    """Thumbnails of aligned crops, uint8 [M, THUMBNAIL].
+
+    Args:
+        crops: uint8 [M, S, S, 3].
+    """
+    small = [cv2.resize(crop, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA) for crop in crops]
+    return np.array(small, np.uint8).reshape(len(crops), THUMBNAIL)
+
+
+def standardised(thumbnails: npt.NDArray[np.number]) -> FloatArray:
+    """Gray, of zero mean and unit length, so that products are correlations: float32 [..., P].
+
+    Args:
+        thumbnails: [..., THUMBNAIL], whatever their type.
+    """
+    shape = thumbnails.shape[:-1]
+    gray = thumbnails.reshape(*shape, THUMBNAIL // 3, 3).mean(axis=-1, dtype=np.float32)
+    centred = gray - gray.mean(axis=-1, keepdims=True)
+    length = np.linalg.norm(centred, axis=-1, keepdims=True)
+    return np.asarray(centred / np.maximum(length, 1e-6), np.float32)
+
+
+def likeness(first: Image, second: Image) -> float:
+    """Correlation of two thumbnails, -1 to 1, whatever their brightness and contrast."""
+    return float(standardised(first) @ standardised(second))
+
+
+def unmoved(pts_s: TimeArray, thumbnails: Image) -> npt.NDArray[np.bool_]:
+    """Which samples of a face show exactly what was there a second or more before, bool [K].
+
+    Args:
+        pts_s: Ascending, float64 [K].
+        thumbnails: uint8 [K, THUMBNAIL].
+    """
+    found = np.zeros(len(pts_s), bool)
+    for k in range(len(pts_s)):
+        for earlier in range(max(0, k - _LOOK_BACK), k):
+            if pts_s[k] - pts_s[earlier] < _AT_LEAST_S - 1e-6:
+                break
+            if cv2.norm(thumbnails[k], thumbnails[earlier], cv2.NORM_L1) <= _SAME * THUMBNAIL:
+                found[k] = True
+                break
+    return found
+
+
+def is_still(pts_s: TimeArray, thumbnails: Image) -> bool:
+    """Whether a face is a picture of one: nothing in it moves, as long as it is seen.
+
+    A living face, however calm, blinks and sways; what is seen for less than 3 s is not judged.
+
+    Args:
+        pts_s, thumbnails: As for `unmoved`.
+    """
+    if len(pts_s) < 2 or pts_s[-1] - pts_s[0] < _LONG_ENOUGH_S:
+        return False
+    judged = pts_s >= pts_s[0] + _AT_LEAST_S - 1e-6
+    return float(unmoved(pts_s, thumbnails)[judged].mean()) >= _SHARE
+
+
+def frozen(pts_s: TimeArray, thumbnails: Image) -> npt.NDArray[np.bool_]:
+    """Which samples lie in a stretch of at least 10 s without any movement, bool [K]: a call that
+    hangs.
+
+    Args:
+        pts_s, thumbnails: As for `unmoved`.
+    """
+    repeated = unmoved(pts_s, thumbnails)
+    result = np.zeros(len(pts_s), bool)
+    rows = np.flatnonzero(repeated)
+    if not len(rows):
+        return result
+    for run in np.split(rows, np.flatnonzero(np.diff(rows) > _BRIDGED + 1) + 1):
+        first = int(np.searchsorted(pts_s, pts_s[run[0]] - _AT_LEAST_S - 1e-6))
+        if pts_s[run[-1]] - pts_s[first] >= _FROZEN_S:
+            result[first : run[-1] + 1] = True
+    return result

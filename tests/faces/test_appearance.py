@@ -1,0 +1,92 @@
+"""How faces look, coarsely: thumbnails, likeness, pictures that never move, calls that hang."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from poise.faces.appearance import (
+    THUMBNAIL,
+    frozen,
+    is_still,
+    likeness,
+    standardised,
+    thumbnails,
+    unmoved,
+)
+from poise.types import Image
+
+
+def _face(seed: int = 0) -> Image:
+    return np.random.default_rng(seed).integers(40, 200, THUMBNAIL, np.uint8)
+
+
+def _moving(count: int, seed: int = 1) -> Image:
+    """A face of which a part is another one in each sample."""
+    rng = np.random.default_rng(seed)
+    faces = np.tile(_face(), (count, 1))
+    faces[:, :100] = rng.integers(40, 200, (count, 100))
+    return faces
+
+
+def _times(count: int, step_s: float = 0.2) -> np.ndarray:  # type: ignore[type-arg]
+    return np.arange(count) * step_s
+
+
+def test_thumbnails_of_any_crop_size() -> None:
+    for side in (48, 64, 100):
+        assert thumbnails(np.zeros((3, side, side, 3), np.uint8)).shape == (3, THUMBNAIL)
+    assert thumbnails(np.zeros((0, 48, 48, 3), np.uint8)).shape == (0, THUMBNAIL)
+
+
+def test_likeness_does_not_see_brightness_and_contrast() -> None:
+    crop = np.random.default_rng(0).integers(40, 120, (1, 48, 48, 3), np.uint8)
+    brighter = (crop * 1.6 + 20).astype(np.uint8)
+    assert likeness(thumbnails(crop)[0], thumbnails(brighter)[0]) > 0.98
+    assert likeness(_face(0), _face(1)) < 0.5
+
+
+def test_a_plain_crop_gives_no_nan() -> None:
+    assert np.isfinite(standardised(np.full((1, THUMBNAIL), 9, np.uint8))).all()
+
+
+def test_a_picture_of_a_face_is_still() -> None:
+    rng = np.random.default_rng(2)
+    noise = rng.integers(-1, 2, (30, THUMBNAIL))  # of compression
+    still = (_face().astype(int) + noise).astype(np.uint8)
+    assert is_still(_times(30), still)
+
+
+def test_a_picture_that_is_aligned_otherwise_on_key_frames_is_still() -> None:
+    still = np.tile(_face(), (60, 1))
+    still[::10] = _face(5)
+    assert is_still(_times(60), still)
+
+
+def test_a_living_face_is_not_still() -> None:
+    assert not is_still(_times(60), _moving(60))
+
+
+def test_what_is_seen_for_less_than_three_seconds_is_not_judged() -> None:
+    assert not is_still(_times(14), np.tile(_face(), (14, 1)))
+    assert not is_still(np.zeros(0), np.zeros((0, THUMBNAIL), np.uint8))
+
+
+def test_a_moment_of_calm_is_no_picture() -> None:
+    faces = np.concatenate([np.tile(_face(), (20, 1)), _moving(30)])
+    assert not is_still(_times(50), faces)
+    assert not frozen(_times(50), faces).any()
+
+
+@pytest.mark.parametrize("seconds", [12, 40])
+def test_a_call_that_hangs_is_frozen_from_where_it_hangs(seconds: int) -> None:
+    count = seconds * 5
+    faces = np.concatenate([_moving(20), np.tile(_face(9), (count, 1)), _moving(20, seed=3)])
+    marked = frozen(_times(len(faces)), faces)
+    assert marked[20 : 20 + count].all()
+    assert not marked[:20].any() and not marked[20 + count :].any()
+
+
+def test_nothing_before_the_first_second_is_a_repetition() -> None:
+    assert not unmoved(_times(5), np.tile(_face(), (5, 1))).any()
+    assert unmoved(_times(7), np.tile(_face(), (7, 1))).tolist() == [False] * 5 + [True] * 2
