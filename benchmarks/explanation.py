@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -361,7 +362,9 @@ def main() -> None:
     parser.add_argument("ferplus", help="folder or zip of FER+")
     parser.add_argument("--sessions", help="folder or zip of other faces, with labels.csv")
     parser.add_argument("--faces", type=int, default=300, help="of each data set")
-    parser.add_argument("--methods", help="only those whose name contains this")
+    parser.add_argument(
+        "--methods", help="only those that this regular expression finds", default=""
+    )
     parser.add_argument("--model", type=Path, default=SHIPPED_MODEL, help="model artefact")
     parser.add_argument("--json", type=Path, help="file for the figures")
     given = parser.parse_args()
@@ -371,7 +374,7 @@ def main() -> None:
     sources = {"FER+": DataSource(kind="ferplus", path=given.ferplus)}
     if given.sessions:
         sources["Development set"] = DataSource(kind="csv", path=given.sessions)
-    names = [name for name in METHODS if (given.methods or "") in name]
+    names = [name for name in METHODS if re.search(given.methods, name)]
     figures = {}
     for title, source in sources.items():
         faces = read_faces(source, judge, given.faces)
