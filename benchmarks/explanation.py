@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -51,14 +52,16 @@ SCORES = 32  # masks at once
 
 @dataclass(frozen=True)
 class Faces:
-    """Aligned crops uint8 [N, S, S, 3] that the model reads right, and the class of each."""
+    """Aligned crops uint8 [N, S, S, 3] that the model reads right, the class of each, and the
+    distance of the eyes in the pictures, float32 [N]."""
 
     crops: Image
     labels: list[str]
+    eye_px: FloatArray
 
     def first(self, count: int) -> Faces:
         """The first of them, at most so many."""
-        return Faces(self.crops[:count], self.labels[:count])
+        return Faces(self.crops[:count], self.labels[:count], self.eye_px[:count])
 
 
 class Judge:
@@ -75,9 +78,9 @@ class Judge:
         self.network, _ = load_model(directory)
         self.network.requires_grad_(False)
 
-    def posterior(self, crops: Image, labels: list[str]) -> FloatArray:
+    def posterior(self, crops: Image, labels: list[str], eye_px: FloatArray) -> FloatArray:
         """Of the class of each face, float32 [N]."""
-        said = self.classifier.predict(crops, mirrored=False).posterior
+        said = self.classifier.predict(crops, mirrored=False, eye_px=eye_px).posterior
         columns = [self.labels.index(label) for label in labels]
         return display_posterior(self.spec.labels, said)[np.arange(len(crops)), columns]
 
@@ -243,13 +246,13 @@ def read_faces(source: DataSource, judge: Judge, count: int) -> Faces:
         if not isinstance(picture, str)
     ]
     template_px, side = judge.spec.template_px, judge.spec.input_px
-    crops, _ = align_pictures(pictures, FaceDetector(), template_px, side, cropped=True)
-    said = judge.classifier.predict(crops, mirrored=False).posterior
+    crops, _, eye_px = align_pictures(pictures, FaceDetector(), template_px, side, cropped=True)
+    said = judge.classifier.predict(crops, mirrored=False, eye_px=eye_px).posterior
     best = display_posterior(judge.spec.labels, said).argmax(axis=1)
     valence = judge.spec.labels.valence
     true = [valence.get(test.classes[k], test.classes[k]) for k in order]
     right = [k for k, column in enumerate(best) if judge.labels[column] == true[k]][:count]
-    return Faces(crops[right], [true[k] for k in right])
+    return Faces(crops[right], [true[k] for k in right], eye_px[right])
 
 
 def maps_of(method: Method, mirrored: bool, judge: Judge, crops: Image, label: str) -> FloatArray:
@@ -286,7 +289,7 @@ def judged(method: Method, mirrored: bool, judge: Judge, faces: Faces) -> dict[s
 
     def seen(share: float, inside: Image, outside: Image) -> FloatArray:
         mixture = np.where((place < share)[..., None], inside, outside)
-        return judge.posterior(mixture, faces.labels)
+        return judge.posterior(mixture, faces.labels, faces.eye_px)
 
     plain, blank = seen(0, flat, faces.crops), seen(0, faces.crops, flat)
     deletion = [seen(share, flat, faces.crops) for share in CURVE[1:-1]]
@@ -313,10 +316,12 @@ def regions_of(judge: Judge, faces: Faces) -> dict[str, dict[str, int]]:
         if label == NEUTRAL:
             continue
         cams = judge.classifier.explain(faces.crops[rows], label)
-        for crop, cam in zip(faces.crops[rows], cams, strict=True):
+        for k, cam in zip(rows, cams, strict=True):
+            crop = faces.crops[k]
             deleted = without_regions(crop, template_px)
             tried = np.stack([crop, *deleted.values()])
-            said = judge.posterior(tried, [label] * len(tried)).tolist()
+            own_px = np.full(len(tried), faces.eye_px[k], np.float32)
+            said = judge.posterior(tried, [label] * len(tried), own_px).tolist()
             energy = energy_shares(within_face(cam, template_px), template_px)
             name = confirmed_region(energy, said[0], dict(zip(deleted, said[1:], strict=True)))
             own = counts.setdefault(label, {})
@@ -357,7 +362,9 @@ def main() -> None:
     parser.add_argument("ferplus", help="folder or zip of FER+")
     parser.add_argument("--sessions", help="folder or zip of other faces, with labels.csv")
     parser.add_argument("--faces", type=int, default=300, help="of each data set")
-    parser.add_argument("--methods", help="only those whose name contains this")
+    parser.add_argument(
+        "--methods", help="only those that this regular expression finds", default=""
+    )
     parser.add_argument("--model", type=Path, default=SHIPPED_MODEL, help="model artefact")
     parser.add_argument("--json", type=Path, help="file for the figures")
     given = parser.parse_args()
@@ -367,7 +374,7 @@ def main() -> None:
     sources = {"FER+": DataSource(kind="ferplus", path=given.ferplus)}
     if given.sessions:
         sources["Development set"] = DataSource(kind="csv", path=given.sessions)
-    names = [name for name in METHODS if (given.methods or "") in name]
+    names = [name for name in METHODS if re.search(given.methods, name)]
     figures = {}
     for title, source in sources.items():
         faces = read_faces(source, judge, given.faces)

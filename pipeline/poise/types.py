@@ -362,8 +362,7 @@ class SampledFrames:
         landmarks: The face's landmarks, as in `FaceDetections`, float32 [J, 5, 2].
         sharpness: Of the aligned face, see `poise.faces.quality.sharpness_of`, float32 [J].
         brightness: Its mean gray level, 0..255, float32 [J].
-        pose_deg: Yaw, pitch and roll of the head, see `poise.faces.pose.head_pose`, float32
-            [J, 3]; None where not estimated.
+        pose_deg: Yaw, pitch, roll, see `poise.faces.pose`, float32 [J, 3]; None if not estimated.
     """
 
     frame_index: IntArray

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
+from poise.analysis.context import AnalysisContext
+from poise.analysis.recording import analyse_recording
 from poise.expression.classifier import ExpressionClassifier
 from poise.faces.alignment import align_face
 from poise.faces.covering import PARTS, covering
 from poise.faces.detector import FaceDetector
+from poise.labels import QUALITY_FLAGS
+from poise.settings import Settings
 from poise.types import FloatArray, Image
+from tests.clips import face_clip
 from tests.conftest import SampleFaces
 
 SURE = 0.9
@@ -131,6 +137,29 @@ def test_what_leaves_eyes_and_mouth_free_is_no_cover(
     classifier: ExpressionClassifier,
 ) -> None:
     assert max(_covering(draw, sample_faces, number, detector, classifier).values()) < SURE
+
+
+@pytest.mark.parametrize("covered", [True, False])
+def test_a_recording_of_a_covered_face(
+    tmp_path: Path, sample_faces: SampleFaces, model_dir: Path, covered: bool
+) -> None:
+    """Every frame is seen, flagged, and not classified; the same recording without is."""
+    images = sample_faces.images.copy()
+    if covered:
+        for image, points in zip(images, sample_faces.faces.landmarks_px, strict=True):
+            _mask((215, 230, 240))(image, points)
+    path = face_clip(tmp_path / "clip.mp4", images, seconds=3)
+    context = AnalysisContext.start(Settings(model=str(model_dir), device="cpu"))
+    try:
+        frames = analyse_recording(path, context, tmp_path).frames
+    finally:
+        context.decoding.close()
+    shown = len(frames.shown_frame)
+    assert shown > 10
+    flagged = frames.flags[:, QUALITY_FLAGS.index("covered")]
+    assert flagged.sum() == (shown if covered else 0)
+    assert len(frames.posterior) == (0 if covered else shown)
+    assert frames.pose_deg is not None and np.abs(frames.pose_deg).max() < 30
 
 
 def test_clear_faces_are_clear(sample_faces: SampleFaces) -> None:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from poise.analysis.context import AnalysisContext
 from poise.analysis.sightings import Sightings
 from poise.errors import VideoError
+from poise.expression.calibration import posteriors
 from poise.expression.heatmap import (
     confirmed_region,
     energy_shares,
@@ -184,7 +185,15 @@ def _explained(
         return None
     energy = energy_shares(cam, spec.template_px)
     deleted = without_regions(crop, spec.template_px)
-    posterior = classifier.predict(np.stack([crop, *deleted.values()]), mirrored=False).posterior
+    tried = np.stack([crop, *deleted.values()])
+    eye_px = np.full(len(tried), np.linalg.norm(landmarks[1] - landmarks[0]), np.float32)
+    posterior = posteriors(
+        classifier.predict(tried, mirrored=False).logits,
+        spec.labels,
+        spec.temperature,
+        spec.valence_calibrations,
+        eye_px,
+    )
     said = display_posterior(spec.labels, posterior)[:, display_labels(spec.labels).index(label)]
     without = dict(zip(deleted, said[1:].tolist(), strict=True))
     return _Explanation(cam, energy, confirmed_region(energy, float(said[0]), without))

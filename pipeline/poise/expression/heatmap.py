@@ -18,6 +18,7 @@ BOTH = "both"
 _OPACITY = 0.6
 _FLOOR = 0.25  # of the peak
 _OVAL_EDGE = 0.2  # as a share of the oval's radius
+_CROP_EDGE = 1 / 16  # as a share of the crop's side
 _LEAST_FALL = 1 / 3  # of the posterior
 
 
@@ -74,7 +75,10 @@ def face_oval(template_px: FloatArray, size_px: int) -> FloatArray:
     centre = eyes.mean(axis=0) + 0.35 * down
     y, x = np.mgrid[:size_px, :size_px].astype(np.float32)
     distance = np.hypot((x - centre[0]) / (1.2 * unit), (y - centre[1]) / (1.4 * np.hypot(*down)))
-    return np.asarray(np.clip((1 - distance) / _OVAL_EDGE + 0.5, 0, 1), np.float32)
+    inside = np.clip((1 - distance) / _OVAL_EDGE + 0.5, 0, 1)
+    # Where the crop ends within the face, the map ends softly as well.
+    edge = np.minimum(np.minimum(x, y), size_px - 1 - np.maximum(x, y))
+    return np.asarray(inside * np.clip(edge / (_CROP_EDGE * size_px), 0, 1), np.float32)
 
 
 def energy_shares(cam: FloatArray, template_px: FloatArray) -> dict[str, float]:
