@@ -15,8 +15,8 @@ from click.testing import CliRunner
 from poise.batch.rerender import export, render
 from poise.commands import main
 from poise.errors import ReportError
-from poise.reports.captions import webvtt
 from poise.reports.content import rehearse
+from poise.reports.drawing.captions import webvtt
 from poise.reports.locales import Texts
 from poise.settings import Settings
 from poise.timeline.timecodes import timecode

@@ -10,8 +10,8 @@ from pathlib import Path
 from urllib.parse import quote
 
 from poise.expression.model_spec import ModelSpec
-from poise.reports.captions import webvtt
 from poise.reports.content import write_candidate_report, write_index
+from poise.reports.drawing.captions import webvtt
 from poise.reports.drawing.geometry import unseen
 from poise.reports.locales import load_texts
 from poise.reports.provenance import provenance

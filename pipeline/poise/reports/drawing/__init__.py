@@ -1,1 +1,1 @@
-"""Timelines as people see them: drawn, and as the data of an interactive chart."""
+"""Timelines as people see them: drawn, as the data of an interactive chart, and as captions."""

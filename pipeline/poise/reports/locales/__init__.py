@@ -104,8 +104,8 @@ class Texts:
         return self(key, minutes=minutes, seconds=seconds)
 
     def is_date(self, text: str) -> bool:
-        """Whether it is an ISO date (2026-11-20)."""
-        return _parts(text) is not None
+        """See `is_date`."""
+        return is_date(text)
 
     def date(self, text: str) -> str:
         """An ISO date as the language writes it; any other text as it is."""
@@ -121,6 +121,11 @@ class Texts:
             return text
         year, month, day = parts
         return self(key, year=year, month=self(f"format.month.{month}"), day=day)
+
+
+def is_date(text: str) -> bool:
+    """Whether it is an ISO date (2026-11-20)."""
+    return _parts(text) is not None
 
 
 def _parts(text: str) -> tuple[int, int, int] | None:
