@@ -15,7 +15,7 @@ import poise.expression.classifier
 from poise.expression.architectures import ARCHITECTURES, ExpressionNetwork
 from poise.expression.classifier import ExpressionClassifier
 from poise.expression.device import prefers_int8
-from poise.expression.int8 import _in_bytes, quantise
+from poise.expression.int8 import _in_bytes, quantise, trouble
 from poise.expression.model_spec import SPEC_FILE
 from tests.conftest import SampleFaces
 
@@ -160,3 +160,28 @@ def test_bfloat16_comes_first(
 ) -> None:
     monkeypatch.setattr("poise.expression.device.computing_type", lambda device: computes_in)
     assert prefers_int8(torch.device("cpu")) is preferred
+
+
+def test_a_torch_with_other_operators_computes_in_float32_instead(
+    model_dir: Path, sample_faces: SampleFaces, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Operators that are renamed, or that come to mean something else."""
+    assert trouble() == ""
+    monkeypatch.setattr(poise.expression.classifier, "prefers_int8", lambda device: True)
+    monkeypatch.setattr(poise.expression.classifier, "computing_type", lambda device: torch.float32)
+    plain = ExpressionClassifier(model_dir, device="cpu").predict(sample_faces.crops).posterior
+
+    def renamed(*arguments: object) -> Tensor:
+        raise AttributeError("no such operator")
+
+    def doubled(*arguments: object) -> Tensor:
+        return 2 * pointwise(*arguments)
+
+    pointwise = torch.ops.onednn.qconv2d_pointwise
+    for stand_in in (renamed, doubled):
+        monkeypatch.setattr(torch.ops.onednn, "qconv2d_pointwise", stand_in)
+        trouble.cache_clear()
+        assert "no such operator" in trouble() or "other results" in trouble()
+        found = ExpressionClassifier(model_dir, device="cpu").predict(sample_faces.crops).posterior
+        np.testing.assert_allclose(found, plain, atol=0.03)
+    trouble.cache_clear()

@@ -74,6 +74,15 @@ def _version(module: str) -> str:
     return str(importlib.import_module(module).__version__)
 
 
+def _decord() -> str:
+    """Its version, or that it can be done without: it has wheels for few systems."""
+    import importlib.util
+
+    if importlib.util.find_spec("decord") is None:
+        return "not installed (it has no wheels for this system): what PyAV cannot read is not read"
+    return _version("decord")
+
+
 def _detector() -> str:
     import numpy as np
 
@@ -91,7 +100,13 @@ def _device(settings: Settings) -> str:
     device = choose_device(settings.device)
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else "processor"
     kind = str(computing_type(device)).removeprefix("torch.")
-    return f"{device} ({name}), computing in {kind}{' and int8' if prefers_int8(device) else ''}"
+    if prefers_int8(device):
+        from poise.expression.int8 import trouble
+
+        kind += f"; int8 would be faster, but not with this torch: {trouble()}" if trouble() else (
+            " and int8"
+        )  # fmt: skip
+    return f"{device} ({name}), computing in {kind}"
 
 
 def _model(settings: Settings) -> str:
@@ -107,7 +122,7 @@ def _model(settings: Settings) -> str:
 _CHECKS: dict[str, Callable[[], str]] = {
     "torch": lambda: _version("torch"),
     "decoder pyav": lambda: _version("av"),
-    "decoder decord": lambda: _version("decord"),
+    "decoder decord": _decord,
     "detector": _detector,
 }
 

@@ -17,7 +17,7 @@ from poise.expression.architectures import ExpressionNetwork
 from poise.expression.artefact import in_precision, load_model
 from poise.expression.calibration import posteriors
 from poise.expression.device import choose_device, computing_type, prefers_int8, to_device
-from poise.expression.int8 import quantise
+from poise.expression.int8 import quantise, trouble
 from poise.expression.model_spec import SHIPPED_MODEL, ModelSpec
 from poise.labels import HEAT_MAPS, members
 from poise.types import FloatArray, Image, Predictions
@@ -88,7 +88,8 @@ class ExpressionClassifier:
         self._directory = directory or SHIPPED_MODEL
         network, self.spec = load_model(self._directory)
         self.network = in_precision(network.to(self.device), self.dtype)
-        self._in_bytes = prefers_int8(self.device) and bool(self.spec.activation_ranges)
+        wanted = prefers_int8(self.device) and bool(self.spec.activation_ranges)
+        self._in_bytes = wanted and not trouble()
         if self._in_bytes:
             quantise(self.network, self.spec.activation_ranges)
 

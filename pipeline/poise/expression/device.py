@@ -60,7 +60,7 @@ def computing_type(device: torch.device) -> torch.dtype:
 
 def prefers_int8(device: torch.device) -> bool:
     """Whether kernels of eight bits are the fastest there: VNNI, and no bfloat16."""
-    return computing_type(device) is torch.float32 and torch.cpu._is_vnni_supported()
+    return computing_type(device) is torch.float32 and _has("_is_vnni_supported")
 
 
 def _multiplies_bfloat16() -> bool:
@@ -70,8 +70,16 @@ def _multiplies_bfloat16() -> bool:
     times slower than float32.
     """
     if platform.machine().lower() in ("aarch64", "arm64"):
-        return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
-    return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+        try:
+            return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+        except (AttributeError, RuntimeError):
+            return False
+    return _has("_is_avx512_bf16_supported") or _has("_is_amx_tile_supported")
+
+
+def _has(question: str) -> bool:
+    """What `torch.cpu` answers; no where a later torch no longer has the question."""
+    return bool(getattr(torch.cpu, question, lambda: False)())
 
 
 def to_device(array: npt.NDArray[Any], device: torch.device) -> Tensor:

@@ -9,12 +9,14 @@ what the dense block's layers add to its maps.
 
 Sources: Jacob et al., arXiv:1712.05877, section 2; Krishnamoorthi, arXiv:1806.08342, section 3;
 Nagel et al., arXiv:1906.04721, for ranges from norms and factors of channels. The convolutions are
-oneDNN's, by the operators that torch.compile uses for quantised models.
+oneDNN's, by the operators that torch.compile uses for quantised models. torch does not promise that
+they stay as they are: `trouble` computes a little with them and says what is wrong.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import cache
 from typing import cast
 
 import numpy as np
@@ -40,6 +42,30 @@ def quantise(network: ExpressionNetwork, ranges: Sequence[float]) -> None:
     network.backbone = _features(network.backbone, ranges)
     if isinstance(network, VGG16DenseNet):
         network.head[0] = _DenseBlock(cast(DenseBlock, network.head[0]))
+
+
+@cache
+@torch.no_grad()
+def trouble() -> str:
+    """Why this torch cannot compute in bytes as it should; empty if it can.
+
+    A convolution of known bytes is computed and compared with the same in float32.
+    """
+    try:
+        kernels = torch.linspace(-1, 1, 8 * 4 * 9).reshape(8, 4, 3, 3)
+        bias = torch.linspace(0, 3, 8)
+        counted = (torch.arange(4 * 6 * 6) % 200).to(torch.uint8).reshape(1, 4, 6, 6)
+        counted = counted.contiguous(memory_format=torch.channels_last)
+        convolution = _Convolution(kernels, bias, to_bytes=False)
+        found = convolution(counted)
+        steps = convolution.steps[:, None, None, None]
+        rounded = (kernels / steps).round() * steps
+        expected = nn.functional.conv2d(counted.float(), rounded, bias, padding=1).relu()
+    except Exception as error:  # operators that are missing, renamed, or take other arguments
+        return f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
+    if found.shape != expected.shape or not torch.allclose(found, expected, rtol=1e-3, atol=0.05):
+        return "a convolution in bytes gives other results than one in float32"
+    return ""
 
 
 def _features(features: nn.Sequential, ranges: Sequence[float]) -> nn.Sequential:

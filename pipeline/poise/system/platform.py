@@ -202,6 +202,17 @@ def prefer_as_victim(score: int) -> None:
             Path("/proc/self/oom_score_adj").write_text(str(score), encoding="ascii")
 
 
+def limit_own_memory(count: int) -> None:
+    """Let allocations of this process fail beyond so many bytes; nothing happens on Windows."""
+    if sys.platform == "win32":
+        return
+    import resource
+
+    with suppress(OSError, ValueError):
+        _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+        resource.setrlimit(resource.RLIMIT_DATA, (count, hard))
+
+
 def end_with_parent_by_kernel() -> bool:
     """Let the kernel of Linux end this process when the thread that started it ends.
 

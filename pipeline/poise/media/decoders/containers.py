@@ -94,12 +94,12 @@ def container_of(path: Path) -> Container | None:
         None if it is none of those that are read, no regular file, or cannot be read.
     """
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        descriptor = open_without_waiting(path)
         try:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                 return None
-            begun = begun_as(os.pread(descriptor, 1024, 0))
-            if begun is None or names_others(os.pread(descriptor, PROBED_BYTES, 0)):
+            begun = begun_as(read_at(descriptor, 1024, 0))
+            if begun is None or names_others(read_at(descriptor, PROBED_BYTES, 0)):
                 return None
             return begun
         finally:

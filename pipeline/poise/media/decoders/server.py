@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -21,6 +20,7 @@ from poise.media.decoders.protocol import View
 from poise.media.decoders.sampling import SampleSpan
 from poise.remarks import ReadingRemark
 from poise.system.interrupts import die_with_parent
+from poise.system.platform import limit_own_memory
 
 _MAX_BYTES = 2**31  # 8K with sixteen reference frames takes half of it
 
@@ -130,11 +130,7 @@ def _answer(connection: Connection, request: Request) -> None:
 
 def limit_memory() -> None:
     """Let what a recording claims fail for want of memory, before it takes that of the machine."""
-    with suppress(ImportError, OSError, ValueError):  # not on Windows
-        import resource
-
-        _, hard = resource.getrlimit(resource.RLIMIT_DATA)
-        resource.setrlimit(resource.RLIMIT_DATA, (_MAX_BYTES, hard))
+    limit_own_memory(_MAX_BYTES)
 
 
 def main() -> None:
