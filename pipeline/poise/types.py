@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from poise.labels import LabelScheme
 from poise.remarks import ReadingRemark
+from poise.spoken import Segment, Sound
 
 FloatArray = npt.NDArray[np.float32]
 IntArray = npt.NDArray[np.int64]
@@ -71,6 +72,7 @@ class Recording:
         portrait: A picture of the candidate, below the input directory; None if not given.
         pseudonym: What stands for `recording_id` in pages without names, with the candidate's
             before the `/`; empty until made (`poise.reports.pseudonyms`).
+        segments: As the centre gave them, none if it gave none; None where that is not known.
     """
 
     path: Path
@@ -85,6 +87,7 @@ class Recording:
     neutral_span_s: tuple[float, float] | None = None
     portrait: Path | None = None
     pseudonym: str = ""
+    segments: tuple[Segment, ...] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -365,6 +368,8 @@ class SampledFrames:
         brightness: Its mean gray level, 0..255, float32 [J].
         pose_deg: Yaw, pitch and roll of the head, see `poise.faces.pose.head_pose`, float32
             [J, 3]; None where not estimated.
+        speaking: Who speaks, as index into `poise.spoken.SPEAKING`, int8 [F]; -1 where nothing was heard that
+            could be looked at, None where nothing was listened to.
     """
 
     frame_index: IntArray
@@ -382,6 +387,7 @@ class SampledFrames:
     sharpness: FloatArray
     brightness: FloatArray
     pose_deg: FloatArray | None = None
+    speaking: npt.NDArray[np.int8] | None = None
 
     def __post_init__(self) -> None:
         frames, shown, usable = len(self.frame_index), len(self.shown_frame), len(self.usable_frame)
@@ -396,6 +402,8 @@ class SampledFrames:
         _expect("landmarks", self.landmarks, (shown, 5, 2))
         if self.pose_deg is not None:
             _expect("pose_deg", self.pose_deg, (shown, 3))
+        if self.speaking is not None:
+            _expect("speaking", self.speaking, (frames,))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -431,6 +439,7 @@ class RecordingAnalysis:
         remarks: What was unusual about how it was read.
         frames: Every sampled frame.
         baseline: The candidate's resting face.
+        sound: What was heard.
         statistics: Figures over the recording.
         episodes: In order of time.
         pictures: Representative frames, in order of time.
@@ -444,6 +453,7 @@ class RecordingAnalysis:
     remarks: tuple[ReadingRemark, ...] = ()
     frames: SampledFrames
     baseline: Baseline
+    sound: Sound = Sound()
     statistics: Statistics
     episodes: list[Episode]
     pictures: list[RepresentativeFrame]

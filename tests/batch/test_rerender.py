@@ -70,7 +70,8 @@ def test_tables_of_all_candidates_joined(analysed: Analysed, reports: Path, tmp_
     result = CliRunner().invoke(main, ["export", str(reports), "-o", str(target), "--csv-bom"])
     assert result.exit_code == 0, result.output
     assert {path.name for path in target.iterdir()} == {
-        "frames.csv", "posteriors.csv", "episodes.csv", "recordings.csv", "data_dictionary.csv",
+        "frames.csv", "posteriors.csv", "episodes.csv", "segments.csv", "recordings.csv",
+        "data_dictionary.csv",
         "captions",
     }  # fmt: skip
     frames, recordings = (pd.read_csv(target / f"{name}.csv") for name in ("frames", "recordings"))

@@ -11,6 +11,7 @@ from typing import Any
 
 from poise.batch.bookkeeping import Batch
 from poise.batch.discovery import discover
+from poise.batch.given_segments import with_segments
 from poise.batch.outcomes import Listener, Plan, RunResult
 from poise.batch.pool import Pool
 from poise.batch.purge import purge_expired, purge_withdrawn
@@ -82,7 +83,7 @@ def analyze(
     rehearse(settings)
     spec = read_spec(Path(settings.model) if settings.model else SHIPPED_MODEL)
     device = str(choose_device(settings.device))
-    found = discover(root)
+    found = with_segments(root, discover(root))
     if not found:
         return RunResult(outcomes=[], output=target, index=None, settings=settings, seconds=0.0)
     _check_candidates(root, target, found)

@@ -35,10 +35,12 @@ class SoundEnd:
     Args:
         status: One of `SOUND_STATUSES`.
         detail: What could not be read, in plain words; empty if nothing.
+        chapters: Start, end (seconds from the container's start) and title of each chapter.
     """
 
     status: str
     detail: str = ""
+    chapters: tuple[tuple[float, float, str], ...] = ()
 
 
 SOUND_STATUSES = {

@@ -6,6 +6,7 @@ Used inside the decoding process (`poise.media.decoders.server`) only.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import av
@@ -17,6 +18,7 @@ from av.container import InputContainer
 from av.stream import Discard, Disposition
 
 from poise.media.audio import SAMPLE_RATE_HZ, SoundBlock, SoundEnd
+from poise.media.decoders.containers import opened
 from poise.media.decoders.streams import MAX_LENGTH_S, OpenedRecording
 from poise.types import FloatArray
 
@@ -24,6 +26,7 @@ BLOCK_S = 20.0
 _PIECE = 4 * SAMPLE_RATE_HZ
 GAP_S = 0.5  # silence is filled in for shorter holes; after longer ones a new block begins
 _TOLERANCE_S = 0.05  # time stamps that differ by less follow each other
+_MAX_CHAPTERS, _MAX_TITLE = 1_000, 500
 _MAX_DAMAGED = 10_000  # packets
 _QUIET = 1e-4  # no sample of a silent track is louder: -80 dB
 
@@ -39,20 +42,54 @@ def listen(path: Path) -> Iterator[SoundBlock | SoundEnd]:
         VideoError: If the file cannot be opened as a recording. Sound that cannot be decoded is no
             error: the end says `broken`.
     """
-    opened = OpenedRecording(path)
-    container = opened.container
+    recording = OpenedRecording(path)
+    container = recording.container
+    zero_s = recording.start_s() or 0.0
     with container:
+        chapters = _chapters(path, container, zero_s)
         stream = _choose(container)
         if stream is None:
-            yield SoundEnd(status="none")
+            yield SoundEnd(status="none", chapters=chapters)
             return
         if stream.codec_context is None:
-            yield SoundEnd(status="broken", detail="its sound is of an unknown codec")
+            detail = "its sound is of an unknown codec"
+            yield SoundEnd(status="broken", detail=detail, chapters=chapters)
             return
         for other in container.streams:
             if other.index != stream.index:
                 other.discard = Discard.all  # need not be read from the disk
-        yield from _Listening(container, stream, opened.start_s() or 0.0).blocks()
+        for item in _Listening(container, stream, zero_s).blocks():
+            yield replace(item, chapters=chapters) if isinstance(item, SoundEnd) else item
+
+
+def _chapters(
+    path: Path, container: InputContainer, zero_s: float
+) -> tuple[tuple[float, float, str], ...]:
+    """The container's chapters, those of MP4 and QuickTime included, which stand in a track."""
+    held = container.chapters()
+    if not held and "mov" in container.format.name and _may_hold_chapters(container):
+        try:
+            with opened(path) as (kind, name):
+                options = {"protocol_whitelist": "file", "enable_drefs": "0"}
+                with av.open(f"file:{name}", format=kind.demuxer, options=options) as again:
+                    held = again.chapters()
+        except (av.error.FFmpegError, OSError, ValueError):
+            held = []
+    return tuple(
+        (
+            float(chapter["start"] * chapter["time_base"]) - zero_s,
+            float(chapter["end"] * chapter["time_base"]) - zero_s,
+            str(chapter["metadata"].get("title", ""))[:_MAX_TITLE],
+        )
+        for chapter in held[:_MAX_CHAPTERS]
+        if chapter["time_base"] is not None
+    )
+
+
+def _may_hold_chapters(container: InputContainer) -> bool:
+    """Whether there is a track of text with so few samples that they can be chapters."""
+    tracks = [s for s in container.streams if s.type in ("data", "subtitle", "unknown", None)]
+    return bool(tracks) and all(stream.frames <= _MAX_CHAPTERS for stream in tracks)
 
 
 def _choose(container: InputContainer) -> AudioStream | None:

@@ -65,12 +65,14 @@ class Voice:
         probability: Of a voice in it, 0..1, float32 [W].
         status: One of `poise.media.audio.SOUND_STATUSES`.
         detail: What could not be read of the sound, in plain words; empty if nothing.
+        chapters: As in `poise.media.audio.SoundEnd`.
     """
 
     start_s: TimeArray
     probability: FloatArray
     status: str
     detail: str = ""
+    chapters: tuple[tuple[float, float, str], ...] = ()
 
 
 def hear(items: Iterable[SoundBlock | SoundEnd]) -> Voice:
@@ -82,6 +84,7 @@ def hear(items: Iterable[SoundBlock | SoundEnd]) -> Voice:
     times: list[TimeArray] = [np.zeros(0, np.float64)]
     probabilities: list[FloatArray] = [np.zeros(0, np.float32)]
     status, detail = "broken", "its sound ends without an end"
+    chapters: tuple[tuple[float, float, str], ...] = ()
     activity, begun_s, count = VoiceActivity(), 0.0, 0
 
     def add(new: FloatArray) -> None:
@@ -94,7 +97,7 @@ def hear(items: Iterable[SoundBlock | SoundEnd]) -> Voice:
     try:
         for item in items:
             if isinstance(item, SoundEnd):
-                status, detail = item.status, item.detail
+                status, detail, chapters = item.status, item.detail, item.chapters
                 break
             if not item.follows:
                 add(activity.finish())
@@ -110,6 +113,7 @@ def hear(items: Iterable[SoundBlock | SoundEnd]) -> Voice:
         probability=np.concatenate(probabilities)[order],
         status=status,
         detail=detail,
+        chapters=chapters,
     )
 
 
