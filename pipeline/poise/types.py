@@ -7,8 +7,7 @@ Times are seconds (float) from the container's start, which a player shows as 0:
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from enum import StrEnum
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,29 +16,14 @@ import numpy.typing as npt
 from poise.labels import LabelScheme
 from poise.remarks import ReadingRemark
 from poise.spoken import Segment, Sound
+from poise.statuses import SHOWN as SHOWN
+from poise.statuses import WITHHELD as WITHHELD
+from poise.statuses import Status as Status
 
 FloatArray = npt.NDArray[np.float32]
 IntArray = npt.NDArray[np.int64]
 TimeArray = npt.NDArray[np.float64]
 Image = npt.NDArray[np.uint8]
-
-
-class Status(StrEnum):
-    """What became of a recording; the value is what ledger, tables and JSON say."""
-
-    DONE = "done"
-    PARTIAL = "partial"  # read as far as possible
-    FAILED = "failed"
-    NOT_CONSENTED = "not_consented"  # candidates.csv says no
-    EXPIRED = "expired"  # its result was purged for its age
-    FORGOTTEN = "forgotten"  # of a person who was purged
-    PENDING = "pending"  # not analysed yet
-    RUNNING = "running"  # being analysed now
-    PLANNED = "planned"  # in a dry run
-
-
-SHOWN = (Status.DONE, Status.PARTIAL, Status.FAILED)  # have a place in reports
-WITHHELD = (Status.NOT_CONSENTED, Status.EXPIRED, Status.FORGOTTEN)  # must not be analysed
 
 
 def _expect(name: str, array: npt.NDArray[np.generic], shape: tuple[int | None, ...]) -> None:
@@ -72,7 +56,7 @@ class Recording:
         portrait: A picture of the candidate, below the input directory; None if not given.
         pseudonym: What stands for `recording_id` in pages without names, with the candidate's
             before the `/`; empty until made (`poise.reports.pseudonyms`).
-        segments: As the centre gave them, none if it gave none; None where that is not known.
+        segments: As the centre gave them; None where that is not known.
     """
 
     path: Path
@@ -368,8 +352,7 @@ class SampledFrames:
         brightness: Its mean gray level, 0..255, float32 [J].
         pose_deg: Yaw, pitch and roll of the head, see `poise.faces.pose.head_pose`, float32
             [J, 3]; None where not estimated.
-        speaking: Who speaks, as index into `poise.spoken.SPEAKING`, int8 [F]; -1 where nothing was heard that
-            could be looked at, None where nothing was listened to.
+        speaking: Index into `poise.spoken.SPEAKING`, int8 [F]; -1 where no sound was; None without.
     """
 
     frame_index: IntArray
@@ -453,7 +436,7 @@ class RecordingAnalysis:
     remarks: tuple[ReadingRemark, ...] = ()
     frames: SampledFrames
     baseline: Baseline
-    sound: Sound = Sound()
+    sound: Sound = field(default_factory=Sound)
     statistics: Statistics
     episodes: list[Episode]
     pictures: list[RepresentativeFrame]

@@ -149,7 +149,9 @@ def test_rows_instead_of_columns(reports: Path, tmp_path: Path) -> None:
     first = usable.set_index(["recording_id", "pts_ms"])
     assert (wide["positive"] == first["p_positive"].reindex(wide.index)).all()
     described = pd.read_csv(tmp_path / "tables" / "data_dictionary.csv")
-    assert set(described["table"]) == {"frames", "episodes", "recordings", "posteriors"}
+    assert set(described["table"]) == {
+        "frames", "episodes", "segments", "recordings", "posteriors",
+    }  # fmt: skip
 
 
 def test_both_languages_and_back_to_one(reports: Path) -> None:

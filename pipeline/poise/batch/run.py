@@ -11,7 +11,6 @@ from typing import Any
 
 from poise.batch.bookkeeping import Batch
 from poise.batch.discovery import discover
-from poise.batch.given_segments import with_segments
 from poise.batch.outcomes import Listener, Plan, RunResult
 from poise.batch.pool import Pool
 from poise.batch.purge import purge_expired, purge_withdrawn
@@ -22,6 +21,7 @@ from poise.expression.model_spec import SHIPPED_MODEL, ModelSpec, read_spec
 from poise.reports.content import rehearse
 from poise.settings import Settings
 from poise.storage.fingerprints import Intake, settle, still_growing, take_in
+from poise.storage.given_segments import with_segments
 from poise.storage.ledger import LEDGER_FILE, Ledger
 from poise.storage.outcome import Outcome
 from poise.storage.result_store import HOUSE, ResultStore

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from poise.batch.given_segments import with_segments
 from poise.errors import SettingsError
+from poise.storage.given_segments import with_segments
 from poise.types import Recording
 
 HEADER = "recording,start,end,label\n"
