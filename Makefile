@@ -69,7 +69,7 @@ sbom: $(VENV)/.installed ## Write down what is installed, as CycloneDX
 	$(BIN)/python -m pip install --quiet cyclonedx-bom
 	$(BIN)/cyclonedx-py environment $(VENV) --pyproject pyproject.toml -o build/sbom.json
 
-samples: $(VENV)/.installed ## Make the sample recordings again
+samples: $(VENV)/.installed ## Make the sample recordings again (needs espeak-ng)
 	$(BIN)/python sample_videos/make_samples.py
 
 $(VENV)/.installed: pyproject.toml

@@ -1,15 +1,16 @@
 """Make the sample recordings: a portrait that smiles, frowns, blinks and leaves the picture.
 
 Run ``python sample_videos/make_samples.py`` to write the recordings and ``truth.csv`` (what
-the face shows, when) beside this file, or ``--out DIR`` to write them elsewhere. The same
-versions of the libraries give the same files. Needs numpy, scikit-image, opencv and PyAV.
+the face shows and who speaks, when) beside this file, or ``--out DIR`` to write them elsewhere.
+The same versions of the libraries give the same files. Needs numpy, scikit-image, opencv and
+PyAV, and espeak-ng for the recording with sound.
 """
 
 import argparse
 import csv
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -17,7 +18,9 @@ from pathlib import Path
 import av
 import cv2
 import numpy as np
+from av.container import OutputContainer
 
+from interview import RATE_HZ, TAIL_S, Sound, Spoken, conversation, mixed, openings
 from portrait import Image, Look, Pose, Puppet
 
 VALENCE = {"positive": 1.0, "neutral": 0.0, "negative": -1.4, "absent": 0.0}
@@ -42,7 +45,8 @@ class Story:
     path: relative to the output folder; size_px: width and height as a player shows it;
     neck_px, scale: where the candidate sits and how large; frame_ticks: durations of
     the frames, repeated in turn; visitor: when a second person is in the picture;
-    quarter_turn: store the pixels lying on their side, with the rotation as metadata.
+    quarter_turn: store the pixels lying on their side, with the rotation as metadata;
+    spoken: what is said.
     """
 
     path: str
@@ -53,6 +57,7 @@ class Story:
     frame_ticks: tuple[int, ...] = (24,)
     visitor: tuple[float, float] | None = None
     quarter_turn: bool = False
+    spoken: tuple[Spoken, ...] = ()
 
 
 def segments(*stretches: tuple[float, float, str]) -> tuple[Segment, ...]:
@@ -107,6 +112,25 @@ STORIES = (
         quarter_turn=True,
     ),
 )
+
+
+def interview() -> Story:
+    """Return the recording with sound: the candidate's face as the turns tell it."""
+    spoken = conversation()
+    parts = []
+    for part, after in pairwise([*spoken, None]):
+        assert part is not None
+        end_s = after.start_s - 0.6 if after else part.end_s + TAIL_S
+        start_s = parts[-1].end_s + 0.6 if parts else 0.0
+        parts.append(Segment(start_s=start_s, end_s=end_s, expression=part.turn.expression))
+    return Story(
+        path="Sample C/interview with sound.mp4",
+        size_px=(640, 480),
+        neck_px=(320, 304),
+        scale=1.45,
+        segments=tuple(parts),
+        spoken=spoken,
+    )
 
 
 def smoothstep(x: float) -> float:
@@ -202,14 +226,19 @@ def frame_times(story: Story) -> Iterator[int]:
 def frames(story: Story, candidate: Puppet, visitor: Puppet) -> Iterator[tuple[int, Image]]:
     """Yield (time stamp in ticks, upright RGB picture) for every frame of a recording."""
     background = room(story.size_px)
-    for ticks in frame_times(story):
+    rate_hz = TICKS_PER_S / story.frame_ticks[0]
+    parted = openings(mixed(story.spoken, speaker="candidate"), rate_hz) if story.spoken else None
+    for number, ticks in enumerate(frame_times(story)):
         time_s = ticks / TICKS_PER_S
         picture = background
         second = visitor_pose(time_s, story)
         if second is not None:
             visitor_look = Look(valence=0.9, blink=look_at(time_s + 1.7, story).blink)
             picture = visitor.draw(picture, second, visitor_look)
-        yield ticks, candidate.draw(picture, candidate_pose(time_s, story), look_at(time_s, story))
+        look = look_at(time_s, story)
+        if parted is not None:
+            look = replace(look, opening=float(parted[min(number, len(parted) - 1)]))
+        yield ticks, candidate.draw(picture, candidate_pose(time_s, story), look)
 
 
 def encode(path: Path, story: Story, pictures: Iterator[tuple[int, Image]]) -> None:
@@ -232,6 +261,8 @@ def encode(path: Path, story: Story, pictures: Iterator[tuple[int, Image]]) -> N
         stream.time_base = stream.codec_context.time_base = Fraction(1, TICKS_PER_S)
         if story.quarter_turn:
             stream.set_display_rotation(-90)
+        if story.spoken:
+            encode_sound(container, mixed(story.spoken))
         for ticks, picture in pictures:
             stored = np.rot90(picture) if story.quarter_turn else picture
             frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(stored), format="rgb24")
@@ -240,14 +271,29 @@ def encode(path: Path, story: Story, pictures: Iterator[tuple[int, Image]]) -> N
         container.mux(stream.encode())
 
 
-def write_truth(path: Path) -> None:
-    """Write what each recording shows, as recording, start_s, end_s, expression."""
+def encode_sound(container: OutputContainer, sound: Sound) -> None:
+    """Write a sound as AAC."""
+    stream = container.add_stream("aac", rate=RATE_HZ, layout="mono", options={"b": "40000"})
+    for start in range(0, len(sound), 1024):
+        part = np.pad(sound[start : start + 1024], (0, max(0, start + 1024 - len(sound))))
+        frame = av.AudioFrame.from_ndarray(part[None], format="fltp", layout="mono")
+        frame.sample_rate, frame.pts, frame.time_base = RATE_HZ, start, Fraction(1, RATE_HZ)
+        container.mux(stream.encode(frame))
+    container.mux(stream.encode())
+
+
+def write_truth(path: Path, stories: Sequence[Story]) -> None:
+    """Write what each recording shows: a row for each expression, and for each turn of speech."""
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(("recording", "start_s", "end_s", "expression"))
-        for story in STORIES:
+        writer.writerow(("recording", "start_s", "end_s", "expression", "speaker", "text"))
+        for story in stories:
             for part in story.segments:
-                writer.writerow((story.path, part.start_s, part.end_s, part.expression))
+                times = round(part.start_s, 2), round(part.end_s, 2)
+                writer.writerow((story.path, *times, part.expression, "", ""))
+            for said in story.spoken:
+                times = said.start_s, round(said.end_s, 2)
+                writer.writerow((story.path, *times, "", said.turn.speaker, said.turn.text))
 
 
 def main() -> None:
@@ -257,12 +303,13 @@ def main() -> None:
         "--out", type=Path, default=Path(__file__).parent, help="output folder (default: this one)"
     )
     out: Path = parser.parse_args().out
+    stories = (*STORIES, interview())
     candidate, visitor = Puppet(), Puppet(other_person=True)
-    for story in STORIES:
+    for story in stories:
         path = out / story.path
         encode(path, story, frames(story, candidate, visitor))
         print(f"{story.path}: {path.stat().st_size / 1000:.0f} kB")
-    write_truth(out / "truth.csv")
+    write_truth(out / "truth.csv", stories)
 
 
 if __name__ == "__main__":

@@ -40,6 +40,7 @@ SMILING_LIPS = (
 )
 # ... and how far the closed lips reach above and below the line between them.
 UPPER_LIP = (0.2, 1.3, 2.3, 3.2, 4.0, 3.5, 4.0, 3.3, 2.4, 1.4, 0.2)
+PARTED = (-0.8, -1.1, 7.5, 8.0)  # how far the mouth that speaks moves the four lip edges
 LOWER_LIP = (0.2, 1.2, 2.5, 3.8, 4.7, 5.0, 4.8, 4.0, 2.8, 1.4, 0.2)
 
 # Rows of the lids at some columns, and the row from which the skin above is stretched.
@@ -67,10 +68,12 @@ class Look:
 
     valence: 1 smiles with open lips, 0 is neutral, -1 frowns, and less more so.
     blink: 0 open, 1 shut.
+    opening: how far speaking parts the lips, 0 to 1.
     """
 
     valence: float = 0.0
     blink: float = 0.0
+    opening: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -306,7 +309,12 @@ def lip_rows(u: Floats, look: Look) -> list[Floats]:
     upper, lower = (along(u, LIP_U, lip) for lip in (UPPER_LIP, LOWER_LIP))
     shut = [line - upper * (1 - 0.25 * frown), line - 0.25, line + 0.25, line + lower]
     wide = [along(u, LIP_U, edge) for edge in SMILING_LIPS]
-    return [w * smile + s * (1 - smile) for w, s in zip(wide, shut, strict=True)]
+    rows = [w * smile + s * (1 - smile) for w, s in zip(wide, shut, strict=True)]
+    if look.opening > 0:  # the jaw takes the lower lip along, less so towards the corners
+        drop = look.opening * np.clip(1 - arch, 0, 1)
+        parts = zip(rows, PARTED, strict=True)
+        rows = [row + np.asarray(drop * part, np.float32) for row, part in parts]
+    return rows
 
 
 def mouth_half_width(look: Look) -> float:
@@ -316,7 +324,7 @@ def mouth_half_width(look: Look) -> float:
 
 def bend_mouth(x: Floats, y: Floats, look: Look) -> tuple[Floats, Floats]:
     """Close the lips, narrow the mouth and set its corners; return where to look."""
-    if look.valence >= 1:
+    if look.valence >= 1 and look.opening == 0:
         return x, y
     half, reach = mouth_half_width(look), 38.0
     away = np.abs(x - MOUTH_CENTRE)
@@ -344,6 +352,11 @@ def paint_face(layer: Floats, x: Floats, y: Floats, look: Look) -> Floats:
     line, lower_edge = (edges[1] + edges[2]) / 2, edges[3]
     ends = np.clip((1.05 - np.abs(u)) / 0.14, 0, 1)
     seam = (1 - smile) ** 2 * ends * np.exp(-(((y - line) / 0.95) ** 2))
+    if look.opening > 0:  # no line between parted lips, but the dark of the mouth
+        inside = np.clip(np.minimum(y - edges[1], edges[2] - y) / 0.8 + 0.5, 0, 1)
+        seam = np.maximum(
+            seam * (1 - look.opening), 0.75 * min(1.0, 2 * look.opening) * inside * ends
+        )
     colour = layer[..., :3] + 0.8 * seam[..., None] * (
         np.array((104, 48, 44), np.float32) - layer[..., :3]
     )

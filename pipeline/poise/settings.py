@@ -72,6 +72,9 @@ class Settings:
         "the recording (auto); of a named span alone (given); none.",
         choices=("auto", "given", "none"), analysis=True,
     )  # fmt: skip
+    sound: bool = _setting(
+        True, "Listen to the sound, to tell when the candidate speaks.", analysis=True
+    )
     frames_per_class: int = _setting(
         2, "Representative frames per class and recording.", low=0, high=12, analysis=True
     )

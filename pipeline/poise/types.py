@@ -7,8 +7,7 @@ Times are seconds (float) from the container's start, which a player shows as 0:
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from enum import StrEnum
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,29 +16,15 @@ import numpy.typing as npt
 from poise.identity_findings import IdentityFindings
 from poise.labels import LabelScheme
 from poise.remarks import ReadingRemark
+from poise.spoken import Segment, Sound
+from poise.statuses import SHOWN as SHOWN
+from poise.statuses import WITHHELD as WITHHELD
+from poise.statuses import Status as Status
 
 FloatArray = npt.NDArray[np.float32]
 IntArray = npt.NDArray[np.int64]
 TimeArray = npt.NDArray[np.float64]
 Image = npt.NDArray[np.uint8]
-
-
-class Status(StrEnum):
-    """What became of a recording; the value is what ledger, tables and JSON say."""
-
-    DONE = "done"
-    PARTIAL = "partial"  # read as far as possible
-    FAILED = "failed"
-    NOT_CONSENTED = "not_consented"  # candidates.csv says no
-    EXPIRED = "expired"  # its result was purged for its age
-    FORGOTTEN = "forgotten"  # of a person who was purged
-    PENDING = "pending"  # not analysed yet
-    RUNNING = "running"  # being analysed now
-    PLANNED = "planned"  # in a dry run
-
-
-SHOWN = (Status.DONE, Status.PARTIAL, Status.FAILED)  # have a place in reports
-WITHHELD = (Status.NOT_CONSENTED, Status.EXPIRED, Status.FORGOTTEN)  # must not be analysed
 
 
 def _expect(name: str, array: npt.NDArray[np.generic], shape: tuple[int | None, ...]) -> None:
@@ -72,6 +57,7 @@ class Recording:
         portrait: A picture of the candidate, below the input directory; None if not given.
         pseudonym: What stands for `recording_id` in pages without names, with the candidate's
             before the `/`; empty until made (`poise.reports.pseudonyms`).
+        segments: As the centre gave them; None where that is not known.
     """
 
     path: Path
@@ -86,6 +72,7 @@ class Recording:
     neutral_span_s: tuple[float, float] | None = None
     portrait: Path | None = None
     pseudonym: str = ""
+    segments: tuple[Segment, ...] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -363,6 +350,7 @@ class SampledFrames:
         sharpness: Of the aligned face, see `poise.faces.quality.sharpness_of`, float32 [J].
         brightness: Its mean gray level, 0..255, float32 [J].
         pose_deg: Yaw, pitch, roll, see `poise.faces.pose`, float32 [J, 3]; None if not estimated.
+        speaking: Index into `poise.spoken.SPEAKING`, int8 [F]; -1 where no sound was; None without.
     """
 
     frame_index: IntArray
@@ -380,6 +368,7 @@ class SampledFrames:
     sharpness: FloatArray
     brightness: FloatArray
     pose_deg: FloatArray | None = None
+    speaking: npt.NDArray[np.int8] | None = None
 
     def __post_init__(self) -> None:
         frames, shown, usable = len(self.frame_index), len(self.shown_frame), len(self.usable_frame)
@@ -394,6 +383,8 @@ class SampledFrames:
         _expect("landmarks", self.landmarks, (shown, 5, 2))
         if self.pose_deg is not None:
             _expect("pose_deg", self.pose_deg, (shown, 3))
+        if self.speaking is not None:
+            _expect("speaking", self.speaking, (frames,))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -426,6 +417,7 @@ class RecordingAnalysis:
         loss, remarks: What could not be read, in plain words; what was unusual about reading.
         frames: Every sampled frame.
         baseline: The candidate's resting face.
+        sound: What was heard.
         statistics: Figures over the recording.
         episodes: In order of time.
         pictures, files: Representative frames in order of time; JPEG files by name.
@@ -439,6 +431,7 @@ class RecordingAnalysis:
     remarks: tuple[ReadingRemark, ...] = ()
     frames: SampledFrames
     baseline: Baseline
+    sound: Sound = field(default_factory=Sound)
     statistics: Statistics
     episodes: list[Episode]
     pictures: list[RepresentativeFrame]

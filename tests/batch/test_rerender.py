@@ -70,7 +70,8 @@ def test_tables_of_all_candidates_joined(analysed: Analysed, reports: Path, tmp_
     result = CliRunner().invoke(main, ["export", str(reports), "-o", str(target), "--csv-bom"])
     assert result.exit_code == 0, result.output
     assert {path.name for path in target.iterdir()} == {
-        "frames.csv", "posteriors.csv", "episodes.csv", "recordings.csv", "data_dictionary.csv",
+        "frames.csv", "posteriors.csv", "episodes.csv", "segments.csv", "recordings.csv",
+        "data_dictionary.csv",
         "captions",
     }  # fmt: skip
     frames, recordings = (pd.read_csv(target / f"{name}.csv") for name in ("frames", "recordings"))
@@ -148,7 +149,9 @@ def test_rows_instead_of_columns(reports: Path, tmp_path: Path) -> None:
     first = usable.set_index(["recording_id", "pts_ms"])
     assert (wide["positive"] == first["p_positive"].reindex(wide.index)).all()
     described = pd.read_csv(tmp_path / "tables" / "data_dictionary.csv")
-    assert set(described["table"]) == {"frames", "episodes", "recordings", "posteriors"}
+    assert set(described["table"]) == {
+        "frames", "episodes", "segments", "recordings", "posteriors",
+    }  # fmt: skip
 
 
 def test_both_languages_and_back_to_one(reports: Path) -> None:

@@ -82,7 +82,7 @@ def load(directory: Path, name: str) -> pd.DataFrame:
 
 def test_every_table_is_read_with_the_types_of_the_dictionary(tables: Path) -> None:
     names = {path.stem for path in tables.glob("*.csv")} - {"data_dictionary"}
-    assert names == {"frames", "episodes", "recordings", "posteriors"}
+    assert names == {"frames", "episodes", "segments", "recordings", "posteriors"}
     read = {name: load(tables, name) for name in names}
     assert all(len(table) for table in read.values())
     assert read["recordings"]["candidate_id"].tolist() == ["kim", "kim", "NA"]

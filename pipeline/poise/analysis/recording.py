@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from poise.analysis.context import AnalysisContext
 from poise.analysis.crop_file import CropFile
+from poise.analysis.listen import listen
 from poise.analysis.moments import choose_frames, illustrate
 from poise.analysis.observe import next_look, observe
 from poise.analysis.portraits import portrait_embedding
@@ -163,6 +164,10 @@ def _conclude(
             spec.valence_calibrations,
             _eye_distance(seen.landmarks[usable]),
         )
+    with timing("listen"):
+        sound, speaking = listen(
+            path, context, crops, seen.pts_s, seen.frame[shown], shown, track_id[shown]
+        )
     sure = is_candidate | is_other
     others = frames_with_others(seen.frame[sure], is_candidate[sure], len(seen.pts_s))
     pts_s = np.round(seen.pts_s[seen.frame[usable]], 3)  # whole milliseconds, as tables have them
@@ -226,8 +231,10 @@ def _conclude(
             landmarks=seen.landmarks[shown],
             sharpness=seen.sharpness[shown],
             brightness=seen.brightness[shown],
+            speaking=speaking,
         ),
         baseline=baseline,
+        sound=sound,
         statistics=statistics,
         episodes=episodes,
         pictures=pictures,

@@ -20,6 +20,7 @@ from poise.storage.ledger import Entry, Ledger
 from poise.storage.outcome import Outcome
 from poise.storage.result_format import StoredResult
 from poise.storage.result_store import ResultStore
+from poise.storage.stored_segments import keep_given
 from poise.system.atomic_files import Reserve
 from poise.system.run_log import RunLog
 from poise.types import SHOWN, Recording, Status
@@ -146,7 +147,10 @@ class Batch:
         return index
 
     def _read(self, recording: Recording, *, reused: bool = False, seconds: float = 0.0) -> Outcome:
-        result = StoredResult.read(self._store.directory(self._keys[recording.recording_id]))
+        directory = self._store.directory(self._keys[recording.recording_id])
+        if recording.segments is not None:
+            keep_given(directory, recording.recording_id, recording.segments)
+        result = StoredResult.read(directory, recording.recording_id)
         return Outcome(
             recording=recording,
             status=Status.PARTIAL if result.loss else Status.DONE,

@@ -99,7 +99,7 @@ def export(output: Path | str, directory: Path | str, **changed: Any) -> RunResu
 def _outcome(entry: Entry, store: ResultStore) -> Outcome:
     status, message, result = entry.status, entry.message, None
     if store.has(entry.key) and entry.recording.sha256:
-        result = StoredResult.read(store.directory(entry.key))
+        result = StoredResult.read(store.directory(entry.key), entry.recording.recording_id)
         if status == Status.PENDING:  # its run was killed before it could enter it
             status, message = (Status.PARTIAL if result.loss else Status.DONE), result.loss
     return Outcome(

@@ -21,6 +21,7 @@ from poise.expression.model_spec import SHIPPED_MODEL, ModelSpec, read_spec
 from poise.reports.content import rehearse
 from poise.settings import Settings
 from poise.storage.fingerprints import Intake, settle, still_growing, take_in
+from poise.storage.given_segments import with_segments
 from poise.storage.ledger import LEDGER_FILE, Ledger
 from poise.storage.outcome import Outcome
 from poise.storage.result_store import HOUSE, ResultStore
@@ -82,7 +83,7 @@ def analyze(
     rehearse(settings)
     spec = read_spec(Path(settings.model) if settings.model else SHIPPED_MODEL)
     device = str(choose_device(settings.device))
-    found = discover(root)
+    found = with_segments(root, discover(root))
     if not found:
         return RunResult(outcomes=[], output=target, index=None, settings=settings, seconds=0.0)
     _check_candidates(root, target, found)

@@ -18,11 +18,13 @@ from pathlib import Path
 from typing import Any
 
 from poise.errors import PoiseError, VideoError
+from poise.media.audio import SoundBlock, SoundEnd
 from poise.media.decoders.containers import UnreadableError
 from poise.media.decoders.pipe import receive
 from poise.media.decoders.protocol import AS_IT_IS, View
 from poise.media.decoders.sampling import TOLERANCE_S, WHOLE, SampleSpan
 from poise.media.decoders.server import (
+    AudioRequest,
     DescribeRequest,
     FetchRequest,
     Request,
@@ -197,6 +199,27 @@ class DecodingProcess:
                 at_s = left[0] if left else 0.0
                 if not self._try_again(attempts, error, -len(left), at_s):
                     raise first_error from None
+
+    def listen(self, path: Path) -> Iterator[SoundBlock | SoundEnd]:
+        """The sound of a recording, block by block, and last its end; see `poise.media.audio`.
+
+        Raises:
+            VideoError: From the generator, if the file cannot be opened, or if reading hung or
+                crashed and was stopped.
+        """
+        self._request(AudioRequest(path=path))
+        complete = False
+        try:
+            while not complete:
+                item = self._receive(path)
+                complete = isinstance(item, SoundEnd)
+                yield item
+        except VideoError:
+            complete = True
+            raise
+        finally:
+            if not complete:
+                self.close()
 
     def close(self) -> None:
         """End the process, whatever it is doing."""

@@ -18,7 +18,11 @@ from poise.reports.provenance import provenance
 from poise.reports.pseudonyms import as_named
 from poise.reports.rendering import languages
 from poise.reports.report_types import CandidateReport, NotAnalysed, RecordingReport
-from poise.reports.table_files import write_frames_and_episodes, write_recordings_and_dictionary
+from poise.reports.table_files import (
+    write_frames_and_episodes,
+    write_recordings_and_dictionary,
+    write_segments,
+)
 from poise.reports.unsure import unsure_recordings
 from poise.settings import Settings
 from poise.storage.outcome import LeftAside, Outcome
@@ -37,7 +41,7 @@ class Written:
 
     Args:
         reports: The report in each language.
-        tables: Frames and episodes.
+        tables: Frames, episodes and segments.
     """
 
     reports: list[Path]
@@ -65,12 +69,14 @@ def write_candidate(
         candidate_report(outcomes, settings, spec, directory), directory, settings
     )
     _, frames, episodes = write_frames_and_episodes(outcomes, directory, settings, spec)
-    return Written(reports=pages, tables=[frames, episodes])
+    segments = write_segments(outcomes, directory, settings, spec)
+    return Written(reports=pages, tables=[frames, episodes, segments])
 
 
 def _remove_named(directory: Path) -> None:
     """Remove what an earlier run wrote under the candidate's name."""
-    for pattern in ("report*.html", "report*.pdf", "progress*.html", "frames.*", "episodes.*"):
+    pages, tables = ("report*.html", "report*.pdf", "progress*.html"), ("frames", "episodes")
+    for pattern in (*pages, *(f"{table}.*" for table in (*tables, "segments"))):
         for path in directory.glob(pattern):
             path.unlink()
     with suppress(OSError):  # absent, or somebody has put something else there

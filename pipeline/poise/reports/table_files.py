@@ -23,6 +23,7 @@ from poise.storage.table_schema import (
     frames_schema,
     posteriors_schema,
     recordings_schema,
+    segments_schema,
 )
 
 _OF_VIDEO = ("width_px", "height_px", "codec", "frame_rate_hz", "start_offset_s")
@@ -40,6 +41,7 @@ def write_tables(
     """
     outcomes = as_named(outcomes, settings)
     frames, *_ = write_frames_and_episodes(outcomes, directory, settings, spec)
+    write_segments(outcomes, directory, settings, spec)
     tidy, schema = posteriors(frames, spec.labels), posteriors_schema()
     _write(tidy, schema, directory / "posteriors", settings)
     write_recordings_and_dictionary(
@@ -59,6 +61,46 @@ def write_frames_and_episodes(
         _write(frames, frames_schema(spec.labels), directory / "frames", settings),
         _write(episodes, episodes_schema(), directory / "episodes", settings),
     )
+
+
+def write_segments(
+    outcomes: Sequence[Outcome], directory: Path, settings: Settings, spec: ModelSpec
+) -> Path:
+    """Write the figures of every segment; the file."""
+    rows = [
+        row for outcome in outcomes if outcome.result for row in segment_rows(outcome, settings)
+    ]
+    schema = segments_schema(display_labels(spec.labels))
+    return _write(pd.DataFrame(rows), schema, directory / "segments", settings)
+
+
+def segment_rows(outcome: Outcome, settings: Settings) -> list[dict[str, Any]]:
+    """Rows of `segments_schema` for one recording."""
+    assert outcome.result is not None
+    segments = outcome.result.segments
+    rows = []
+    for figures in outcome.result.read_segment_figures(settings.sample_rate_hz):
+        named = segments[figures.segment - 1] if figures.segment else None
+        rows.append(
+            {
+                "recording_id": outcome.recording.recording_id,
+                "segment": figures.segment,
+                "kind": named.kind if named else "recording",
+                "label": (named.label or None) if named else None,
+                "source": named.source if named else None,
+                "start_ms": round(named.start_s * 1000) if named else None,
+                "end_ms": round(named.end_s * 1000) if named else None,
+                "part": figures.part,
+                "state": figures.state,
+                "duration_s": figures.duration_s,
+                "sampled_frames": figures.sampled_frames,
+                "usable_frames": figures.usable_frames,
+                "coverage": figures.coverage,
+                **{f"share_{label}": share for label, share in figures.shares.items()},
+                **{f"episodes_{label}": count for label, count in figures.episodes.items()},
+            }
+        )
+    return rows
 
 
 def _joined(parts: list[pd.DataFrame]) -> pd.DataFrame:
@@ -92,6 +134,7 @@ def write_recordings_and_dictionary(
         {
             "frames": frames_schema(spec.labels),
             "episodes": episodes_schema(),
+            "segments": segments_schema(display_labels(spec.labels)),
             "recordings": schema,
             **more,
         }

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from poise.labels import QUALITY_FLAGS, VALENCES, LabelScheme, display_labels
+from poise.spoken import SPEAKING, Segment
 from poise.storage.table_schema import LANDMARK_COLUMNS, POSE_COLUMNS, as_table, frames_schema
+from poise.timeline.segment_figures import segment_of
 from poise.timeline.smoothing import continuous_runs, gap_limits, own_intervals, smooth
 from poise.timeline.timecodes import timecode
 from poise.types import TimeArray
@@ -21,7 +23,11 @@ Arrays = Mapping[str, npt.NDArray[Any]]
 
 
 def frames_table(
-    seen: Arrays, labels: LabelScheme, smoothing_s: float, nominal_s: float
+    seen: Arrays,
+    labels: LabelScheme,
+    smoothing_s: float,
+    nominal_s: float,
+    segments: Sequence[Segment] = (),
 ) -> pd.DataFrame:
     """One row per sampled frame, with the columns of `frames_schema` but `recording_id`.
 
@@ -31,6 +37,7 @@ def frames_table(
         labels: Of the model.
         smoothing_s: Bandwidth of the smoothing, see `poise.timeline.smoothing.smooth`.
         nominal_s: Sampling interval that was asked for.
+        segments: Of the recording.
     """
     import pandas as pd
 
@@ -47,6 +54,12 @@ def frames_table(
     )
     face = pd.DataFrame(_face(seen), index=seen["shown_frame"])
     said = pd.DataFrame(_said(seen, labels, smoothing_s, nominal_s), index=seen["usable_frame"])
+    if "speaking" in seen:
+        names = np.array([*SPEAKING, None], object)  # -1 is the last of them: unknown
+        rows["speaking"] = pd.array(names[seen["speaking"]], dtype="string")
+    numbers = segment_of(seen["pts_s"].round(3), segments)
+    rows["segment"] = pd.array(numbers, dtype="Int64")
+    rows.loc[numbers == 0, "segment"] = pd.NA
     rows.loc[seen["shown_frame"], "face_found"] = True
     rows.loc[seen["usable_frame"], "usable"] = True
     return as_table(rows.join(face).join(said), frames_schema(labels)[1:])

@@ -14,8 +14,12 @@ import numpy.typing as npt
 from poise.identity_findings import IdentityFindings
 from poise.labels import LabelScheme, display_labels
 from poise.remarks import ReadingRemark
+from poise.spoken import Segment, Sound
 from poise.storage.frames_table import frames_table, usable_gaps, usable_times
-from poise.timeline.smoothing import continuous_runs, smooth
+from poise.storage.stored_segments import read_given, sound_from_json
+from poise.timeline.segment_figures import SeenFrames, SegmentFigures, segment_figures
+from poise.timeline.segments import found, from_chapters
+from poise.timeline.smoothing import continuous_runs, shown_for, smooth
 from poise.types import (
     Baseline,
     Episode,
@@ -48,6 +52,7 @@ def write_result(analysis: RecordingAnalysis, directory: Path) -> None:
         "info": asdict(analysis.info),
         "loss": analysis.loss,
         "baseline": asdict(analysis.baseline),
+        "sound": asdict(analysis.sound),
         "remarks": [asdict(remark) for remark in analysis.remarks],
         "statistics": asdict(analysis.statistics),
         "frames_shown": len(analysis.frames.shown_frame),
@@ -89,10 +94,17 @@ class StoredResult:
     directory: Path
     info: Mapping[str, Any] = field(default_factory=dict)
     remarks: tuple[ReadingRemark, ...] = ()
+    sound: Sound = field(default_factory=Sound)
+    given_segments: tuple[Segment, ...] = ()
 
     @classmethod
-    def read(cls, directory: Path) -> StoredResult:
-        """Read a result directory, the table of frames apart (`read_frames`)."""
+    def read(cls, directory: Path, recording_id: str = "") -> StoredResult:
+        """Read a result directory, the table of frames apart (`read_frames`).
+
+        Args:
+            directory: Of the result.
+            recording_id: Whose given segments are meant, where several have the same bytes.
+        """
         plain: dict[str, Any] = json.loads((directory / RESULT_FILE).read_text(encoding="utf-8"))
         statistics = plain["statistics"]
         longest = {label: Episode(**e) for label, e in statistics.pop("longest").items()}
@@ -107,6 +119,8 @@ class StoredResult:
             directory=directory,
             info=plain.get("info", {}),
             remarks=tuple(ReadingRemark(**remark) for remark in plain.get("remarks", [])),
+            sound=sound_from_json(plain.get("sound", {})),
+            given_segments=read_given(directory, recording_id),
         )
 
     def read_frames(self, smoothing_s: float = 0.4, nominal_s: float = 0.2) -> pd.DataFrame:
@@ -116,7 +130,34 @@ class StoredResult:
             smoothing_s, nominal_s: Bandwidth of the smoothing (columns `smooth_p_*`), and
                 sampling interval that was asked for, as the analysis had them.
         """
-        return frames_table(self._read_arrays(), self.labels, smoothing_s, nominal_s)
+        arrays = self._read_arrays()
+        return frames_table(arrays, self.labels, smoothing_s, nominal_s, self.segments)
+
+    @property
+    def segments(self) -> tuple[Segment, ...]:
+        """Answers and questions: given by the centre, else the container's chapters, else found."""
+        if self.given_segments:
+            return self.given_segments
+        return from_chapters(self.sound.chapters) or found(self.sound.turns)
+
+    def read_segment_figures(self, sample_rate_hz: float) -> list[SegmentFigures]:
+        """Figures of the recording, and of each segment by part and state.
+
+        Args:
+            sample_rate_hz: Of the analysis.
+        """
+        seen = self._read_arrays()
+        pts_s = seen["pts_s"].astype(np.float64).round(3)
+        frames = SeenFrames(
+            pts_s=pts_s,
+            shown_s=shown_for(pts_s, 1 / sample_rate_hz),
+            speaking=seen.get("speaking"),
+            usable_frame=seen["usable_frame"],
+            reading=seen["reading"],
+            labels=display_labels(self.labels),
+            episodes=self.episodes,
+        )
+        return list(segment_figures(frames, self.segments))
 
     def read_series(self, bandwidth_s: float) -> Series | None:
         """Posteriors at every usable frame; None where there is none.

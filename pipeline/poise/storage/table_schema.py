@@ -6,7 +6,7 @@ The types are pandas' own names, so that `pd.read_csv(file, dtype=...)` takes th
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -114,6 +114,13 @@ def frames_schema(scheme: LabelScheme) -> list[Column]:
         Column(name="interval_ms", dtype="Float64", unit="millisecond", decimals=3,
                meaning="Time that the frame stands for where it is the last of an episode: the "
                "sampling interval, or the recording's own where its pictures are sparser."),
+        Column(name="speaking", dtype="string",
+               meaning="Who speaks: candidate (voice, and the candidate's mouth moves), "
+               "someone_else (voice, and it does not), unsure, silent; missing where nothing was "
+               "listened to."),
+        Column(name="segment", dtype="Int64",
+               meaning="Number of the answer, question or part, as in segments.csv; missing "
+               "between segments."),
     ]  # fmt: skip
 
 
@@ -199,6 +206,46 @@ def episodes_schema() -> list[Column]:
                meaning="Where the smoothed posterior is highest."),
         Column(name="mean_posterior", dtype="Float64", unit="probability",
                meaning="Mean of the smoothed posterior of the label."),
+    ]  # fmt: skip
+
+
+def segments_schema(labels: Sequence[str]) -> list[Column]:
+    """Columns of `segments.csv`: one row for each segment, part of it, and state.
+
+    Args:
+        labels: The valence classes and the emotions without valence.
+    """
+    return [
+        _ID,
+        Column(name="segment", dtype="Int64",
+               meaning="Number of the segment, from 1; missing for the whole recording, without "
+               "what is excluded."),
+        Column(name="kind", dtype="string",
+               meaning="answer, question, part (given, of neither kind), or recording."),
+        Column(name="label", dtype="string", foreign=True,
+               meaning="As given, such as the text of a question; missing if none was."),
+        Column(name="source", dtype="string",
+               meaning="Where the segment comes from: table (segments.csv of the centre), webvtt, "
+               "chapters, turns (who speaks) or pauses (one voice alone)."),
+        Column(name="start_ms", dtype="Int64", unit="millisecond", meaning="Begin."),
+        Column(name="end_ms", dtype="Int64", unit="millisecond", meaning="End."),
+        Column(name="part", dtype="string",
+               meaning="whole; first and last are the first and the last ten seconds, of segments "
+               "that last twenty."),
+        Column(name="state", dtype="string",
+               meaning="all; speaking (the candidate speaks) or listening (somebody else does)."),
+        Column(name="duration_s", dtype="Float64", unit="second", decimals=3,
+               meaning="Time that the sampled frames of this row stand for."),
+        Column(name="sampled_frames", dtype="Int64", meaning="Frames looked at."),
+        Column(name="usable_frames", dtype="Int64",
+               meaning="Frames with a usable face of the candidate."),
+        Column(name="coverage", dtype="Float64", unit="share",
+               meaning="usable_frames / sampled_frames."),
+        *(Column(name=f"share_{label}", dtype="Float64", unit="share",
+                 meaning=f"Share of the usable frames whose apparent expression is {label}.")
+          for label in labels),
+        *(Column(name=f"episodes_{label}", dtype="Int64",
+                 meaning=f"Episodes of {label} that have their peak there.") for label in labels),
     ]  # fmt: skip
 
 

@@ -75,7 +75,14 @@ class DescribeRequest:
     view: View
 
 
-Request = SampleRequest | FetchRequest | DescribeRequest
+@dataclass(frozen=True, kw_only=True)
+class AudioRequest:
+    """Answered by `SoundBlock`s, then `SoundEnd` (`poise.media.audio`)."""
+
+    path: Path
+
+
+Request = SampleRequest | FetchRequest | DescribeRequest | AudioRequest
 
 
 def serve(connection: Connection) -> None:
@@ -102,6 +109,12 @@ def serve(connection: Connection) -> None:
 
 
 def _answer(connection: Connection, request: Request) -> None:
+    if isinstance(request, AudioRequest):
+        from poise.media.listening import listen
+
+        for item in listen(request.path):
+            send(connection, item)
+        return
     decoder = open_decoder(request.path, request.backend, request.view)
     if isinstance(request, FetchRequest):
         for image in decoder.fetch(request.pts_s):

@@ -1,0 +1,82 @@
+"""Listening to a recording: voices, and whether the mouth that is seen moves with them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from poise.analysis.context import AnalysisContext
+from poise.analysis.crop_file import CropFile
+from poise.faces.mouth import mouth_motion, mouth_profiles
+from poise.media.voice_activity import WINDOW_S, hear
+from poise.spoken import Sound
+from poise.timeline.speech import (
+    find_turns,
+    heard_spans,
+    look_pairs,
+    speaking_at,
+    voiced_stretches,
+)
+from poise.types import FloatArray, IntArray, TimeArray
+
+_COMPARED_AT_ONCE = 256
+
+
+def listen(
+    path: Path,
+    context: AnalysisContext,
+    crops: CropFile,
+    pts_s: TimeArray,
+    face_frame: IntArray,
+    face_crop: IntArray,
+    track_id: IntArray,
+) -> tuple[Sound, npt.NDArray[np.int8] | None]:
+    """Who speaks when. Whatever is wrong with the sound, the rest of the analysis goes on.
+
+    Args:
+        path: The recording.
+        context: Decoding process and settings.
+        crops: Aligned crops of all faces.
+        pts_s: Of the sampled frames, float64 [F].
+        face_frame: Rows, among the F, of the frames that show the candidate, int64 [J].
+        face_crop: Rows of the candidate's crops, int64 [J].
+        track_id: Face tracks of the candidate there, int64 [J].
+
+    Returns:
+        What was heard, and who speaks in each sampled frame, int8 [F]; None without any sound.
+    """
+    if not context.settings.sound:
+        return Sound(status="off"), None
+    try:
+        voice = hear(context.decoding.listen(path))
+    except (OSError, RuntimeError, ValueError) as error:  # the picture is worth more than the sound
+        return Sound(status="broken", detail=f"the sound could not be heard ({error})"), None
+    if not len(voice.start_s):
+        return Sound(status=voice.status, detail=voice.detail, chapters=voice.chapters), None
+    stretches = voiced_stretches(voice.start_s, voice.probability, WINDOW_S)
+    look_s, motion = _looks(crops, pts_s[face_frame], face_crop, track_id)
+    turns = [  # whole milliseconds, as tables have them
+        replace(turn, start_s=round(turn.start_s, 3), end_s=round(turn.end_s, 3))
+        for turn in find_turns(stretches, look_s, motion)
+    ]
+    sound = Sound(
+        status=voice.status, detail=voice.detail, turns=tuple(turns), chapters=voice.chapters
+    )
+    return sound, speaking_at(pts_s.round(3), turns, heard_spans(voice.start_s, WINDOW_S))
+
+
+def _looks(
+    crops: CropFile, pts_s: TimeArray, rows: IntArray, track_id: IntArray
+) -> tuple[TimeArray, FloatArray]:
+    """Middle and motion of each comparison of two looks at the mouth; crops are read in parts."""
+    earlier, later = look_pairs(pts_s, track_id)
+    motion = np.empty(len(earlier), np.float32)
+    for start in range(0, len(earlier), _COMPARED_AT_ONCE):
+        part = slice(start, start + _COMPARED_AT_ONCE)
+        first, last = int(earlier[part][0]), int(later[part][-1]) + 1
+        profiles = mouth_profiles(crops.read(rows[first:last].tolist()))
+        motion[part] = mouth_motion(profiles[earlier[part] - first], profiles[later[part] - first])
+    return (pts_s[earlier] + pts_s[later]) / 2, motion

@@ -1,0 +1,84 @@
+"""Segments that a centre gives: `segments.csv` at the top, or a WebVTT file beside a recording."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+from poise.errors import SettingsError
+from poise.spoken import Segment
+from poise.system.file_names import composed
+from poise.timeline.segments import SEGMENTS_FILE, read_table, read_webvtt
+from poise.types import Recording
+
+_MAX_BYTES = 16_000_000
+
+
+def with_segments(root: Path, recordings: Iterable[Recording]) -> list[Recording]:
+    """The recordings with what was given for them; `segments.csv` prevails over WebVTT.
+
+    Args:
+        root: The directory of the recordings, or the one recording.
+        recordings: As they were found.
+
+    Raises:
+        SettingsError: If a file cannot be used; it names the line and the value.
+    """
+    recordings = list(recordings)
+    top = root if root.is_dir() else root.parent
+    table: dict[str, tuple[Segment, ...]] = {}
+    path = _named(top, SEGMENTS_FILE)
+    if path is not None:
+        known = {recording.recording_id for recording in recordings}
+        for name, segments in read_table(_text(path), str(path)).items():
+            given = composed(name.replace("\\", "/").removeprefix("./"))
+            if given in known:
+                table[given] = segments
+            elif root.is_dir():
+                raise SettingsError(
+                    f"names {name!r}, which is not among the recordings",
+                    remedy="Give each recording's path below the directory, or remove its lines.",
+                    path=path,
+                )
+    return [
+        replace(r, segments=table[r.recording_id] if r.recording_id in table else _beside(r.path))
+        for r in recordings
+    ]
+
+
+def _beside(recording: Path) -> tuple[Segment, ...]:
+    path = recording.with_suffix(".vtt")
+    return read_webvtt(_text(path), str(path)) if path.is_file() else ()
+
+
+def _named(folder: Path, name: str) -> Path | None:
+    """A file of that name, in capitals or not."""
+    try:
+        files = sorted(path for path in folder.iterdir() if path.name.casefold() == name)
+    except OSError:
+        return None
+    return next((path for path in files if path.is_file()), None)
+
+
+def _text(path: Path) -> str:
+    """Text as spreadsheets save it: UTF-8, UTF-16 with its mark, or Korean (CP949)."""
+    try:
+        if path.stat().st_size > _MAX_BYTES:
+            raise SettingsError(
+                f"is larger than {_MAX_BYTES // 1_000_000} MB",
+                remedy="It must hold a line for each segment.",
+                path=path,
+            )
+        raw = path.read_bytes()
+    except OSError as error:
+        raise SettingsError(
+            f"cannot be read ({error.strerror})", remedy="Make it readable, or remove it.",
+            path=path,
+        ) from error  # fmt: skip
+    if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return raw.decode("utf-16", errors="replace")
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return raw.decode("cp949", errors="replace")

@@ -1,0 +1,91 @@
+"""Sounds that the tests make themselves, and recordings that hold them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+
+from poise.media.audio import SAMPLE_RATE_HZ
+from poise.types import FloatArray
+from tests.clips import TICKS, counting
+
+
+def vowels(seconds: float) -> FloatArray:
+    """What sounds like a voice: a buzz through three moving formants; 16 kHz, float32."""
+    t = np.arange(round(seconds * SAMPLE_RATE_HZ)) / SAMPLE_RATE_HZ
+    pitch = 120 + 20 * np.sin(2 * np.pi * 0.7 * t)
+    phase = np.cumsum(pitch) / SAMPLE_RATE_HZ
+    first = 500 + 250 * np.sin(2 * np.pi * 1.9 * t)
+    second = 1500 + 500 * np.sin(2 * np.pi * 1.3 * t + 1)
+    sound = np.zeros_like(t)
+    for k in range(1, 40):
+        strength = sum(
+            gain * np.exp(-0.5 * ((k * pitch - centre) / width) ** 2)
+            for centre, width, gain in ((first, 90, 1.0), (second, 120, 0.6), (2600, 160, 0.3))
+        )
+        sound += strength * np.sin(2 * np.pi * k * phase)
+    swell = np.clip(np.sin(2 * np.pi * 2.1 * t) + 0.6, 0, 1)
+    return (0.1 * sound * swell).astype(np.float32)
+
+
+def silence(seconds: float) -> FloatArray:
+    """Nothing, 16 kHz."""
+    return np.zeros(round(seconds * SAMPLE_RATE_HZ), np.float32)
+
+
+def write_sounding(
+    path: Path,
+    pieces: Sequence[tuple[float, FloatArray]],
+    *,
+    pictures_s: tuple[float, float] = (0.0, 1.0),
+    codec: str = "aac",
+    rate_hz: int = 16_000,
+) -> Path:
+    """A recording with counting pictures and with sound.
+
+    Args:
+        path: Its suffix says the container.
+        pieces: When each piece of sound begins, and its samples, 16 kHz.
+        pictures_s: When the pictures begin and end; ten a second.
+        codec: Of the sound.
+        rate_hz: Of the stored sound.
+    """
+    with av.open(str(path), "w") as container:
+        video = container.add_stream("libx264", rate=10, options={"preset": "ultrafast"})
+        video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
+        video.time_base = video.codec_context.time_base = Fraction(1, TICKS)
+        sound = container.add_stream(codec, rate=rate_hz, layout="mono")
+        assert isinstance(sound, av.AudioStream)
+        packets: list[av.Packet] = []
+        first, last = (round(10 * second) for second in pictures_s)
+        for number in range(first, last):
+            frame = av.VideoFrame.from_ndarray(counting(number % 256), format="rgb24")
+            frame.pts, frame.time_base = 100 * number, Fraction(1, TICKS)
+            packets += video.encode(frame)
+        packets += video.encode()
+        resampler = av.AudioResampler(
+            format=sound.codec_context.format.name, layout="mono", rate=rate_hz,
+            frame_size=sound.codec_context.frame_size or 1024,
+        )  # fmt: skip
+        for start_s, samples in pieces:
+            whole = np.ascontiguousarray(samples[None], np.float32)
+            given = av.AudioFrame.from_ndarray(whole, "flt", "mono")
+            given.sample_rate, given.pts = SAMPLE_RATE_HZ, None
+            count = 0
+            for part in [*resampler.resample(given), *resampler.resample(None)]:
+                part.pts = round(start_s * rate_hz) + count
+                part.time_base = Fraction(1, rate_hz)
+                count += part.samples
+                packets += sound.encode(part)
+            resampler = av.AudioResampler(
+                format=sound.codec_context.format.name, layout="mono", rate=rate_hz,
+                frame_size=sound.codec_context.frame_size or 1024,
+            )  # fmt: skip
+        packets += sound.encode()
+        for packet in sorted(packets, key=lambda p: float((p.dts or 0) * p.time_base)):
+            container.mux(packet)
+    return path

@@ -1,0 +1,151 @@
+"""Who speaks, and what is an answer: against the script of the made interview, and by ear."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from poise.batch.rerender import export
+from poise.batch.run import analyze
+from poise.settings import Settings
+from tests.clips import copy
+from tests.conftest import ROOT, SAMPLES
+
+NAME = "interview with sound.mp4"
+ANNOTATED = ROOT / "tests" / "annotations" / "speech.csv"
+SPEAKER = {"candidate": "candidate", "interviewer": "someone_else"}
+
+
+def _analysed(
+    clips: dict[str, Path], folder: Path, model_dir: Path, **settings: bool
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Joined tables of frames and of segments."""
+    for name, path in clips.items():
+        copy(path, folder / "in" / name)
+    chosen = Settings(model=str(model_dir), device="cpu", jobs=1, frames_per_class=0, **settings)  # type: ignore[arg-type]
+    analyze(folder / "in", folder / "out", chosen)
+    export(folder / "out", folder / "tables")
+    frames, segments = (pd.read_csv(folder / "tables" / f"{t}.csv") for t in ("frames", "segments"))
+    return frames, segments
+
+
+@pytest.fixture(scope="module")
+def interview(
+    tmp_path_factory: pytest.TempPathFactory, model_dir: Path, workers_closed: None
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Tables of the made interview."""
+    return _analysed(
+        {NAME: SAMPLES / "Sample C" / NAME}, tmp_path_factory.mktemp("interview"), model_dir
+    )
+
+
+def _turns() -> list[tuple[float, float, str]]:
+    with (SAMPLES / "truth.csv").open(encoding="utf-8", newline="") as file:
+        return [
+            (float(r["start_s"]), float(r["end_s"]), SPEAKER[r["speaker"]])
+            for r in csv.DictReader(file)
+            if r["speaker"]
+        ]
+
+
+def test_who_speaks_is_who_the_script_says(interview: tuple[pd.DataFrame, pd.DataFrame]) -> None:
+    frames, _ = interview
+    time_s = frames["pts_ms"] / 1000
+    agreed = np.concatenate(
+        [
+            (frames["speaking"][(time_s >= start) & (time_s < end)] == speaker).to_numpy()
+            for start, end, speaker in _turns()
+        ]
+    )
+    assert len(agreed) > 150
+    assert agreed.mean() >= 0.95
+    between = ~np.any([(time_s >= a - 0.1) & (time_s < b + 0.3) for a, b, _ in _turns()], axis=0)
+    assert (frames["speaking"][between] == "silent").all()
+
+
+def test_answers_and_questions_begin_and_end_where_the_script_says(
+    interview: tuple[pd.DataFrame, pd.DataFrame],
+) -> None:
+    _, segments = interview
+    found = segments[segments["segment"].notna() & (segments["part"] == "whole")]
+    found = found[found["state"] == "all"]
+    spoken: list[tuple[float, float, str]] = []
+    for start, end, speaker in _turns():  # a second sentence goes on with the answer
+        if spoken and spoken[-1][2] == speaker:
+            spoken[-1] = (spoken[-1][0], end, speaker)
+        else:
+            spoken.append((start, end, speaker))
+    kinds = ["answer" if speaker == "candidate" else "question" for *_, speaker in spoken]
+    assert found["kind"].tolist() == kinds
+    edges = found[["start_ms", "end_ms"]].to_numpy() / 1000
+    assert np.abs(edges - np.array([turn[:2] for turn in spoken])).max() <= 0.5
+
+
+def test_the_candidate_smiles_while_listening_not_while_speaking(
+    interview: tuple[pd.DataFrame, pd.DataFrame],
+) -> None:
+    _, segments = interview
+    whole = segments[segments["segment"].isna()].set_index("state")
+    assert whole.loc["listening", "share_positive"] > 0.5
+    assert whole.loc["speaking", "share_positive"] < 0.1
+
+
+def test_frames_have_the_number_of_their_segment(
+    interview: tuple[pd.DataFrame, pd.DataFrame],
+) -> None:
+    frames, segments = interview
+    for row in segments[segments["state"] == "all"].dropna(subset=["segment"]).itertuples():
+        inside = frames["pts_ms"].between(row.start_ms, row.end_ms - 1)
+        if row.part == "whole":
+            assert (frames["segment"][inside] == row.segment).all()
+            assert row.sampled_frames == inside.sum()
+
+
+def test_given_segments_prevail_and_may_change_without_a_new_analysis(
+    tmp_path: Path, model_dir: Path, workers_closed: None
+) -> None:
+    table = tmp_path / "in" / "segments.csv"
+    table.parent.mkdir()
+    header = "recording,start,end,label\n"
+    table.write_text(f"{header}{NAME},0:05,0:14,Yourself\n{NAME},14,20,exclude\n", encoding="utf-8")
+    clips = {NAME: SAMPLES / "Sample C" / NAME}
+    frames, segments = _analysed(clips, tmp_path, model_dir, sound=False)
+    assert frames["speaking"].isna().all()
+    assert segments["label"].dropna().unique().tolist() == ["Yourself"]
+    assert segments["state"].unique().tolist() == ["all"]
+    whole = segments[segments["segment"].isna()].iloc[0]
+    assert whole["sampled_frames"] == (~frames["pts_ms"].between(14_000, 19_999)).sum()
+    table.write_text(f"{header}{NAME},20,30,Pumps\n", encoding="utf-8")
+    again = analyze(
+        table.parent, tmp_path / "out",
+        Settings(model=str(model_dir), device="cpu", jobs=1, frames_per_class=0, sound=False),
+    )  # fmt: skip
+    assert [outcome.reused for outcome in again.outcomes] == [True]
+    (own,) = (tmp_path / "out").rglob("segments.csv")
+    assert pd.read_csv(own)["label"].dropna().unique().tolist() == ["Pumps"]
+
+
+@pytest.mark.slow
+def test_who_speaks_on_real_clips_is_who_was_heard(
+    tmp_path: Path, shared_clips: Path, model_dir: Path, workers_closed: None
+) -> None:
+    with ANNOTATED.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    clips = {row["clip"]: shared_clips / row["clip"] for row in rows}
+    frames, _ = _analysed(clips, tmp_path, model_dir)
+    for clip in clips:
+        own = frames[frames["recording_id"] == clip]
+        time_s = own["pts_ms"] / 1000
+        agreed = np.concatenate(
+            [
+                own["speaking"][(time_s >= float(r["start_s"])) & (time_s < float(r["end_s"]))]
+                == r["speaking"]
+                for r in rows
+                if r["clip"] == clip
+            ]
+        )
+        assert agreed.mean() >= 0.85, (clip, agreed.mean())

@@ -1,0 +1,138 @@
+"""Answers and questions: read from what a centre gives, or found from who speaks."""
+
+from __future__ import annotations
+
+import pytest
+
+from poise.errors import SettingsError
+from poise.spoken import Segment, Turn
+from poise.timeline.segments import (
+    PAUSE_S,
+    found,
+    from_chapters,
+    read_table,
+    read_time,
+    read_webvtt,
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("0", 0), ("65", 65), ("65.5", 65.5), ("1:05", 65), ("01:05.250", 65.25), ("1:02:03", 3723),
+     ("1:02:03,5", 3723.5), ("90:00", 5400)],
+)  # fmt: skip
+def test_times_are_read_as_people_write_them(text: str, seconds: float) -> None:
+    assert read_time(text) == pytest.approx(seconds)
+
+
+@pytest.mark.parametrize("text", ["", "abc", "1:60", "1:2:3:4", "-5", "1:75:00", "1e3", "1:005"])
+def test_what_is_no_time_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="is not a time"):
+        read_time(text)
+
+
+def _given(
+    start: float, end: float, label: str = "", kind: str = "part", source: str = "table"
+) -> Segment:
+    return Segment(kind=kind, label=label, start_s=start, end_s=end, source=source)
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_a_table_of_segments(separator: str) -> None:
+    rows = [
+        "recording,start,end,label", "a.mp4,1:00,2:00,Why us?", "a.mp4,0,60,", "",
+        "a.mp4,120,2:10,Exclude", "b/c.mp4,0:05,1:00:00,질문 하나",
+    ]  # fmt: skip
+    read = read_table("\r\n".join(rows).replace(",", separator))
+    assert read["a.mp4"] == (
+        _given(0, 60), _given(60, 120, "Why us?"), _given(120, 130, kind="excluded"),
+    )  # fmt: skip
+    assert read["b/c.mp4"] == (_given(5, 3600, "질문 하나"),)
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        (["a.mp4,1:00,oops,x"], "line 2 has the end 'oops'"),
+        (["a.mp4,,5,x"], "line 2 has the start ''"),
+        (["a.mp4,0,1,x", "a.mp4,2:00,1:00,x"], "line 3 ends at 1:00 and starts at 2:00"),
+        (["a.mp4,0,10,x", "a.mp4,5,20,y"], "line 3 overlaps line 2"),
+        ([",0,10,x"], "line 2 names no recording"),
+    ],
+)
+def test_what_is_wrong_in_a_table_is_named(lines: list[str], said: str) -> None:
+    with pytest.raises(SettingsError, match="line") as error:
+        read_table("\n".join(["recording,start,end,label", *lines]))
+    assert said in str(error.value)
+
+
+def test_a_table_without_its_columns_is_refused() -> None:
+    with pytest.raises(SettingsError, match="has the columns recording, from"):
+        read_table("recording,from,to\n")
+
+
+def test_cues_of_webvtt_are_segments() -> None:
+    text = (
+        "\ufeffWEBVTT - made by hand\r\n\r\nNOTE a note\r\n\r\n"
+        "1\r\n00:01.000 --> 00:05.500 line:0\r\n"
+        "<v Kim>Why us?</v>\r\nAnd why now?\r\n\r\n01:00:00.000 --> 01:00:01.000\r\nexclude\r\n"
+    )
+    assert read_webvtt(text) == (
+        _given(1, 5.5, "Why us? And why now?", source="webvtt"),
+        _given(3600, 3601, kind="excluded", source="webvtt"),
+    )
+    with pytest.raises(SettingsError, match="WEBVTT"):
+        read_webvtt("1\n00:01.000 --> 00:02.000\nx\n")
+    with pytest.raises(SettingsError, match="line 3 ends"):
+        read_webvtt("WEBVTT\n\n00:05.000 --> 00:02.000\nx\n")
+
+
+def test_chapters_are_segments_unless_there_is_only_one() -> None:
+    made = from_chapters([(5, 9, "Two"), (0, 6, " One "), (9, 9, "nothing")])
+    assert made == (_given(0, 5, "One", source="chapters"), _given(5, 9, "Two", source="chapters"))
+    assert from_chapters([(0, 100, "all")]) == ()
+
+
+def _turns(*said: tuple[str, float, float]) -> list[Turn]:
+    names = {"c": "candidate", "i": "someone_else", "u": "unsure"}
+    return [Turn(speaker=names[who], start_s=a, end_s=b) for who, a, b in said]
+
+
+def test_turns_are_questions_and_answers() -> None:
+    segments = found(_turns(("i", 0, 3), ("c", 4, 8), ("c", 9.5, 14), ("i", 16, 18), ("c", 19, 30)))
+    assert [(s.kind, s.start_s, s.end_s) for s in segments] == [
+        ("question", 0, 3), ("answer", 4, 14), ("question", 16, 18), ("answer", 19, 30),
+    ]  # fmt: skip
+    assert {s.source for s in segments} == {"turns"}
+
+
+def test_interjections_do_not_cut() -> None:
+    segments = found(
+        _turns(("i", 0, 3), ("c", 3.2, 3.6), ("i", 4, 7), ("c", 8, 15), ("i", 15.5, 16),
+               ("c", 17, 25))
+    )  # fmt: skip
+    assert [(s.kind, s.start_s, s.end_s) for s in segments] == [
+        ("question", 0, 7), ("answer", 8, 25),
+    ]  # fmt: skip
+
+
+def test_who_is_unsure_goes_with_the_turn_before() -> None:
+    segments = found(_turns(("i", 0, 3), ("c", 4, 8), ("u", 8.5, 10), ("i", 12, 15)))
+    assert [(s.kind, s.end_s) for s in segments] == [
+        ("question", 3), ("answer", 10), ("question", 15),
+    ]  # fmt: skip
+
+
+def test_one_voice_alone_is_cut_at_long_pauses() -> None:
+    said = _turns(("c", 0, 10), ("c", 10 + PAUSE_S - 0.5, 20), ("c", 20 + PAUSE_S, 40))
+    segments = found(said)
+    assert [(s.kind, s.start_s, s.end_s) for s in segments] == [
+        ("answer", 0, 20), ("answer", 20 + PAUSE_S, 40),
+    ]  # fmt: skip
+    assert {s.source for s in segments} == {"pauses"}
+
+
+def test_where_the_candidate_says_nothing_there_are_no_segments() -> None:
+    assert found([]) == ()
+    assert found(_turns(("i", 0, 30))) == ()
+    assert found(_turns(("u", 0, 30))) == ()

@@ -1,0 +1,104 @@
+"""Who speaks follows from voices that were heard and a mouth that was seen."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from poise.spoken import SPEAKING, Turn
+from poise.timeline.speech import (
+    MOVES,
+    RESTS,
+    find_turns,
+    heard_spans,
+    look_pairs,
+    speaking_at,
+    voiced_stretches,
+)
+from poise.types import FloatArray, TimeArray
+
+WINDOW_S = 0.032
+
+
+def _voice(end_s: float, *spans: tuple[float, float]) -> tuple[TimeArray, FloatArray]:
+    times = np.arange(0, end_s, WINDOW_S)
+    voiced = np.any([(times >= a) & (times < b) for a, b in spans], axis=0)
+    return times, voiced.astype(np.float32)
+
+
+def _looks(end_s: float, *spans: tuple[float, float, float]) -> tuple[TimeArray, FloatArray]:
+    """Looks five times a second; motion 0 but where a span says otherwise."""
+    times = np.arange(0.1, end_s, 0.2)
+    motion = np.zeros(len(times), np.float32)
+    for start, end, value in spans:
+        motion[(times >= start) & (times < end)] = value
+    return times, motion
+
+
+def test_short_pauses_do_not_end_a_stretch_and_clicks_are_none() -> None:
+    stretches = voiced_stretches(*_voice(10, (1, 2), (2.2, 3), (5, 5.1), (7, 8)), WINDOW_S)
+    assert np.array(stretches) == pytest.approx(np.array([(1, 3), (7, 8)]), abs=0.05)
+
+
+def test_a_hole_in_the_sound_ends_a_stretch() -> None:
+    times = np.concatenate([np.arange(0, 1, WINDOW_S), np.arange(5, 6, WINDOW_S)])
+    stretches = voiced_stretches(times, np.ones(len(times), np.float32), WINDOW_S)
+    assert len(stretches) == 2
+    assert heard_spans(times, WINDOW_S) == [pytest.approx(s, abs=0.05) for s in stretches]
+
+
+@pytest.mark.parametrize(
+    ("motion", "speaker"),
+    [(2 * MOVES, "candidate"), (0.02, "someone_else"), ((MOVES + RESTS) / 2, "unsure")],
+)
+def test_a_stretch_of_voice_is_his_whose_mouth_moves(motion: float, speaker: str) -> None:
+    for end_s in (3.0, 9.0):  # one short stretch, one long
+        turns = find_turns([(1.0, end_s)], *_looks(12, (0, 12, motion)))
+        assert turns == [Turn(speaker=speaker, start_s=1.0, end_s=end_s)]
+
+
+def test_a_mouth_that_moves_in_silence_says_nothing() -> None:
+    assert find_turns([], *_looks(10, (0, 10, 0.3))) == []
+
+
+def test_a_voice_without_a_face_is_unsure() -> None:
+    looks = np.zeros(0), np.zeros(0, np.float32)
+    assert [turn.speaker for turn in find_turns([(0, 1), (2, 9)], *looks)] == ["unsure"] * 2
+
+
+def test_two_who_speak_without_a_pause_are_told_apart() -> None:
+    turns = find_turns([(0.0, 12.0)], *_looks(12, (0, 6, 0.02), (6, 12, 0.2)))
+    assert [turn.speaker for turn in turns if turn.speaker != "unsure"] == [
+        "someone_else",
+        "candidate",
+    ]
+    assert turns[0].start_s == 0
+    assert turns[-1].end_s == 12
+    assert turns[0].end_s == pytest.approx(6, abs=1)
+    assert all(before.end_s == after.start_s for before, after in pairwise(turns))
+
+
+def test_moments_have_the_speaker_of_their_turn() -> None:
+    turns = [Turn(speaker="candidate", start_s=1, end_s=2)]
+    said = speaking_at(np.array([0.5, 1.0, 1.9, 2.0, 9.0]), turns, [(0.0, 5.0)])
+    names = [SPEAKING[k] if k >= 0 else None for k in said]
+    assert names == ["silent", "candidate", "candidate", "silent", None]
+
+
+def test_looks_are_a_fifth_of_a_second_apart_and_of_one_track() -> None:
+    for rate_hz in (5, 10, 30):
+        pts_s = np.arange(0, 4, 1 / rate_hz)
+        track = (pts_s >= 2).astype(np.int64)
+        earlier, later = look_pairs(pts_s, track)
+        assert pts_s[later] - pts_s[earlier] == pytest.approx(0.2, abs=1e-6)
+        assert (track[earlier] == track[later]).all()
+        assert len(earlier) > 3 * rate_hz
+
+
+def test_looks_across_a_hole_are_not_compared() -> None:
+    pts_s = np.array([0, 0.2, 0.4, 9.0, 9.2])
+    earlier, _ = look_pairs(pts_s, np.zeros(5, np.int64))
+    assert earlier.tolist() == [0, 1, 3]
+    assert len(look_pairs(pts_s[:1], np.zeros(1, np.int64))[0]) == 0
