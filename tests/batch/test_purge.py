@@ -16,8 +16,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from poise.batch import worker
+from poise.batch.forgetting.purge import purge
 from poise.batch.outcomes import RunResult
-from poise.batch.purge import purge
 from poise.batch.rerender import render
 from poise.batch.run import analyze
 from poise.batch.status import look_up
@@ -26,7 +26,7 @@ from poise.errors import ReportError, SettingsError
 from poise.settings import Settings
 from poise.storage.ledger import LEDGER_FILE
 from tests.conftest import Analysed
-from tests.factories import IDLE_CONTEXT
+from tests.factories import IDLE_CONTEXT, write_owner_only
 
 KIM, LEE = "Kim Minji", "이서연"
 Run = Callable[..., RunResult]
@@ -41,14 +41,14 @@ def seen(monkeypatch: pytest.MonkeyPatch, analysed: Analysed) -> list[str]:
     plain["pictures"] = []
     seen: list[str] = []
 
-    def analyse(path: Path, context: object, directory: Path) -> None:
+    def analyse(path: Path, context: object, directory: Path, **_: object) -> None:
         seen.append(path.name)
         shutil.copy(result.directory / "frames.npz", directory)
         (directory / "result.json").write_text(json.dumps(plain), encoding="utf-8")
 
     monkeypatch.setattr(worker, "analyse_recording", analyse)
-    monkeypatch.setattr(worker, "write_result", lambda analysis, directory: None)
-    monkeypatch.setattr(worker, "started_context", lambda settings, owners: IDLE_CONTEXT)
+    monkeypatch.setattr(worker, "write_result", write_owner_only)
+    monkeypatch.setattr(worker, "started_context", lambda settings, servers: IDLE_CONTEXT)
     return seen
 
 
@@ -98,9 +98,9 @@ def test_every_trace_of_a_person_goes(tmp_path: Path, run: Run, form: str, anony
     out = tmp_path / "out"
     assert _grep(out, KIM.encode()) and len(list((out / ".poise" / "results").iterdir())) == 6
     done = purge(out, KIM)
-    assert (done.recordings, done.found, done.unsearchable) == (2, (), ())
+    assert (done.recordings, done.found, done.searched.unsearchable) == (2, (), ())
     assert _grep(out, KIM.encode(), b"Minji", hashes[0].encode()) == []
-    assert len(list((out / ".poise" / "results").iterdir())) == 2
+    assert len(list((out / ".poise" / "results").iterdir())) == 4  # of the others
     state = look_up(out)
     assert [o.recording.recording_id for o in state.outcomes] == ["x/1.mp4", f"{LEE}.mp4"]
     render(out)
