@@ -24,6 +24,7 @@ from poise.storage.ledger_database import (
     nothing_there,
     opened,
     opened_to_read,
+    put_aside,
 )
 from poise.storage.outcome import LeftAside
 from poise.storage.recording_json import from_json, to_json
@@ -99,6 +100,20 @@ class Ledger:
             self._connection = opened_to_read(self._path)
         else:
             self._connection, self.set_aside = opened(self._path)
+            if not self._makes_sense():
+                self._connection.close()
+                self.set_aside = put_aside(self._path)
+                self._connection, _ = opened(self._path)
+
+    def _makes_sense(self) -> bool:
+        """Whether what it says can be used; an empty one can."""
+        try:
+            self.entries(earlier=True)
+            if self._query("SELECT count(*) FROM run").fetchone()[0]:
+                self.last_run()
+        except ReportError:
+            return False
+        return True
 
     def close(self) -> None:
         """Close it; what was written stays."""

@@ -53,7 +53,7 @@ def opened(path: Path) -> tuple[sqlite3.Connection, Path | None]:
     except sqlite3.DatabaseError as error:
         if isinstance(error, sqlite3.OperationalError):
             raise failure(error, path) from error
-        aside = _put_aside(path)
+        aside = put_aside(path)
         return _opened(path), aside
 
 
@@ -140,7 +140,8 @@ def _create(database: sqlite3.Connection) -> None:
     database.execute("COMMIT")
 
 
-def _put_aside(path: Path) -> Path:
+def put_aside(path: Path) -> Path:
+    """Rename a damaged ledger, so that a new one can be made; its new name."""
     moment = time.strftime("%Y%m%dT%H%M%S", time.gmtime())
     target = path.with_name(f"{LEDGER_FILE}.damaged-{moment}-{os.getpid()}")
     path.replace(target)

@@ -187,7 +187,9 @@ class StoredResult:
         return pts_s, continuous_runs(pts_s, usable_gaps(seen))
 
     def _read_arrays(self) -> dict[str, npt.NDArray[Any]]:
-        with np.load(self.directory / FRAMES_FILE, allow_pickle=False) as file:
+        # (Given a path, numpy would leave a file that is no archive open.)
+        path = self.directory / FRAMES_FILE
+        with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
             return {name: file[name] for name in file.files}
 
 
