@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from poise.analysis.context import close_context
 from poise.batch import worker
 from poise.batch.outcomes import Listener, Plan, RunResult
 from poise.batch.run import analyze
@@ -323,7 +324,7 @@ def test_other_sampling_rates(
     face_clip(tmp_path / "in" / "a.mp4", images, seconds=12, step_ms=250)
     other = Settings(model=settings.model, device="cpu", jobs=1, sample_rate_hz=rate_hz)
     (outcome,) = analyze(tmp_path / "in", tmp_path / "out", other).outcomes
-    worker._context[1].decoding.close()  # type: ignore[index]
+    close_context()
     assert outcome.result is not None
     assert outcome.result.statistics.sampled_frames == frames
     assert outcome.result.statistics.coverage == 1.0
@@ -333,7 +334,7 @@ def test_other_sampling_rates(
 def test_decord_reads_what_is_whole(tmp_path: Path, small: Path, settings: Settings) -> None:
     other = Settings(model=settings.model, device="cpu", jobs=1, decoder="decord")
     result = analyze(small / "kim", tmp_path / "reports", other)
-    worker._context[1].decoding.close()  # type: ignore[index]
+    close_context()
     outcomes = _by_id(result)
     assert outcomes["1.mp4"].status == "done"
     assert outcomes["1.mp4"].result.statistics.coverage == 1.0

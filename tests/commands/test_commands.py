@@ -223,7 +223,7 @@ def test_a_missing_model(poise: Poise, recordings: Path) -> None:
 def test_being_stopped_says_that_it_can_go_on(
     poise: Poise, recordings: Path, pretended: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def stop(*arguments: object) -> None:
+    def stop(*arguments: object, **_: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(worker, "analyse_recording", stop)

@@ -109,7 +109,12 @@ class Batch:
         """Take in recordings that must not be analysed."""
         self._add(
             [
-                Outcome(recording=self._found[name], status=status, message=WHY_WITHHELD[status])
+                Outcome(
+                    recording=self._found[name],
+                    status=status,
+                    code=str(status),
+                    message=WHY_WITHHELD[status],
+                )
                 for name in names
             ]
         )

@@ -1,7 +1,8 @@
-"""The table of what lies among the recordings and was not analysed."""
+"""What was not analysed: why, without the text of an exception, and the table of what was left."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -9,10 +10,12 @@ from pathlib import Path
 from poise.reports.locales import load_texts
 from poise.reports.pseudonyms import left_as_named
 from poise.settings import Settings
-from poise.storage.outcome import LeftAside
+from poise.storage.outcome import LeftAside, Outcome
 from poise.storage.table_schema import Column
 
 TABLE = "left_aside"
+_IN_DETAIL = frozenset({"unreadable", "partial"})  # what was found in the file is worth saying
+_BRACKETED = re.compile(r" ?\([^()]*(?:\([^()]*\)[^()]*)*\)")  # where messages quote exceptions
 
 
 def left_aside_schema() -> list[Column]:
@@ -57,3 +60,13 @@ def write_left_aside(left: Sequence[LeftAside], directory: Path, settings: Setti
         rows, left_aside_schema(), directory / TABLE, format=settings.format,
         csv_bom=settings.csv_bom,
     )  # fmt: skip
+
+
+def reason(outcome: Outcome) -> str:
+    """In English, for tables; empty where there is nothing to say."""
+    if outcome.code in _IN_DETAIL and outcome.message:
+        return _BRACKETED.sub("", outcome.message)
+    texts = load_texts("en").entries
+    code = outcome.code or ("internal" if outcome.message else "")
+    words = (texts.get(f"error.{code}.cause", ""), texts.get(f"error.{code}.remedy", ""))
+    return " ".join(filter(None, words))

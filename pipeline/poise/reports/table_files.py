@@ -12,8 +12,8 @@ import pandas as pd
 
 from poise.expression.model_spec import ModelSpec
 from poise.labels import display_labels
+from poise.reports.left_aside import reason
 from poise.reports.pseudonyms import as_named
-from poise.reports.reasons import reason
 from poise.reports.tables import data_dictionary, posteriors, write_table
 from poise.settings import Settings
 from poise.storage.outcome import Outcome
