@@ -65,9 +65,8 @@ class Recording:
         note: As given in `candidates.csv`, or empty.
         sha256: Of the file's bytes; empty until computed.
         consent: Whether it may be analysed, as `candidates.csv` says.
-        neutral_span_s: From when to when the candidate's face rests, in seconds from what a
-            player shows as 0:00; None if not given.
-        portrait: A picture of the candidate, below the input directory; None if not given.
+        neutral_span_s: From when to when the face rests, in seconds; None if not given.
+        portrait: A picture of the candidate; None if not given.
         pseudonym: Stands for `recording_id` in pages without names; empty until made.
     """
 
