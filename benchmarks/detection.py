@@ -30,7 +30,7 @@ from poise.analysis.crop_file import CropFile
 from poise.analysis.observe import next_look, observe
 from poise.analysis.views import Look
 from poise.analysis.who import rough_choice
-from poise.batch.discovery import discover
+from poise.batch.intake.discovery import discover
 from poise.errors import PoiseError
 from poise.faces.boxes import iou
 from poise.media.decoders import open_decoder
@@ -237,7 +237,7 @@ def main() -> None:
         f"{'':<36}{'frames':>7}{'faces':>7}{'misses':>7}{'extras':>7}{'unsure':>7}"
         f"{'IoU':>7}{'5 %':>7}{'points':>8}"
     )
-    for recording in discover(given.clips):
+    for recording in discover(given.clips).recordings:
         try:
             result = compare(recording.path, context, given.frames)
         except PoiseError as error:

@@ -16,6 +16,7 @@ from poise.reports.drawing.geometry import unseen
 from poise.reports.report_types import CandidateReport, RecordingReport
 from poise.settings import Settings
 from poise.storage.outcome import Outcome
+from poise.storage.owners import Owner, write_owners
 from poise.storage.result_format import StoredResult, write_result
 from poise.timeline.episodes import find_episodes
 from poise.timeline.smoothing import runs_of, smooth
@@ -432,5 +433,16 @@ def make_spec(scheme: LabelScheme = SCHEME) -> ModelSpec:
 
 
 IDLE_CONTEXT = SimpleNamespace(  # of a worker whose analysis only pretends
-    timing=SimpleNamespace(seconds={}), decoding=SimpleNamespace(warnings=[]), notes=()
+    timing=SimpleNamespace(seconds={}),
+    decoding=SimpleNamespace(warnings=[]),
+    notes=(),
+    classifier=SimpleNamespace(),
+    settings=Settings(),
 )
+
+
+def write_owner_only(
+    analysis: object, directory: Path, *, recording: Recording, origin: dict[str, str]
+) -> None:
+    """In the place of `write_result`, for an analysis that has put its result there itself."""
+    write_owners([Owner(recording=recording)], directory)

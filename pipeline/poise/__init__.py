@@ -16,10 +16,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from poise.batch.forgetting.purge import Purged, purge
     from poise.batch.outcomes import Listener, Plan, RunResult
     from poise.batch.photographs import Counts
     from poise.batch.photographs import classify_pictures as classify
-    from poise.batch.purge import Purged, purge
     from poise.batch.rerender import export, render
     from poise.batch.run import analyze
     from poise.batch.status import State
@@ -50,7 +50,7 @@ _HOME = {
     "Outcome": ("storage.outcome", "Outcome"),
     "Plan": ("batch.outcomes", "Plan"),
     "PoiseError": ("errors", "PoiseError"),
-    "Purged": ("batch.purge", "Purged"),
+    "Purged": ("batch.forgetting.purge", "Purged"),
     "ReportError": ("errors", "ReportError"),
     "RunResult": ("batch.outcomes", "RunResult"),
     "Settings": ("settings", "Settings"),
@@ -63,7 +63,7 @@ _HOME = {
     "analyze": ("batch.run", "analyze"),
     "classify": ("batch.photographs", "classify_pictures"),
     "export": ("batch.rerender", "export"),
-    "purge": ("batch.purge", "purge"),
+    "purge": ("batch.forgetting.purge", "purge"),
     "render": ("batch.rerender", "render"),
     "status": ("batch.status", "look_up"),
 }

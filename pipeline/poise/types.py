@@ -46,17 +46,14 @@ class Recording:
         recording_id: Its path below the input directory, with `/`, in Unicode NFC.
         candidate_id: Directory-safe name of the candidate.
         display_name: The candidate's name as a person would write it.
-        session_date: YYYY-MM-DD, or empty if not known: from `candidates.csv`, else from a name,
-            else from what the container says of its making.
+        session_date: YYYY-MM-DD, or empty: from `candidates.csv`, a name, or the container.
         session_time: HH:MM of that day, or empty if not known.
         note: As given in `candidates.csv`, or empty.
         sha256: Of the file's bytes; empty until computed.
         consent: Whether it may be analysed, as `candidates.csv` says.
-        neutral_span_s: From when to when the candidate's face rests, in seconds from what a
-            player shows as 0:00; None if not given.
-        portrait: A picture of the candidate, below the input directory; None if not given.
-        pseudonym: What stands for `recording_id` in pages without names, with the candidate's
-            before the `/`; empty until made (`poise.reports.pseudonyms`).
+        neutral_span_s: From when to when the face rests, in seconds; None if not given.
+        portrait: A picture of the candidate; None if not given.
+        pseudonym: Stands for `recording_id` in pages without names; empty until made.
         segments: As the centre gave them; None where that is not known.
     """
 
@@ -90,6 +87,7 @@ class VideoInfo:
         stream: Index of the video stream that is read.
         other_streams: Indices of other streams that could be the recording, best first.
         pixel_aspect: Width of a stored pixel divided by its height.
+        created: When it was made, ISO 8601, as the container says; empty where it does not.
     """
 
     width_px: int
@@ -103,6 +101,7 @@ class VideoInfo:
     stream: int = 0
     other_streams: tuple[int, ...] = ()
     pixel_aspect: float = 1.0
+    created: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import unicodedata
 from pathlib import Path
 
@@ -10,12 +11,27 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from poise.batch.discovery import SUFFIXES, discover, safe_name
+from poise.batch.intake import discovery
+from poise.batch.intake.discovery import SUFFIXES
+from poise.batch.intake.discovery import discover as look
 from poise.errors import SettingsError
+from poise.reports.locales import load_texts
+from poise.system.file_names import safe_name
 from poise.types import Recording
 
+MXF = bytes.fromhex("060e2b34020501010d01020101020400")
 KIM_NFC = unicodedata.normalize("NFC", "김철수")
 KIM_NFD = unicodedata.normalize("NFD", "김철수")
+
+
+def discover(root: Path) -> list[Recording]:
+    """The recordings alone."""
+    return look(root).recordings
+
+
+def _aside(root: Path) -> dict[str, str]:
+    """What is left aside: name to code."""
+    return {left.name: left.code for left in look(root).left_aside}
 
 
 def _tree(root: Path, *names: str) -> Path:
@@ -23,11 +39,6 @@ def _tree(root: Path, *names: str) -> Path:
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_bytes(os.fsencode(name))
     return root
-
-
-def _candidates(root: Path, text: str | bytes) -> None:
-    data = text if isinstance(text, bytes) else text.encode()
-    (root / "candidates.csv").write_bytes(data)
 
 
 def _owners(found: list[Recording]) -> dict[str, str]:
@@ -64,24 +75,112 @@ def test_suffixes_in_either_case(tmp_path: Path, suffix: str) -> None:
     assert len(discover(tmp_path)) == 2
 
 
-def test_other_files_are_left_alone(tmp_path: Path) -> None:
-    _tree(tmp_path, "a.txt", "b.mp4.part", "c.jpg", "d.wav", "e", "mp4", "thumbs.db")
+# What is left aside
+
+
+def _container(path: Path, head: bytes = b"\0\0\0\x18ftypisom" + bytes(40)) -> Path:
+    """A file that begins as a recording (MP4, unless other bytes are given)."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(head)
+    return path
+
+
+def test_other_files_are_no_recordings_and_are_named(tmp_path: Path) -> None:
+    _tree(tmp_path, "a.txt", "b.mp4.part", "c.jpg", "d.wav", "e", "mp4", "f.zip", "thumbs.db")
     (tmp_path / "folder.mp4").mkdir()
     assert discover(tmp_path) == []
+    assert _aside(tmp_path) == {
+        "a.txt": "other_kind", "b.mp4.part": "unfinished_download", "c.jpg": "other_kind",
+        "d.wav": "sound_only", "e": "other_kind", "mp4": "other_kind", "f.zip": "archive",
+    }  # fmt: skip
 
 
-def test_hidden_files_and_folders_are_left_alone(tmp_path: Path) -> None:
-    _tree(tmp_path, ".a.mp4", "._b.mp4", ".trash/c.mp4", "kim/.d.mp4", "kim/e.mp4")
+@pytest.mark.parametrize(
+    ("name", "head", "code"),
+    [
+        ("Ahn/camcorder.mxf", MXF + bytes(40), "unfamiliar_ending"),
+        ("webcam.asf", bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c"), "unfamiliar_ending"),
+        ("Choi/VTS_01_1.VOB", b"\0\0\x01\xba" + bytes(40), "unfamiliar_ending"),
+        ("Do/interview", b"\0\0\0\x18ftypisom" + bytes(40), "unfamiliar_ending"),
+        ("a.mp4.crdownload", b"\0\0\0\x18ftypisom" + bytes(40), "unfinished_download"),
+        ("double_click_to_convert_01.zoom", b"zoom", "zoom_unconverted"),
+        ("a.ogv", b"OggS" + bytes(40), "unfamiliar_ending"),
+        ("a.y4m", b"YUV4MPEG2" + bytes(40), "kind_not_read"),
+        ("a.RMVB", b".RMF" + bytes(40), "kind_not_read"),
+        ("a.mkv.bak", b"\x1aE\xdf\xa3" + bytes(40), "unfamiliar_ending"),
+        ("audio_only.m4a", b"\0\0\0\x18ftypM4A " + bytes(40), "sound_only"),
+        ("photo.HEIC", b"\0\0\0\x18ftypheic" + bytes(40), "other_kind"),
+        (".hidden.mp4", b"\0\0\0\x18ftypisom" + bytes(40), "hidden"),
+        (".private/kim.mp4", b"\0\0\0\x18ftypisom" + bytes(40), "hidden"),
+        (".kim.mp4.icloud", b"bplist00", "not_downloaded"),
+        ("kim.mp4.lnk", b"L\0\0\0", "leads_outside"),
+    ],
+)
+def test_what_may_be_a_recording_is_named_with_its_reason(
+    tmp_path: Path, name: str, head: bytes, code: str
+) -> None:
+    _container(tmp_path / name, head)
+    _container(tmp_path / "lee.mp4")
+    assert [r.recording_id for r in discover(tmp_path)] == ["lee.mp4"]
+    assert _aside(tmp_path) == {name: code}
+
+
+@pytest.mark.parametrize("language", ["en", "ko"])
+def test_every_reason_has_its_words(tmp_path: Path, language: str) -> None:
+    source = Path(discovery.__file__).read_text(encoding="utf-8")
+    codes = set(re.findall(r'return "(\w+)"', source)) | set(re.findall(r'"(\w+)": "\.', source))
+    codes |= {"unreadable_folder", "leads_outside", "forgotten"}
+    assert {"hidden", "archive", "kind_not_read", "no_permission"} <= codes
+    texts = load_texts(language)
+    for code in codes:
+        assert texts.has(f"error.{code}.cause") and texts.has(f"error.{code}.remedy"), code
+
+
+def test_what_systems_leave_behind_is_not_worth_a_word(tmp_path: Path) -> None:
+    _tree(tmp_path, "._b.mp4", ".Trash-1000/c.mp4", ".DS_Store", "Thumbs.db", "desktop.ini",
+          "kim/.d.txt", "kim/e.mp4")  # fmt: skip
     assert [r.recording_id for r in discover(tmp_path)] == ["kim/e.mp4"]
+    assert _aside(tmp_path) == {}
+
+
+def test_a_folder_that_cannot_be_opened_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Root may open everything: the system's answer to another user is given here."""
+    _tree(tmp_path, "kim/1.mp4", "lee/1.mp4")
+    scandir = os.scandir
+
+    def forbidden(place: str | Path) -> object:
+        if Path(place) == tmp_path / "kim":
+            raise PermissionError(13, "Permission denied", str(place))
+        return scandir(place)
+
+    monkeypatch.setattr(os, "scandir", forbidden)
+    assert [r.recording_id for r in discover(tmp_path)] == ["lee/1.mp4"]
+    assert _aside(tmp_path) == {"kim": "unreadable_folder"}
+
+
+def test_links_that_lead_out_are_named_and_not_followed(tmp_path: Path) -> None:
+    outside = _tree(tmp_path / "outside", "1.mp4", "folder/2.mp4")
+    root = _tree(tmp_path / "in", "kim/1.mp4")
+    (root / "out.mp4").symlink_to(outside / "1.mp4")
+    (root / "gone.mp4").symlink_to(tmp_path / "gone.mp4")
+    (root / "folder").symlink_to(outside / "folder")
+    (root / "again.mp4").symlink_to(root / "kim" / "1.mp4")
+    (root / "kim again").symlink_to(root / "kim")
+    assert [r.recording_id for r in discover(root)] == ["again.mp4", "kim/1.mp4"]
+    assert _aside(root) == dict.fromkeys(["out.mp4", "gone.mp4", "folder"], "leads_outside")
+
+
+def test_a_pipe_is_named_and_keeps_nobody_waiting(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.mp4")
+    os.mkfifo(tmp_path / "b")
+    assert discover(tmp_path) == []
+    assert _aside(tmp_path) == {"a.mp4": "not_a_file", "b": "not_a_file"}
 
 
 def test_a_hidden_folder_above_the_input_does_not_matter(tmp_path: Path) -> None:
     assert len(discover(_tree(tmp_path / ".data", "a.mp4"))) == 1
-
-
-def test_a_dangling_link_is_no_recording(tmp_path: Path) -> None:
-    (tmp_path / "a.mp4").symlink_to(tmp_path / "gone.mp4")
-    assert discover(tmp_path) == []
 
 
 def test_an_empty_folder(tmp_path: Path) -> None:
@@ -185,88 +284,6 @@ def test_every_name_becomes_one_that_file_systems_take(name: str) -> None:
     assert not set(safe) & set('/\\:*?"<>|\0\n\r\t')
     assert safe == safe.strip() and not safe.startswith(".") and not safe.endswith(".")
     assert safe == unicodedata.normalize("NFC", safe)
-
-
-def test_candidates_csv_overrides(tmp_path: Path) -> None:
-    _tree(tmp_path, "x/1.mp4", "2.mp4", "3.mp4")
-    _candidates(
-        tmp_path,
-        "recording,candidate_id,display_name,session_date,note\n"
-        'x/1.mp4,kim,"Kim, Ji-min",2026-03-01,"said ""hello"""\n'
-        "2.mp4,kim,,,\n",
-    )
-    found = {recording.recording_id: recording for recording in discover(tmp_path)}
-    first, second, third = found["x/1.mp4"], found["2.mp4"], found["3.mp4"]
-    assert (first.candidate_id, first.display_name) == ("kim", "Kim, Ji-min")
-    assert (first.session_date, first.note) == ("2026-03-01", 'said "hello"')
-    assert (second.candidate_id, second.display_name, second.session_date) == ("kim", "kim", "")
-    assert third.candidate_id == "3"
-
-
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp949"])
-@pytest.mark.parametrize("newline", ["\n", "\r\n"])
-def test_candidates_csv_as_excel_in_korea_writes_it(
-    tmp_path: Path, encoding: str, newline: str
-) -> None:
-    _tree(tmp_path, f"{KIM_NFC}.mp4")
-    text = f"recording,display_name,note{newline}{KIM_NFC}.mp4,김 철수,둘째 면접{newline}"
-    _candidates(tmp_path, text.encode(encoding))
-    (found,) = discover(tmp_path)
-    assert (found.display_name, found.note) == ("김 철수", "둘째 면접")
-
-
-@pytest.mark.parametrize("listed", [KIM_NFC, KIM_NFD], ids=["listed NFC", "listed NFD"])
-@pytest.mark.parametrize("stored", [KIM_NFC, KIM_NFD], ids=["stored NFC", "stored NFD"])
-def test_candidates_csv_in_either_unicode_form(tmp_path: Path, listed: str, stored: str) -> None:
-    _tree(tmp_path, f"{stored}/1.mp4")
-    _candidates(tmp_path, f"recording,note\n{listed}/1.mp4,here\n")
-    assert discover(tmp_path)[0].note == "here"
-
-
-@pytest.mark.parametrize("written", ["a\\1.mp4", "./a/1.mp4", "  a/1.mp4 "])
-def test_candidates_csv_paths_as_people_write_them(tmp_path: Path, written: str) -> None:
-    _tree(tmp_path, "a/1.mp4")
-    _candidates(tmp_path, f"recording,note\n{written},here\n")
-    assert discover(tmp_path)[0].note == "here"
-
-
-def test_candidates_csv_with_an_unknown_recording(tmp_path: Path) -> None:
-    _tree(tmp_path, "a/1.mp4")
-    _candidates(tmp_path, "recording,note\na/1.mp4,x\na/2.mp4,y\n")
-    with pytest.raises(SettingsError, match=r"line 3 names 'a/2\.mp4'"):
-        discover(tmp_path)
-
-
-@pytest.mark.parametrize(
-    "header", ["recording,name", "candidate_id,note", "", "recording;note"],
-    ids=["unknown column", "no recording", "empty", "semicolons"],
-)  # fmt: skip
-def test_candidates_csv_with_wrong_columns(tmp_path: Path, header: str) -> None:
-    _tree(tmp_path, "a/1.mp4")
-    _candidates(tmp_path, f"{header}\na/1.mp4,x\n" if header else "")
-    with pytest.raises(SettingsError, match="has the columns"):
-        discover(tmp_path)
-
-
-def test_candidates_csv_with_rows_left_empty(tmp_path: Path) -> None:
-    """A spreadsheet leaves them where something stood once."""
-    _tree(tmp_path, "a/1.mp4")
-    _candidates(tmp_path, "recording,candidate_id,note\na/1.mp4,,x\n,,\n\n")
-    assert discover(tmp_path)[0].note == "x"
-
-
-def test_candidates_csv_is_read_at_the_top_only(tmp_path: Path) -> None:
-    _tree(tmp_path, "a/1.mp4")
-    (tmp_path / "a" / "candidates.csv").write_text("nonsense\n", encoding="utf-8")
-    assert len(discover(tmp_path)) == 1
-
-
-def test_a_name_from_candidates_csv_is_cleaned(tmp_path: Path) -> None:
-    _tree(tmp_path, "a/1.mp4")
-    _candidates(tmp_path, "recording,candidate_id\na/1.mp4,../../etc\n")
-    (found,) = discover(tmp_path)
-    assert "/" not in found.candidate_id
-    assert not found.candidate_id.startswith(".")
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sqlite3
 import time
 import unicodedata
 from collections.abc import Callable
@@ -16,8 +17,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from poise.batch import worker
+from poise.batch.forgetting.purge import purge
 from poise.batch.outcomes import RunResult
-from poise.batch.purge import purge
 from poise.batch.rerender import render
 from poise.batch.run import analyze
 from poise.batch.status import look_up
@@ -26,7 +27,7 @@ from poise.errors import ReportError, SettingsError
 from poise.settings import Settings
 from poise.storage.ledger import LEDGER_FILE
 from tests.conftest import Analysed
-from tests.factories import IDLE_CONTEXT
+from tests.factories import IDLE_CONTEXT, write_owner_only
 
 KIM, LEE = "Kim Minji", "이서연"
 Run = Callable[..., RunResult]
@@ -41,14 +42,14 @@ def seen(monkeypatch: pytest.MonkeyPatch, analysed: Analysed) -> list[str]:
     plain["pictures"] = []
     seen: list[str] = []
 
-    def analyse(path: Path, context: object, directory: Path) -> None:
+    def analyse(path: Path, context: object, directory: Path, **_: object) -> None:
         seen.append(path.name)
         shutil.copy(result.directory / "frames.npz", directory)
         (directory / "result.json").write_text(json.dumps(plain), encoding="utf-8")
 
     monkeypatch.setattr(worker, "analyse_recording", analyse)
-    monkeypatch.setattr(worker, "write_result", lambda analysis, directory: None)
-    monkeypatch.setattr(worker, "started_context", lambda settings, owners: IDLE_CONTEXT)
+    monkeypatch.setattr(worker, "write_result", write_owner_only)
+    monkeypatch.setattr(worker, "started_context", lambda settings, servers: IDLE_CONTEXT)
     return seen
 
 
@@ -98,9 +99,9 @@ def test_every_trace_of_a_person_goes(tmp_path: Path, run: Run, form: str, anony
     out = tmp_path / "out"
     assert _grep(out, KIM.encode()) and len(list((out / ".poise" / "results").iterdir())) == 6
     done = purge(out, KIM)
-    assert (done.recordings, done.found, done.unsearchable) == (2, (), ())
+    assert (done.recordings, done.found, done.searched.unsearchable) == (2, (), ())
     assert _grep(out, KIM.encode(), b"Minji", hashes[0].encode()) == []
-    assert len(list((out / ".poise" / "results").iterdir())) == 2
+    assert len(list((out / ".poise" / "results").iterdir())) == 4  # of the others
     state = look_up(out)
     assert [o.recording.recording_id for o in state.outcomes] == ["x/1.mp4", f"{LEE}.mp4"]
     render(out)
@@ -280,3 +281,155 @@ def test_what_is_young_enough_or_from_the_future_stays(tmp_path: Path, run: Run)
     _age(tmp_path, 29, keys[0])
     _age(tmp_path, -400, keys[1])
     assert all(outcome.reused for outcome in run(retention_days=30).outcomes)
+
+
+# By identifier only, whatever happened to ledger and names
+
+
+def test_with_a_damaged_ledger_one_goes_and_the_others_stay(tmp_path: Path, run: Run) -> None:
+    run()
+    (tmp_path / "out" / ".poise" / LEDGER_FILE).write_bytes(b"no database" * 1000)
+    done = purge(tmp_path / "out", KIM)
+    assert (done.recordings, done.found, done.of_nobody) == (2, (), 0)
+    assert (tmp_path / "out" / "x" / "report.html").is_file()
+    assert (tmp_path / "out" / LEE / "report.html").is_file()
+    index = (tmp_path / "out" / "index.html").read_text(encoding="utf-8")
+    assert KIM not in index and LEE in index
+    assert _grep(tmp_path / "out", KIM.encode()) == []
+
+
+def test_a_ledger_that_makes_no_sense_is_taken_for_damaged(tmp_path: Path, run: Run) -> None:
+    run()
+    with sqlite3.connect(tmp_path / "out" / ".poise" / LEDGER_FILE) as database:
+        database.execute("UPDATE recordings SET recording = '[' WHERE candidate_id = 'x'")
+        database.execute("UPDATE run SET settings = '{'")
+    database.close()
+    assert purge(tmp_path / "out", KIM).found == ()
+    assert run().exit_code == 0
+
+
+def test_a_name_that_several_bear_is_refused_with_their_identifiers(
+    tmp_path: Path, run: Run
+) -> None:
+    _consent(tmp_path, f"recording,display_name\nx/1.mp4,Kim\n{KIM}/1.mp4,Kim\n")
+    run()
+    with pytest.raises(SettingsError, match="2 candidates are called 'Kim'") as caught:
+        purge(tmp_path / "out", "Kim")
+    assert KIM in caught.value.remedy and "x" in caught.value.remedy
+    assert (tmp_path / "out" / "x" / "report.html").is_file()
+
+
+def test_what_lies_there_under_an_earlier_name_goes_too(
+    tmp_path: Path, run: Run, seen: list[str]
+) -> None:
+    run()
+    (tmp_path / "in" / "x").rename(tmp_path / "in" / "y")
+    run()
+    assert (tmp_path / "out" / "x").is_dir() and (tmp_path / "out" / "y").is_dir()
+    purge(tmp_path / "out", "y")
+    assert not (tmp_path / "out" / "x").exists() and not (tmp_path / "out" / "y").exists()
+
+
+def test_renamed_in_the_table_the_old_folder_goes_too(tmp_path: Path, run: Run) -> None:
+    run()
+    _consent(tmp_path, "recording,candidate_id\nx/1.mp4,Park\n")
+    run()
+    purge(tmp_path / "out", "Park")
+    assert not (tmp_path / "out" / "x").exists() and not (tmp_path / "out" / "Park").exists()
+
+
+def test_a_purge_that_was_cut_short_is_finished_by_the_next(
+    tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run()
+
+    def killed(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("poise.batch.forgetting.purge.rewrite_overview", killed)
+        with pytest.raises(KeyboardInterrupt):
+            purge(tmp_path / "out", KIM)
+    assert _grep(tmp_path / "out", KIM.encode())
+    assert purge(tmp_path / "out", KIM).found == ()
+    assert _grep(tmp_path / "out", KIM.encode()) == []
+
+
+def test_a_logo_that_is_gone_does_not_keep_a_name_in_the_index(tmp_path: Path, run: Run) -> None:
+    logo = tmp_path / "logo.png"
+    logo.write_bytes(b"\x89PNG")
+    run(centre_logo=str(logo))
+    logo.unlink()
+    done = purge(tmp_path / "out", KIM)
+    assert done.problem is None and done.found == ()
+    assert KIM not in (tmp_path / "out" / "index.html").read_text(encoding="utf-8")
+
+
+# It stays so
+
+
+def test_the_next_run_does_not_bring_a_person_back(
+    tmp_path: Path, run: Run, seen: list[str]
+) -> None:
+    run()
+    done = purge(tmp_path / "out", KIM)
+    assert [path.name for path in done.remaining] == ["1.mp4", "shared.mp4"]
+    count = len(seen)
+    result = run()
+    assert set(_statuses(result)) == {f"{LEE}.mp4", "x/1.mp4"} and len(seen) == count
+    assert [left.code for left in result.left_aside] == ["forgotten"] * 2
+    assert _grep(tmp_path / "out", KIM.encode()) == []
+
+
+def test_nor_under_another_name(tmp_path: Path, run: Run, seen: list[str]) -> None:
+    run()
+    purge(tmp_path / "out", "x")
+    (tmp_path / "in" / "x").rename(tmp_path / "in" / "somebody")
+    count = len(seen)
+    assert "somebody/1.mp4" not in _statuses(run()) and len(seen) == count
+    assert _grep(tmp_path / "out", b"somebody") == []
+
+
+def test_told_otherwise_a_person_is_analysed_again(tmp_path: Path, run: Run) -> None:
+    run()
+    purge(tmp_path / "out", KIM)
+    assert _poise("purge", tmp_path / "out", KIM, "--undo").exit_code == 0
+    assert f"{KIM}/1.mp4" in _statuses(run())
+    assert _poise("purge", tmp_path / "out", KIM, "--undo").exit_code == 2
+
+
+def test_marks_that_cannot_be_read_stop_a_run(tmp_path: Path, run: Run) -> None:
+    run()
+    purge(tmp_path / "out", KIM)
+    (tmp_path / "out" / ".poise" / "forgotten.json").write_text("[", encoding="utf-8")
+    with pytest.raises(ReportError, match="list of people who were purged"):
+        run()
+
+
+# Retention and consent, to the last trace
+
+
+def test_what_is_too_old_goes_when_there_are_no_recordings_any_more(
+    tmp_path: Path, run: Run
+) -> None:
+    first = run(retention_days=30)
+    _age(tmp_path, 31, *(o.result.directory.name for o in first.outcomes if o.result))
+    shutil.rmtree(tmp_path / "in")
+    (tmp_path / "in").mkdir()
+    run(retention_days=30)
+    assert list((tmp_path / "out" / ".poise" / "results").iterdir()) == []
+    assert not (tmp_path / "out" / "x").exists()
+    assert KIM not in (tmp_path / "out" / "index.html").read_text(encoding="utf-8")
+
+
+def test_withdrawn_consent_removes_results_under_all_settings_and_names(
+    tmp_path: Path, run: Run
+) -> None:
+    run()
+    run(smoothing_s=0.9)
+    (tmp_path / "in" / "x").rename(tmp_path / "in" / "y")
+    _consent(tmp_path, "recording,consent\ny/1.mp4,no\n")
+    run()
+    assert len(list((tmp_path / "out" / ".poise" / "results").iterdir())) == 4
+    assert not (tmp_path / "out" / "x").exists()
+    assert _grep(tmp_path / "out", b"x/1.mp4") == []

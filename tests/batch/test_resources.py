@@ -136,15 +136,15 @@ def test_a_recording_that_may_not_be_read_is_one_failure(
 ) -> None:
     counting_clip(tmp_path / "in" / "a.mp4", range(0, 600, 200))
     counting_clip(tmp_path / "in" / "b.mp4", range(0, 800, 200))
-    sha256 = fingerprints.sha256
+    hash_of = fingerprints.hash_of
 
-    def forbidden(path: Path) -> str:
+    def forbidden(path: Path, stopped: Callable[[], bool]) -> str:
         if path.name == "b.mp4":
             path.write_bytes(b"")  # the reader, a process of its own, must fail as well
             raise PermissionError(13, "Permission denied")
-        return sha256(path)
+        return hash_of(path, stopped)
 
-    monkeypatch.setattr(fingerprints, "sha256", forbidden)
+    monkeypatch.setattr(fingerprints, "hash_of", forbidden)
     result = analyse()
     assert [o.status for o in result.outcomes] == ["done", "failed"]
     assert result.exit_code == 3

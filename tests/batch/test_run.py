@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from poise.analysis.context import close_context
 from poise.batch import worker
 from poise.batch.outcomes import Listener, Plan, RunResult
 from poise.batch.run import analyze
@@ -22,7 +23,7 @@ from poise.settings import Settings
 from poise.storage import fingerprints
 from tests.clips import copy, cut_off, face_clip, pts_of, write_audio, write_clip
 from tests.conftest import SAMPLES, Analysed, SampleFaces, contents
-from tests.factories import IDLE_CONTEXT
+from tests.factories import IDLE_CONTEXT, write_owner_only
 
 TABLES = ("frames", "episodes")
 CANDIDATES = ("Sample A", "표본 B")
@@ -323,7 +324,7 @@ def test_other_sampling_rates(
     face_clip(tmp_path / "in" / "a.mp4", images, seconds=12, step_ms=250)
     other = Settings(model=settings.model, device="cpu", jobs=1, sample_rate_hz=rate_hz)
     (outcome,) = analyze(tmp_path / "in", tmp_path / "out", other).outcomes
-    worker._context[1].decoding.close()  # type: ignore[index]
+    close_context()
     assert outcome.result is not None
     assert outcome.result.statistics.sampled_frames == frames
     assert outcome.result.statistics.coverage == 1.0
@@ -333,7 +334,7 @@ def test_other_sampling_rates(
 def test_decord_reads_what_is_whole(tmp_path: Path, small: Path, settings: Settings) -> None:
     other = Settings(model=settings.model, device="cpu", jobs=1, decoder="decord")
     result = analyze(small / "kim", tmp_path / "reports", other)
-    worker._context[1].decoding.close()  # type: ignore[index]
+    close_context()
     outcomes = _by_id(result)
     assert outcomes["1.mp4"].status == "done"
     assert outcomes["1.mp4"].result.statistics.coverage == 1.0
@@ -356,7 +357,7 @@ def pretended(monkeypatch: pytest.MonkeyPatch, small_run: RunResult) -> Pretende
     source = _by_id(small_run)["lee.mp4"].result.directory
     pretended = Pretended()
 
-    def analyse(path: Path, context: object, directory: Path) -> None:
+    def analyse(path: Path, context: object, directory: Path, **_: object) -> None:
         pretended.seen.append(path.name)
         if path.read_bytes().startswith(b"bad"):
             raise VideoError("cannot be opened", remedy="Export it again.", path=path)
@@ -365,8 +366,8 @@ def pretended(monkeypatch: pytest.MonkeyPatch, small_run: RunResult) -> Pretende
         shutil.copytree(source, directory, dirs_exist_ok=True)
 
     monkeypatch.setattr(worker, "analyse_recording", analyse)
-    monkeypatch.setattr(worker, "write_result", lambda analysis, directory: None)
-    monkeypatch.setattr(worker, "started_context", lambda settings, owners: IDLE_CONTEXT)
+    monkeypatch.setattr(worker, "write_result", write_owner_only)
+    monkeypatch.setattr(worker, "started_context", lambda settings, servers: IDLE_CONTEXT)
     return pretended
 
 
@@ -552,13 +553,13 @@ def test_a_recording_that_vanishes_while_hashes_are_made_is_one_failure(
     tmp_path: Path, pretended: Pretended, analyse_here: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _recordings(tmp_path / "in", a=b"1", b=b"22")
-    sha256 = fingerprints.sha256
+    hash_of = fingerprints.hash_of
 
-    def vanish(path: Path) -> str:
+    def vanish(path: Path, stopped: Callable[[], bool]) -> str:
         (tmp_path / "in" / "b.mp4").unlink(missing_ok=True)
-        return sha256(path)
+        return hash_of(path, stopped)
 
-    monkeypatch.setattr(fingerprints, "sha256", vanish)
+    monkeypatch.setattr(fingerprints, "hash_of", vanish)
     assert [o.status for o in analyse_here().outcomes] == ["done", "failed"]
 
 

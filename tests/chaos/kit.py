@@ -18,7 +18,7 @@ _ZYGOTE = """
 import json, multiprocessing, os, signal, sys
 from pathlib import Path
 import matplotlib, pandas
-import poise.batch.purge
+import poise.batch.forgetting.purge
 from poise.analysis.context import context_kept, started_context
 from poise.batch import pool
 from poise.batch.run import analyze

@@ -21,7 +21,7 @@ from poise.commands import main
 from poise.errors import VideoError
 from poise.settings import Settings
 from tests.conftest import Analysed, SampleFaces
-from tests.factories import IDLE_CONTEXT
+from tests.factories import IDLE_CONTEXT, write_owner_only
 
 Poise = Callable[..., Result]
 
@@ -41,7 +41,7 @@ def pretended(monkeypatch: pytest.MonkeyPatch, analysed: Analysed) -> list[str]:
     assert result is not None
     seen: list[str] = []
 
-    def analyse(path: Path, context: object, directory: Path) -> None:
+    def analyse(path: Path, context: object, directory: Path, **_: object) -> None:
         seen.append(path.name)
         data = path.read_bytes()
         if data.startswith(b"bad"):
@@ -51,8 +51,8 @@ def pretended(monkeypatch: pytest.MonkeyPatch, analysed: Analysed) -> list[str]:
         shutil.copytree(result.directory, directory, dirs_exist_ok=True)
 
     monkeypatch.setattr(worker, "analyse_recording", analyse)
-    monkeypatch.setattr(worker, "write_result", lambda analysis, directory: None)
-    monkeypatch.setattr(worker, "started_context", lambda settings, owners: IDLE_CONTEXT)
+    monkeypatch.setattr(worker, "write_result", write_owner_only)
+    monkeypatch.setattr(worker, "started_context", lambda settings, servers: IDLE_CONTEXT)
     return seen
 
 
@@ -223,7 +223,7 @@ def test_a_missing_model(poise: Poise, recordings: Path) -> None:
 def test_being_stopped_says_that_it_can_go_on(
     poise: Poise, recordings: Path, pretended: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def stop(*arguments: object) -> None:
+    def stop(*arguments: object, **_: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(worker, "analyse_recording", stop)

@@ -23,7 +23,7 @@ from PIL import Image as Pillow
 
 import poise.media.decoders.sizes
 import poise.media.decoders.streams
-from poise.batch.discovery import discover
+from poise.batch.intake.discovery import discover
 from poise.errors import ModelError, PoiseError, SettingsError, VideoError
 from poise.expression.artefact import load_model
 from poise.expression.model_spec import read_spec
@@ -131,7 +131,7 @@ def test_a_link_that_leads_out_is_not_followed(tmp_path: Path) -> None:
     (tmp_path / "in" / "folder").symlink_to(tmp_path / "outside")
     (tmp_path / "in" / "round").symlink_to(tmp_path / "in")
     (tmp_path / "in" / "kim" / "inside.mp4").symlink_to("../secret.mp4")
-    found = [r.recording_id for r in discover(tmp_path / "in")]
+    found = [r.recording_id for r in discover(tmp_path / "in").recordings]
     assert found == ["kim/inside.mp4", "secret.mp4"]
 
 
@@ -139,7 +139,7 @@ def test_a_directory_of_recordings_that_is_a_link_itself_is_one(tmp_path: Path) 
     (tmp_path / "real").mkdir()
     (tmp_path / "real" / "a.mp4").write_bytes(b"x")
     (tmp_path / "in").symlink_to(tmp_path / "real")
-    assert [r.recording_id for r in discover(tmp_path / "in")] == ["a.mp4"]
+    assert [r.recording_id for r in discover(tmp_path / "in").recordings] == ["a.mp4"]
 
 
 _NASTY = st.text(
@@ -159,7 +159,7 @@ def test_no_candidate_leaves_the_reports(
         [("recording", "candidate_id", "display_name"), ("a.mp4", candidate, name)]
     )
     (root / "candidates.csv").write_text(table.getvalue(), encoding="utf-8", newline="")
-    (found,) = discover(root)
+    (found,) = discover(root).recordings
     output = root.parent / "reports"
     directory = (output / found.candidate_id).resolve()
     assert directory.parent == output.resolve()
@@ -177,7 +177,7 @@ def test_a_candidates_csv_of_any_bytes_is_read_or_refused(
     (root / "a.mp4").write_bytes(b"x")
     (root / "candidates.csv").write_bytes(b"recording,note\na.mp4," + data)
     try:
-        assert len(discover(root)) == 1
+        assert len(discover(root).recordings) == 1
     except SettingsError as error:
         assert error.remedy
 
@@ -367,6 +367,6 @@ def test_hostile_names_and_notes_go_through_a_whole_run(
 def test_errors_of_this_house_are_all_that_leaves(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     os.mkfifo(tmp_path / "in" / "a.mp4")  # reading it would wait for ever
-    assert discover(tmp_path / "in") == []
+    assert discover(tmp_path / "in").recordings == []
     with pytest.raises(PoiseError):
         discover(tmp_path / "in" / "a.mp4")

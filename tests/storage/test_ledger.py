@@ -7,13 +7,14 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from poise.errors import DiskFullError, ReportError, SettingsError
 from poise.storage.ledger import LEDGER_FILE, Entry, Ledger
-from poise.types import Recording
+from poise.types import Recording, Status
 
 
 def _recording(name: str = "kim/1.mp4", sha256: str = "a" * 64) -> Recording:
@@ -31,13 +32,15 @@ def _entry(name: str = "kim/1.mp4", sha256: str = "a" * 64, key: str = "k1") -> 
 def test_what_was_entered_is_there_again(tmp_path: Path) -> None:
     with Ledger(tmp_path) as ledger:
         ledger.plan({"language": "ko"}, {"name": "m"}, [_entry(), _entry("lee/1.mp4")])
-        done = Entry(recording=_recording(), key="k1", status="done", message="torn")
+        done = Entry(
+            recording=_recording(), key="k1", status=Status.PARTIAL, code="partial", message="torn"
+        )
         ledger.record([done])
     with Ledger(tmp_path, read_only=True) as ledger:
         assert ledger.last_run().settings == {"language": "ko"}
         assert ledger.last_run().ended is None
         first, second = ledger.entries()
-    assert first == done
+    assert replace(first, since=0.0) == done and first.since > 0
     assert (second.status, second.recording) == ("pending", _recording("lee/1.mp4"))
 
 
@@ -60,10 +63,10 @@ def test_an_earlier_run_is_remembered_but_is_not_the_last(tmp_path: Path) -> Non
 def test_it_is_written_so_that_a_power_cut_does_not_harm_it(tmp_path: Path) -> None:
     with Ledger(tmp_path) as ledger:
         ask = ledger._connection.execute
-        assert ask("PRAGMA journal_mode").fetchone() == ("wal",)
+        assert ask("PRAGMA journal_mode").fetchone() == ("delete",)
         assert ask("PRAGMA synchronous").fetchone() == (2,)
         assert ask("PRAGMA secure_delete").fetchone() == (1,)
-        assert ask("PRAGMA user_version").fetchone() == (1,)
+        assert ask("PRAGMA user_version").fetchone() == (2,)
 
 
 def test_killed_in_a_transaction_it_is_as_before(tmp_path: Path) -> None:
@@ -179,7 +182,7 @@ def test_it_can_be_read_while_it_is_written(tmp_path: Path) -> None:
         writing.plan({}, {}, [_entry()])
         with Ledger(tmp_path, read_only=True) as reading:
             assert [e.status for e in reading.entries()] == ["pending"]
-            writing.record([Entry(recording=_recording(), key="k1", status="done")])
+            writing.record([Entry(recording=_recording(), key="k1", status=Status.DONE)])
             assert [e.status for e in reading.entries()] == ["done"]
 
 

@@ -12,6 +12,7 @@ import pytest
 
 import poise.storage.result_store
 from poise.errors import ReportError
+from poise.expression.model_spec import SHIPPED_MODEL, read_spec
 from poise.settings import Settings
 from poise.storage.result_format import RESULT_FILE
 from poise.storage.result_store import ResultStore
@@ -107,37 +108,90 @@ def test_an_output_that_is_a_file(tmp_path: Path) -> None:
 # What a result is named after
 
 
+SPEC = read_spec(SHIPPED_MODEL)
+
+
 def test_the_key_depends_on_input_model_and_settings_that_matter(
     store: ResultStore, tmp_path: Path
 ) -> None:
     recording = replace(_recording(tmp_path), sha256="1" * 64)
-    key = store.key(recording, Settings(), "m")
-    assert key == store.key(recording, Settings(), "m")
+    key = store.key(recording, Settings(), SPEC)
+    assert key == store.key(recording, Settings(), SPEC)
     others = [
-        store.key(replace(recording, sha256="2" * 64), Settings(), "m"),
-        store.key(recording, Settings(), "other"),
-        store.key(recording, Settings(sample_rate_hz=4), "m"),
-        store.key(recording, Settings(decoder="decord"), "m"),
-        store.key(recording, Settings(frames_per_class=0), "m"),
+        store.key(replace(recording, sha256="2" * 64), Settings(), SPEC),
+        store.key(recording, Settings(), replace(SPEC, sha256="other")),
+        store.key(recording, Settings(sample_rate_hz=4), SPEC),
+        store.key(recording, Settings(decoder="decord"), SPEC),
+        store.key(recording, Settings(frames_per_class=0), SPEC),
     ]
     assert len({key, *others}) == 6
+
+
+def test_the_key_depends_on_what_the_model_makes_of_its_weights(
+    store: ResultStore, tmp_path: Path
+) -> None:
+    """Temperature and classes stand in its description, not among the weights."""
+    recording = replace(_recording(tmp_path), sha256="1" * 64)
+    labels = SPEC.labels
+    other_map = replace(labels, valence={**labels.valence, "surprise": "positive"})
+    specs = [
+        SPEC,
+        replace(SPEC, temperature=SPEC.temperature + 0.1),
+        replace(SPEC, labels=other_map),
+        replace(SPEC, template_px=SPEC.template_px + 1),
+        replace(SPEC, grayscale=not SPEC.grayscale),
+    ]
+    assert len({store.key(recording, Settings(), spec) for spec in specs}) == len(specs)
+    told = replace(SPEC, name="other", training={"by": "us"}, metrics={"f1": 1})
+    assert store.key(recording, Settings(), told) == store.key(recording, Settings(), SPEC)
+
+
+def test_the_key_depends_on_what_the_table_says_of_the_content(
+    store: ResultStore, tmp_path: Path
+) -> None:
+    recording = replace(_recording(tmp_path), sha256="1" * 64)
+    portrait = tmp_path / "p.jpg"
+    portrait.write_bytes(b"one")
+    variants = [
+        recording,
+        replace(recording, neutral_span_s=(0.0, 6.0)),
+        replace(recording, neutral_span_s=(0.0, 7.0)),
+        replace(recording, portrait=portrait),
+    ]
+    keys = {store.key(r, Settings(), SPEC) for r in variants}
+    portrait.write_bytes(b"two")
+    keys.add(store.key(variants[-1], Settings(), SPEC))
+    assert len(keys) == 5
+
+
+def test_recordings_without_a_hash_share_no_key(store: ResultStore, tmp_path: Path) -> None:
+    first, second = _recording(tmp_path, "a.mp4"), _recording(tmp_path, "b.mp4")
+    assert store.key(first, Settings(), SPEC) != store.key(second, Settings(), SPEC)
 
 
 def test_the_key_does_not_depend_on_names_and_presentation(
     store: ResultStore, tmp_path: Path
 ) -> None:
     recording = replace(_recording(tmp_path), sha256="1" * 64)
-    renamed = replace(recording, recording_id="b.mp4", candidate_id="b", note="n")
+    renamed = replace(recording, recording_id="b.mp4", candidate_id="b", note="n", pseudonym="p")
     presented = Settings(
         jobs=4, language="ko", format="parquet", csv_bom=True, batch_size=2, stall_timeout_s=9
     )
-    assert store.key(recording, Settings(), "m") == store.key(renamed, presented, "m")
+    assert store.key(recording, Settings(), SPEC) == store.key(renamed, presented, SPEC)
 
 
 def test_another_version_of_the_analysis_has_other_keys(
     store: ResultStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recording = replace(_recording(tmp_path), sha256="1" * 64)
-    before = store.key(recording, Settings(), "m")
+    before = store.key(recording, Settings(), SPEC)
     monkeypatch.setattr(poise.storage.result_store, "ANALYSIS_VERSION", 10_000)
-    assert store.key(recording, Settings(), "m") != before
+    assert store.key(recording, Settings(), SPEC) != before
+
+
+def test_what_a_run_is_about_is_kept_beside_the_ledger(store: ResultStore) -> None:
+    assert store.recall_run() == ({}, {}, "")
+    store.remember_run({"language": "ko"}, {"name": "m"}, "/in")
+    assert store.recall_run() == ({"language": "ko"}, {"name": "m"}, "/in")
+    (store.root / "run.json").write_text("[", encoding="utf-8")
+    assert store.recall_run() == ({}, {}, "")

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from importlib import resources
 from pathlib import Path
 
 from poise import __version__
-from poise.batch.outcomes import WHY_WITHHELD, Listener
+from poise.batch.outcomes import WHY_WITHHELD, Listener, outcome_of
 from poise.batch.worker import Done
-from poise.errors import DiskFullError, PoiseError
+from poise.errors import DamagedResultError, DiskFullError, PoiseError, VideoError
 from poise.expression.model_spec import ModelSpec
 from poise.reports.candidates import write_candidate, write_overview
+from poise.reports.left_aside import write_left_aside
 from poise.settings import Settings
 from poise.storage.ledger import Entry, Ledger
-from poise.storage.outcome import Outcome
+from poise.storage.outcome import LeftAside, Outcome
+from poise.storage.owners import claim
 from poise.storage.result_format import StoredResult
 from poise.storage.result_store import ResultStore
 from poise.storage.stored_segments import keep_given
@@ -39,6 +42,9 @@ class Batch:
         store, ledger, journal, reserve: Of the directory of reports.
         output: That directory.
         settings, spec, listener: Of the run.
+        root: The directory of the recordings.
+        left_aside: What lies there and is not analysed.
+        force: Whether reports are written again that need not be.
 
     Attributes:
         problem: Why nothing more can be written; None as long as it can.
@@ -57,9 +63,15 @@ class Batch:
         settings: Settings,
         spec: ModelSpec,
         listener: Listener,
+        root: Path,
+        left_aside: Sequence[LeftAside] = (),
         force: bool = False,
     ) -> None:
-        self._found, self._keys = {r.recording_id: r for r in found}, keys
+        self._found, self._keys = {r.recording_id: r for r in found}, dict(keys)
+        self._names: dict[str, list[str]] = {}  # of recordings, by the key of their result
+        for recording in found:
+            self._names.setdefault(keys[recording.recording_id], []).append(recording.recording_id)
+        self._root, self._left_aside = root, list(left_aside)
         self._store, self._ledger, self._journal, self._reserve = store, ledger, journal, reserve
         self._output, self._settings, self._spec = output, settings, spec
         self._listener, self._force = listener, force
@@ -71,20 +83,39 @@ class Batch:
     def plan(self) -> None:
         """Enter all recordings as pending, before anything is analysed."""
         entries = [Entry(recording=r, key=self._keys[r.recording_id]) for r in self._found.values()]
-        self._ledger.plan(asdict(self._settings), self._spec.to_json(), entries)
+        settings, model, root = asdict(self._settings), self._spec.to_json(), str(self._root)
+        self._ledger.plan(settings, model, entries, root=root, left_aside=self._left_aside)
+        self._store.remember_run(settings, model, root)
 
-    def collect_reused(self, known: Iterable[str]) -> None:
+    def collect_reused(self, known: Iterable[str]) -> list[str]:
         """Take in the recordings whose results are there.
 
         Reports that are behind are written bit by bit, as others come in: work begins first.
+
+        Returns:
+            Those whose result is damaged; it has been removed, they are to be analysed again.
         """
-        self._add([self._read(self._found[name], reused=True) for name in known], writing=0)
+        outcomes, damaged = [], []
+        for name in known:
+            try:
+                outcomes.append(self._read(self._found[name], reused=True))
+            except DamagedResultError as error:
+                self._store.remove(self._keys[name])
+                self._journal.write("damaged", id=name, message=str(error.cause))
+                damaged.append(name)
+        self._add(outcomes, writing=0)
+        return damaged
 
     def withhold(self, names: Iterable[str], status: Status) -> None:
         """Take in recordings that must not be analysed."""
         self._add(
             [
-                Outcome(recording=self._found[name], status=status, message=WHY_WITHHELD[status])
+                Outcome(
+                    recording=self._found[name],
+                    status=status,
+                    code=str(status),
+                    message=WHY_WITHHELD[status],
+                )
                 for name in names
             ]
         )
@@ -94,22 +125,43 @@ class Batch:
         if isinstance(done.error, DiskFullError):
             self._stop_writing(done.error)
             return
-        recording = self._found[done.task.recording.recording_id]
-        twins = [
-            r for r in self._found.values()
-            if self._keys[r.recording_id] == done.task.key and r.sha256 and r.consent
-            and r.recording_id not in self._outcomes
-        ]  # fmt: skip
-        outcomes = [
-            _failed(twin, done) if done.error else self._read(twin, seconds=done.seconds)
-            for twin in (twins if recording.sha256 else [recording])
-        ]
+        recordings = [self._found[name] for name in self.waiting_for(done.task.key)]
+        try:
+            outcomes = [
+                _failed(r, done) if done.error else self._read(r, seconds=done.seconds)
+                for r in recordings
+            ]
+        except DamagedResultError as error:  # damaged since it was written, or removed
+            done = replace(done, error=error)
+            outcomes = [_failed(r, done) for r in recordings]
         self._add(outcomes, done)
 
-    def rename(self, recording: Recording, key: str) -> None:
-        """Replace a recording whose bytes are known only now."""
-        self._found[recording.recording_id] = recording
-        self._keys[recording.recording_id] = key
+    def waiting_for(self, key: str) -> list[str]:
+        """Recordings that have that result, or will have it, and no outcome yet."""
+        return [name for name in self._names.get(key, ()) if name not in self._outcomes]
+
+    def has_outcome(self, recording_id: str) -> bool:
+        """Whether it is known what became of a recording."""
+        return recording_id in self._outcomes
+
+    def recording(self, recording_id: str) -> Recording:
+        """A recording, with what is known of it by now."""
+        return self._found[recording_id]
+
+    def key_of(self, recording: Recording) -> str:
+        """Name of a recording's result."""
+        return self._keys[recording.recording_id]
+
+    def rename(self, recordings: Iterable[tuple[Recording, str]]) -> None:
+        """Replace recordings whose bytes are known only now; each with the key of its result."""
+        entries = []
+        for recording, key in recordings:
+            name = recording.recording_id
+            self._names[self._keys[name]].remove(name)
+            self._names.setdefault(key, []).append(name)
+            self._found[name], self._keys[name] = recording, key
+            entries.append(Entry(recording=recording, key=key))
+        self._ledger.record(entries)  # for who looks on, and if this run is killed
 
     def outcomes(self) -> list[Outcome]:
         """All so far, in order of the recordings."""
@@ -133,13 +185,17 @@ class Batch:
             for name, recording in self._found.items():
                 if name not in self._outcomes:
                     self._outcomes[name] = Outcome(
-                        recording=recording, status=Status.PENDING, message=message
-                    )
+                        recording=recording, status=Status.PENDING, code=self.problem.code,
+                        message=message,
+                    )  # fmt: skip
         outcomes = self.outcomes()
         try:
             for candidate in sorted(behind):
                 self._write_candidate(candidate)
-            index = write_overview(outcomes, self._output, self._settings, self._spec)
+            index = write_overview(
+                outcomes, self._output, self._settings, self._spec, self._left_aside
+            )
+            write_left_aside(self._left_aside, self._output, self._settings)
             self._ledger.record([self._entry(o) for o in self._unrecorded.values()])
             self._ledger.end()
         except DiskFullError as error:
@@ -147,18 +203,14 @@ class Batch:
         return index
 
     def _read(self, recording: Recording, *, reused: bool = False, seconds: float = 0.0) -> Outcome:
-        directory = self._store.directory(self._keys[recording.recording_id])
+        key = self._keys[recording.recording_id]
+        directory = self._store.directory(key)
         if recording.segments is not None:
             keep_given(directory, recording.recording_id, recording.segments)
         result = StoredResult.read(directory, recording.recording_id)
-        return Outcome(
-            recording=recording,
-            status=Status.PARTIAL if result.loss else Status.DONE,
-            message=result.loss,
-            reused=reused,
-            seconds=seconds,
-            result=result,
-        )
+        sharing = [self._found[name] for name in self._names[key]]
+        claim([r for r in sharing if r.consent and r.sha256 == recording.sha256], directory)
+        return outcome_of(recording, result, reused=reused, seconds=seconds)
 
     def _add(
         self, outcomes: Sequence[Outcome], done: Done | None = None, *, writing: int = _AT_ONCE
@@ -216,7 +268,8 @@ class Batch:
             _code(self._settings),
             {k: v for k, v in asdict(self._settings).items() if k not in _UNSEEN},
             self._spec.sha256,
-            [[asdict(o.recording), self._entry(o).key, o.status, o.message] for o in outcomes],
+            [[asdict(o.recording), self._entry(o).key, o.status, o.code, o.message]
+             for o in outcomes],
         ]  # fmt: skip
         return hashlib.sha256(json.dumps(made_from, default=str).encode()).hexdigest()
 
@@ -225,16 +278,36 @@ class Batch:
             recording=outcome.recording,
             key=self._keys[outcome.recording.recording_id],
             status=outcome.status,
+            code=outcome.code,
             message=outcome.message,
         )
 
 
 def _failed(recording: Recording, done: Done) -> Outcome:
-    assert done.error is not None
-    message = " ".join(filter(None, [done.error.cause + ".", done.error.remedy]))
+    """The failure of a recording; what its text says of the file's place is left out."""
+    error = done.error
+    assert error is not None
+    if not recording.path.exists():
+        error = VideoError(
+            "it was removed or renamed during the run",
+            remedy="Put it back, or run the same command again.",
+            path=recording.path,
+            code="vanished",
+        )
+    elif not os.access(recording.path, os.R_OK):
+        error = VideoError(
+            "it may not be read",
+            remedy="Give yourself permission to read it, and run the same command again.",
+            path=recording.path,
+            code="no_permission",
+        )
+    message = " ".join(filter(None, [error.cause + ".", error.remedy]))
+    for place in (recording.path.resolve().parent, recording.path.absolute().parent):
+        message = message.replace(f"{place}{os.sep}", "")
     return Outcome(
         recording=recording,
         status=Status.FAILED,
+        code=error.code,
         message=message,
         error=done.error,
         seconds=done.seconds,
@@ -245,6 +318,8 @@ def _facts(outcome: Outcome, done: Done | None) -> Mapping[str, object]:
     facts: dict[str, object] = {"status": outcome.status, "reused": outcome.reused}
     if outcome.message:
         facts["message"] = outcome.message
+    if outcome.code:
+        facts["code"] = outcome.code
     if done is not None:
         facts["seconds"] = round(done.seconds, 3)
         facts["stages"] = {name: round(seconds, 3) for name, seconds in done.stages.items()}

@@ -3,19 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from poise.batch.intake.dates import session_in
 from poise.errors import PoiseError
 from poise.settings import Settings
-from poise.storage.outcome import Outcome
-from poise.types import WITHHELD, Status
+from poise.storage.outcome import LeftAside, Outcome
+from poise.storage.result_format import StoredResult
+from poise.types import WITHHELD, Recording, Status
 
 WHY_WITHHELD = {
     Status.NOT_CONSENTED: "candidates.csv says that there is no consent; it was not read.",
     Status.EXPIRED: "Its result grew older than retention_days and was purged. Delete the "
     "recording, or analyse it again with --force.",
+    Status.FORGOTTEN: "It is of a person who was purged; it was not read. Delete the recording. "
+    "To analyse the person again, run poise purge with --undo first.",
 }
+
+
+def outcome_of(
+    recording: Recording, result: StoredResult, *, reused: bool = False, seconds: float = 0.0
+) -> Outcome:
+    """What became of a recording that has a result.
+
+    A recording whose name tells no date has the one when its file was made, as the container says.
+    """
+    if not recording.session_date:
+        session = session_in(recording.recording_id, str(result.info.get("created") or ""))
+        recording = replace(recording, session_date=session.day, session_time=session.time)
+    return Outcome(
+        recording=recording,
+        status=Status.PARTIAL if result.loss else Status.DONE,
+        code="partial" if result.loss else "",
+        message=result.loss,
+        reused=reused,
+        seconds=seconds,
+        result=result,
+    )
 
 
 def count_statuses(outcomes: Iterable[Outcome]) -> dict[str, int]:
@@ -36,6 +61,8 @@ class RunResult:
         settings: That were used.
         seconds: The whole run.
         problem: Why the run could not do all that it was to do, such as a full disk.
+        left_aside: What lies among the recordings and was not analysed. Recordings of people who
+            were forgotten are among them; they have no outcome, as nothing may name them.
     """
 
     outcomes: list[Outcome]
@@ -44,6 +71,7 @@ class RunResult:
     settings: Settings
     seconds: float
     problem: PoiseError | None = None
+    left_aside: list[LeftAside] = field(default_factory=list)
 
     def count(self, status: Status) -> int:
         """How many recordings have that status."""

@@ -3,32 +3,45 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
-from poise.batch.outcomes import RunResult
+from poise.batch.outcomes import RunResult, outcome_of
+from poise.errors import (
+    DamagedResultError,
+    DiskFullError,
+    ModelError,
+    ReportError,
+    SettingsError,
+)
 from poise.expression.model_spec import ModelSpec
 from poise.reports.candidates import write_candidate, write_captions, write_overview
+from poise.reports.left_aside import write_left_aside
 from poise.reports.pdf import print_pages
+from poise.reports.pseudonyms import as_named, with_pseudonym
 from poise.reports.table_files import write_tables
 from poise.settings import Settings
 from poise.storage.ledger import Entry, Ledger
 from poise.storage.outcome import Outcome
 from poise.storage.result_format import StoredResult
 from poise.storage.result_store import HOUSE, ResultStore
+from poise.storage.secret import secret_of
 from poise.system.atomic_files import private
 from poise.system.directory_lock import held
-from poise.types import SHOWN, Status
+from poise.types import SHOWN, WITHHELD, Status
 
 
-def recall(output: Path | str, changed: Mapping[str, Any]) -> tuple[RunResult, ModelSpec]:
+def recall(
+    output: Path | str, changed: Mapping[str, Any], *, without: Set[str] = frozenset()
+) -> tuple[RunResult, ModelSpec]:
     """What the last run into a directory found, from what is stored; no recording is read.
 
     Args:
         output: Directory of the reports.
         changed: Settings of the run that are to be others now, by name.
+        without: Identifiers of recordings that are left out.
 
     Raises:
         ReportError: If there is nothing to go by.
@@ -37,13 +50,73 @@ def recall(output: Path | str, changed: Mapping[str, Any]) -> tuple[RunResult, M
     target = Path(output)
     store = ResultStore(target, read_only=True)
     with Ledger(target / HOUSE, read_only=True) as ledger:
-        run = ledger.last_run()
-        outcomes = [_outcome(entry, store) for entry in ledger.entries()]
-    known = {entry.name for entry in fields(Settings)}
-    before = {name: value for name, value in run.settings.items() if name in known}
-    settings = Settings(**{**before, **changed})
-    result = RunResult(outcomes=outcomes, output=target, index=None, settings=settings, seconds=0.0)
-    return result, ModelSpec.from_json(run.model)
+        run, aside = ledger.last_run(), ledger.left_aside()
+        entries = [e for e in ledger.entries() if e.recording.recording_id not in without]
+    secret = secret_of(target / HOUSE, read_only=True)
+    outcomes = [_outcome(entry, store, secret) for entry in entries]
+    before = {
+        entry.name: run.settings[entry.name]
+        for entry in fields(Settings)
+        if type(run.settings.get(entry.name)) is type(entry.default)
+    }
+    result = RunResult(
+        outcomes=outcomes, output=target, index=None, settings=Settings(**{**before, **changed}),
+        seconds=0.0, left_aside=aside,
+    )  # fmt: skip
+    try:
+        return result, ModelSpec.from_json(run.model)
+    except ModelError as error:
+        raise ReportError(
+            f"the ledger does not say which model was used ({error.cause})",
+            remedy="Run poise analyze again: what is done is kept.",
+            path=target,
+        ) from error
+
+
+def rewrite(output: Path, without: Set[str]) -> None:
+    """Write index, tables of the run, and reports that are missing, whatever its looks were.
+
+    For whoever holds the directory. A logo or templates that are gone or wrong are left out: what
+    has to be written must not name whoever was purged.
+
+    Args:
+        output: Directory of the reports.
+        without: Identifiers of recordings that are left out.
+
+    Raises:
+        ReportError: If there is nothing to go by, or nothing can be written.
+    """
+    plain = {"templates": "", "centre_logo": ""}
+    try:
+        _rewrite(*recall(output, {}, without=without))
+    except DiskFullError:
+        raise
+    except (SettingsError, ReportError):
+        _rewrite(*recall(output, plain, without=without))
+
+
+def _rewrite(result: RunResult, spec: ModelSpec) -> None:
+    for own in _by_candidate(result.outcomes).values():
+        candidate = as_named(own, result.settings)[0].recording.candidate_id
+        if not any((result.output / candidate).glob("report*.html")):
+            write_candidate(own, result.output, result.settings, spec)
+    _overview(result, spec)
+
+
+def _overview(result: RunResult, spec: ModelSpec) -> Path:
+    output, settings = result.output, result.settings
+    index = write_overview(result.outcomes, output, settings, spec, result.left_aside)
+    write_left_aside(result.left_aside, output, settings)
+    return index
+
+
+def _by_candidate(outcomes: Iterable[Outcome]) -> dict[str, list[Outcome]]:
+    """Outcomes that reports tell of, by candidate."""
+    candidates: dict[str, list[Outcome]] = {}
+    for outcome in outcomes:
+        if outcome.status in SHOWN:
+            candidates.setdefault(outcome.recording.candidate_id, []).append(outcome)
+    return candidates
 
 
 def render(output: Path | str, *, pdf: bool = False, **changed: Any) -> RunResult:
@@ -62,18 +135,15 @@ def render(output: Path | str, *, pdf: bool = False, **changed: Any) -> RunResul
     started = time.monotonic()
     result, spec = recall(output, changed)
     with private(result.settings.private), held(result.output / HOUSE):
-        candidates: dict[str, list[Outcome]] = {}
-        for outcome in result.outcomes:
-            if outcome.status in SHOWN:
-                candidates.setdefault(outcome.recording.candidate_id, []).append(outcome)
+        secret_of(result.output / HOUSE)  # made now, if there is none
         pages = [
             page
-            for own in candidates.values()
+            for own in _by_candidate(result.outcomes).values()
             for page in write_candidate(own, result.output, result.settings, spec).reports
         ]
         if pdf:
             print_pages(pages)
-        index = write_overview(result.outcomes, result.output, result.settings, spec)
+        index = _overview(result, spec)
     return replace(result, index=index, seconds=time.monotonic() - started)
 
 
@@ -96,12 +166,22 @@ def export(output: Path | str, directory: Path | str, **changed: Any) -> RunResu
     return result
 
 
-def _outcome(entry: Entry, store: ResultStore) -> Outcome:
-    status, message, result = entry.status, entry.message, None
-    if store.has(entry.key) and entry.recording.sha256:
-        result = StoredResult.read(store.directory(entry.key), entry.recording.recording_id)
-        if status == Status.PENDING:  # its run was killed before it could enter it
-            status, message = (Status.PARTIAL if result.loss else Status.DONE), result.loss
-    return Outcome(
-        recording=entry.recording, status=status, message=message, reused=True, result=result
+def _outcome(entry: Entry, store: ResultStore, secret: bytes) -> Outcome:
+    """What the ledger and the stored result say; a damaged result is said to be so."""
+    recording = with_pseudonym(entry.recording, secret)
+    told = Outcome(
+        recording=recording,
+        status=entry.status,
+        code=entry.code,
+        message=entry.message,
+        reused=True,
     )
+    # A run that was killed may not have entered a result that is there.
+    if entry.status in (Status.FAILED, *WITHHELD) or not store.has(entry.key):
+        return told
+    try:
+        result = StoredResult.read(store.directory(entry.key), entry.recording.recording_id)
+    except DamagedResultError as error:
+        message = f"{error.cause}. {error.remedy}"
+        return replace(told, status=Status.FAILED, code=error.code, message=message, error=error)
+    return outcome_of(recording, result, reused=True)

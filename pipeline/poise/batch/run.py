@@ -3,29 +3,32 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Sequence, Set
-from contextlib import ExitStack, closing
+from collections.abc import Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from poise.batch.bookkeeping import Batch
-from poise.batch.discovery import discover
-from poise.batch.outcomes import Listener, Plan, RunResult
-from poise.batch.pool import Pool
-from poise.batch.purge import purge_expired, purge_withdrawn
-from poise.batch.worker import Done, Task
-from poise.errors import DiskFullError, SettingsError, UnfinishedError
+from poise.batch.forgetting.purge import rewrite_overview
+from poise.batch.forgetting.retention import purge_expired, purge_withdrawn
+from poise.batch.intake.discovery import Discovered, discover
+from poise.batch.outcomes import Listener, Plan, RunResult, count_statuses
+from poise.batch.workflow import Order, Sorting, Workflow, size_of
+from poise.errors import DiskFullError, PoiseError, ReportError, SettingsError
 from poise.expression.device import choose_device
 from poise.expression.model_spec import SHIPPED_MODEL, ModelSpec, read_spec
 from poise.reports.content import rehearse
+from poise.reports.pseudonyms import with_pseudonym
 from poise.settings import Settings
-from poise.storage.fingerprints import Intake, settle, still_growing, take_in
+from poise.storage.fingerprints import Hashed, hash_now, recognise, remember
+from poise.storage.forgotten import Forgotten
 from poise.storage.given_segments import with_segments
 from poise.storage.ledger import LEDGER_FILE, Ledger
-from poise.storage.outcome import Outcome
+from poise.storage.outcome import LeftAside, Outcome
 from poise.storage.result_store import HOUSE, ResultStore
-from poise.system.atomic_files import Reserve, Stamp, free_bytes, private, sweep_drafts
+from poise.storage.secret import secret_of
+from poise.system.atomic_files import Reserve, free_bytes, make_private, private, sweep_drafts
 from poise.system.directory_lock import held
 from poise.system.interrupts import undisturbed
 from poise.system.run_log import RunLog, versions
@@ -77,31 +80,26 @@ def analyze(
         VideoError: With `strict`, the first failure.
     """
     started = time.monotonic()
-    settings, listener = settings or Settings(), listener or Listener()
+    settings = (settings or Settings()).with_absolute_paths()
+    listener = listener or Listener()
     root, target = Path(recordings), Path(output)
     _check_paths(root, target)
     rehearse(settings)
     spec = read_spec(Path(settings.model) if settings.model else SHIPPED_MODEL)
     device = str(choose_device(settings.device))
-    found = with_segments(root, discover(root))
-    if not found:
-        return RunResult(outcomes=[], output=target, index=None, settings=settings, seconds=0.0)
-    _check_candidates(root, target, found)
+    found = discover(root)
+    found = replace(found, recordings=with_segments(root, found.recordings))
+    _check_candidates(root, target, found.recordings)
     run = _Run(root, target, settings, spec, device, listener, force, strict, debug)
     if dry_run:
-        outcomes = run.imagine(found)
-        return RunResult(outcomes=outcomes, output=target, index=None, settings=settings,
-                         seconds=time.monotonic() - started)  # fmt: skip
-    with private(settings.private), held(target / HOUSE, wait=wait, waiting=run.say_whom):
-        batch, index = run.carry_out(found)
-    return RunResult(
-        outcomes=batch.outcomes(),
-        output=target,
-        index=index,
-        settings=settings,
-        seconds=time.monotonic() - started,
-        problem=batch.problem,
-    )
+        outcomes, aside = run.imagine(found)
+        result = run.result(outcomes, aside, None)
+    elif not found.recordings and not (target / HOUSE).is_dir():
+        result = run.result([], found.left_aside, None)
+    else:
+        with private(settings.private), held(target / HOUSE, wait=wait, waiting=run.say_whom):
+            result = run.carry_out(found)
+    return replace(result, seconds=time.monotonic() - started)
 
 
 @dataclass(frozen=True)
@@ -121,16 +119,19 @@ class _Run:
     def say_whom(self, holder: object) -> None:
         self.listener.noticed(f"Waiting for {holder or 'another process'}.")
 
-    def imagine(self, found: Sequence[Recording]) -> list[Outcome]:
+    def imagine(self, found: Discovered) -> tuple[list[Outcome], list[LeftAside]]:
         """What would be done; nothing is changed."""
         store = ResultStore(self.output, read_only=True)
+        wanted, aside = self._without_forgotten(found, Forgotten(store.root, read_only=True))
         with ExitStack() as stack:
             ledger = None
             if (store.root / LEDGER_FILE).is_file():
-                ledger = stack.enter_context(Ledger(store.root, read_only=True))
-            order = self._sort(take_in(found, ledger), store, ledger)
+                with suppress(ReportError):  # a damaged one says nothing
+                    ledger = stack.enter_context(Ledger(store.root, read_only=True))
+            seen = [_hashed(h) for h in recognise(wanted, ledger)]
+            order = self._sorting(store, ledger).order(seen)
         self.listener.planned(self._plan(order))
-        return [
+        outcomes = [
             Outcome(
                 recording=r,
                 status=order.withheld.get(r.recording_id, Status.PLANNED),
@@ -138,8 +139,9 @@ class _Run:
             )
             for r in order.recordings
         ]
+        return outcomes, aside
 
-    def carry_out(self, found: Sequence[Recording]) -> tuple[Batch, Path | None]:
+    def carry_out(self, found: Discovered) -> RunResult:
         """Do it."""
         house = self.output / HOUSE
         with (
@@ -154,150 +156,151 @@ class _Run:
                 )
             store = ResultStore(self.output)
             sweep_drafts(self.output)
-            purge_withdrawn(self.output, store, ledger, found)
-            purge_expired(self.output, store, ledger, self.settings.retention_days)
-            order = self._sort(take_in(found, ledger), store, ledger)
-            if self.settings.retention_days:
-                ledger.keep_expired(r.sha256 for r in order.recordings)
+            if self.settings.private:
+                make_private(self.output)
+            forgotten, secret = Forgotten(house), secret_of(house)
+            wanted, aside = self._without_forgotten(found, forgotten)
+            wanted = [with_pseudonym(r, secret) for r in wanted]
+            self._tell_of_other_input(ledger, wanted)
+            purge_withdrawn(self.output, store, ledger, wanted)
+            expired = purge_expired(self.output, store, ledger, self.settings.retention_days)
+            if not wanted:
+                return self._nothing(aside, expired)
+            seen = recognise(wanted, ledger)
+            if len(forgotten):  # what has their bytes must not even be entered
+                seen, aside = self._hashed_at_once(seen, forgotten, aside, ledger)
+            order = self._sorting(store, ledger).order(seen)
             plan = self._plan(order)
             self._check_room(plan, order)
             journal.write(
                 "start", versions=versions(), settings=self._settings_told(), device=self.device,
                 model=self.spec.sha256, recordings=plan.recordings, reused=plan.reused,
+                left_aside=len(aside),
             )  # fmt: skip
             batch = Batch(
                 order.recordings, order.keys, store=store, ledger=ledger, journal=journal,
                 reserve=reserve, output=self.output, settings=self.settings, spec=self.spec,
-                listener=self.listener, force=self.force,
+                listener=self.listener, root=self.root.absolute(), left_aside=aside,
+                force=self.force,
             )  # fmt: skip
-            batch.plan()
             index = self._work_off(batch, order, plan, store, ledger)
-            statuses = [outcome.status for outcome in batch.outcomes()]
-            journal.write("end", **{s: statuses.count(s) for s in sorted(set(statuses))})
-        return batch, index
+            if self.settings.retention_days and not order.unhashed:
+                ledger.keep_expired(r.sha256 for r in order.recordings)
+            journal.write("end", **count_statuses(batch.outcomes()))
+        return self.result(batch.outcomes(), aside, index, batch.problem)
+
+    def result(
+        self,
+        outcomes: list[Outcome],
+        aside: list[LeftAside],
+        index: Path | None,
+        problem: PoiseError | None = None,
+    ) -> RunResult:
+        return RunResult(
+            outcomes=outcomes, output=self.output, index=index, settings=self.settings,
+            seconds=0.0, problem=problem, left_aside=aside,
+        )  # fmt: skip
+
+    def _nothing(self, aside: list[LeftAside], expired: int) -> RunResult:
+        """There are no recordings: pages and tables change only if something grew too old."""
+        if expired:
+            rewrite_overview(self.output)
+        return self.result([], aside, None)
 
     def _work_off(
-        self, batch: Batch, order: _Order, plan: Plan, store: ResultStore, ledger: Ledger
+        self, batch: Batch, order: Order, plan: Plan, store: ResultStore, ledger: Ledger
     ) -> Path | None:
         """Do what is pending; whatever happens, what is done is written."""
-        later = set(order.growing)
-        first_failure = None
+        batch.plan()
+        workflow = Workflow(
+            batch=batch, order=order, sorting=self._sorting(store, ledger), ledger=ledger,
+            listener=self.listener, plan=plan, strict=self.strict,
+        )  # fmt: skip
         try:
-            with undisturbed():
-                for status in (Status.NOT_CONSENTED, Status.EXPIRED):
-                    batch.withhold([n for n, s in order.withheld.items() if s == status], status)
-                batch.collect_reused(sorted(order.done))
-            with closing(self._execute(_pending(order), order, store, plan)) as results:
-                for done in results:
-                    if isinstance(done.error, UnfinishedError):
-                        later.add(done.task.recording.recording_id)
-                        continue
-                    with undisturbed():
-                        batch.collect(done)
-                    if done.error and self.strict:
-                        first_failure = done.error
-                    if batch.problem or first_failure:
-                        break
-            if later and not batch.problem and not first_failure:
-                self._try_again(batch, order, later, store, ledger)
+            workflow.carry_out()
         finally:
             with undisturbed():
                 index = batch.finish()
-        if first_failure:
-            raise first_failure
+        if workflow.first_failure:
+            raise workflow.first_failure
         return index
 
-    def _try_again(
-        self, batch: Batch, order: _Order, later: Set[str], store: ResultStore, ledger: Ledger
-    ) -> None:
-        """At the end of the run, what was still being written when it was looked at before."""
-        recordings = [r for r in order.recordings if r.recording_id in later]
-        settled = settle(recordings)
-        taken = take_in([r for r in recordings if r.recording_id in settled], ledger)
-        again = self._sort(taken, store, ledger)
-        for recording in recordings:
-            if recording.recording_id not in settled or recording.recording_id in again.growing:
-                task = Task(recording=recording, key=order.keys[recording.recording_id])
-                with undisturbed():
-                    batch.collect(Done(task=task, seconds=0.0, error=still_growing(recording.path)))
-        for recording in again.recordings:
-            batch.rename(recording, again.keys[recording.recording_id])
-        with undisturbed():
-            batch.collect_reused(sorted(again.done))
-        with closing(self._execute(_pending(again), again, store, None)) as results:
-            for done in results:
-                with undisturbed():
-                    batch.collect(done)
-                if batch.problem:
-                    break
+    def _sorting(self, store: ResultStore, ledger: Ledger | None) -> Sorting:
+        expired = ledger.expired() if ledger and self.settings.retention_days else set()
+        return Sorting(
+            store=store, settings=self.settings, spec=self.spec, expired=frozenset(expired),
+            force=self.force,
+        )  # fmt: skip
 
-    def _execute(
-        self, pending: Sequence[Recording], order: _Order, store: ResultStore, plan: Plan | None
-    ) -> Generator[Done, None, None]:
-        """Do what is pending, if anything is: neither processes nor a cluster are bothered else.
+    def _without_forgotten(
+        self, found: Discovered, forgotten: Forgotten
+    ) -> tuple[list[Recording], list[LeftAside]]:
+        """Recordings of people who were purged are named here and now, and nowhere else."""
+        gone = [r for r in found.recordings if forgotten.knows(r)]
+        self._tell_of_forgotten(gone)
+        aside = [a for a in found.left_aside if not forgotten.knows_candidate(_folder_of(a))]
+        wanted = [r for r in found.recordings if r not in gone]
+        return wanted, [*aside, *(LeftAside(name="", code="forgotten") for _ in gone)]
 
-        Args:
-            plan: To be told to the listener when it is known how many processes there are.
-        """
-        if not pending:
-            if plan:
-                self.listener.planned(plan)
-            return
-        with Pool(self.settings, store, self.listener.noticed) as pool:
-            if plan:
-                self.listener.planned(replace(plan, jobs=pool.jobs))
-            yield from pool.execute(
-                [
-                    Task(
-                        recording=replace(r, path=r.path.absolute()),
-                        key=order.keys[r.recording_id],
-                        stamp=order.stamps.get(r.recording_id),
-                    )
-                    for r in pending
-                ]
+    def _hashed_at_once(
+        self,
+        seen: Sequence[Hashed],
+        forgotten: Forgotten,
+        aside: list[LeftAside],
+        ledger: Ledger,
+    ) -> tuple[list[Hashed], list[LeftAside]]:
+        hashed = [_hashed(h) for h in seen]
+        gone = [h.recording for h in hashed if forgotten.knows(h.recording)]
+        self._tell_of_forgotten(gone)
+        left = [h for h in hashed if h.recording not in gone]
+        remember(left, ledger)
+        return left, [*aside, *(LeftAside(name="", code="forgotten") for _ in gone)]
+
+    def _tell_of_forgotten(self, gone: Sequence[Recording]) -> None:
+        for recording in gone:
+            self.listener.noticed(
+                f"Not read, as it is of a person who was purged: {recording.path}. Delete it, or "
+                f"run poise purge {self.output} {recording.candidate_id!r} --undo."
             )
 
-    def _sort(self, taken: Intake, store: ResultStore, ledger: Ledger | None) -> _Order:
-        found = taken.recordings
-        keys = {r.recording_id: store.key(r, self.settings, self.spec.sha256) for r in found}
-        withheld = {r.recording_id: Status.NOT_CONSENTED for r in found if not r.consent}
-        done: set[str] = set()
-        if not self.force:
-            done = {r.recording_id for r in found if r.sha256 and store.has(keys[r.recording_id])}
-            expired = ledger.expired() if ledger and self.settings.retention_days else set()
-            for recording in found:
-                if recording.sha256 in expired and recording.recording_id not in done:
-                    withheld[recording.recording_id] = Status.EXPIRED
-        return _Order(
-            recordings=found,
-            keys=keys,
-            stamps=taken.stamps,
-            growing=taken.growing,
-            done=frozenset(done),
-            withheld=withheld,
-        )
+    def _tell_of_other_input(self, ledger: Ledger, wanted: Sequence[Recording]) -> None:
+        """Say so where people of other recordings would lose their reports to namesakes."""
+        try:
+            before = ledger.last_run().root
+        except ReportError:
+            return
+        if not before or before == str(self.root.absolute()):
+            return
+        now = {r.candidate_id: r.recording_id for r in wanted}
+        replaced = sorted(set(ledger.reported()) & set(now))
+        if replaced:
+            self.listener.noticed(
+                f"These reports were last made from {before}; this run is over "
+                f"{self.root.absolute()}. It replaces the reports of {', '.join(replaced)}. If "
+                "these are other people of the same name, stop and give another directory."
+            )
 
-    def _plan(self, order: _Order) -> Plan:
+    def _plan(self, order: Order) -> Plan:
         return Plan(
-            recordings=len(order.recordings),
+            recordings=len(order.seen),
             reused=len(order.done),
             withheld=len(order.withheld),
-            bytes_to_read=sum(_size(r) for r in _pending(order)),
+            bytes_to_read=sum(map(size_of, order.pending())),
             jobs=0,
             device=self.device,
         )
 
-    def _check_room(self, plan: Plan, order: _Order) -> None:
+    def _check_room(self, plan: Plan, order: Order) -> None:
         """Whether the disk has room for the batch, estimated generously.
 
         Raises:
             DiskFullError: If not.
         """
-        pending = _pending(order)
-        at_once = sorted(map(_size, pending), reverse=True)[: self.settings.jobs or _MANY_JOBS]
-        needed = _ROOM_BYTES + int(_CROPS_SHARE * sum(at_once)) + _ROOM_EACH_BYTES * len(pending)
+        sizes = list(map(size_of, order.pending()))
+        at_once = sizes[: self.settings.jobs or _MANY_JOBS]
+        needed = _ROOM_BYTES + int(_CROPS_SHARE * sum(at_once)) + _ROOM_EACH_BYTES * len(sizes)
         free = free_bytes(self.output)
-        if pending and free < needed:
+        if sizes and free < needed:
             raise DiskFullError(
                 f"only {free / 1e6:.0f} MB are free, and the batch may need {needed / 1e6:.0f}",
                 remedy="Make room, or give a directory on another disk.",
@@ -309,25 +312,14 @@ class _Run:
         return {**asdict(self.settings), "model": "own" if self.settings.model else "shipped"}
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Order:
-    """The recordings, and what is to be done with which.
+def _hashed(seen: Hashed) -> Hashed:
+    """The same with its hash, if it can be made."""
+    ready = seen.recording.sha256 or seen.growing or seen.stamp is None
+    return seen if ready else hash_now(seen)
 
-    Args:
-        recordings: All.
-        keys: Names of their results.
-        stamps: Of their files.
-        growing: Those still being written.
-        done: Those whose result is there.
-        withheld: Those that must not be analysed, and why.
-    """
 
-    recordings: list[Recording]
-    keys: dict[str, str]
-    stamps: dict[str, Stamp]
-    growing: frozenset[str]
-    done: frozenset[str]
-    withheld: dict[str, Status]
+def _folder_of(aside: LeftAside) -> str:
+    return aside.name.partition("/")[0]
 
 
 def _check_paths(root: Path, output: Path) -> None:
@@ -357,20 +349,3 @@ def _check_candidates(root: Path, output: Path, found: Sequence[Recording]) -> N
                 remedy="Give an output directory elsewhere.",
                 path=output,
             )
-
-
-def _pending(order: _Order) -> list[Recording]:
-    """What is to be analysed now: recordings of equal bytes once, the largest files first."""
-    by_key: dict[str, Recording] = {}
-    for recording in order.recordings:
-        name = recording.recording_id
-        if name not in order.done | order.growing and name not in order.withheld:
-            by_key.setdefault(order.keys[name] if recording.sha256 else name, recording)
-    return sorted(by_key.values(), key=_size, reverse=True)
-
-
-def _size(recording: Recording) -> int:
-    try:
-        return recording.path.stat().st_size
-    except OSError:
-        return 0

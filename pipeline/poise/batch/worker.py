@@ -20,6 +20,7 @@ from poise.analysis.context import AnalysisContext, close_context, started_conte
 from poise.analysis.crop_file import CropFile
 from poise.analysis.gpu_client import Address, GpuServerGone
 from poise.analysis.observe import glance
+from poise.analysis.origin import origin_of
 from poise.analysis.recording import analyse_parts, analyse_recording, observe_part
 from poise.analysis.views import Look
 from poise.errors import DiskFullError, PoiseError, UnfinishedError, VideoError
@@ -117,7 +118,9 @@ class Worker:
                     neutral_span_s=task.recording.neutral_span_s,
                     portrait=task.recording.portrait,
                 )
-                write_result(analysis, directory)
+                write_result(
+                    analysis, directory, recording=task.recording, origin=origin_of(context)
+                )
                 self._check_wanted(task)
 
         _, done = self._attempt(task, work)
@@ -175,7 +178,7 @@ class Worker:
                     neutral_span_s=recording.neutral_span_s,
                     portrait=recording.portrait,
                 )
-                write_result(analysis, directory)
+                write_result(analysis, directory, recording=recording, origin=origin_of(context))
                 self._check_wanted(parts.task)
             shutil.rmtree(folder, ignore_errors=True)
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from poise.batch.outcomes import Plan, RunResult
     from poise.storage.outcome import Outcome
 
+_NAMED = 5  # of what was left aside for one reason
 _TOLD = ("done", "partial", "failed")
 
 
@@ -171,6 +172,7 @@ def _conclude(result: RunResult, recordings: Path, as_json: bool, debug: bool) -
     if as_json:
         say_json(_summary(result, unsure))
         return
+    _tell_of_left_aside(result)
     if result.index is None and not result.problem:
         for outcome in result.outcomes:
             what = "done before" if outcome.reused else "to analyse"
@@ -187,6 +189,21 @@ def _conclude(result: RunResult, recordings: Path, as_json: bool, debug: bool) -
         say(result.index)
 
 
+def _tell_of_left_aside(result: RunResult) -> None:
+    """What lies among the recordings and was not analysed: how much of it, why, and what to do."""
+    from poise.reports.locales import load_texts
+
+    texts, codes = load_texts("en").entries, [left.code for left in result.left_aside]
+    for code in dict.fromkeys(codes):
+        names = [left.name for left in result.left_aside if left.code == code and left.name]
+        shown = ", ".join(names[:_NAMED]) + (", ..." if len(names) > _NAMED else "")
+        say(
+            f"Left aside: {codes.count(code)}. {texts.get(f'error.{code}.cause', code)} "
+            f"{texts.get(f'error.{code}.remedy', '')}{' (' + shown + ')' if shown else ''}",
+            error=True,
+        )
+
+
 def _unsure(result: RunResult) -> dict[str, str]:
     """Why it is not sure whom a recording shows, by recording."""
     from poise.reports.unsure import doubt_codes
@@ -200,6 +217,7 @@ def _summary(result: RunResult, unsure: dict[str, str]) -> dict[str, Any]:
         "index": str(result.index) if result.index else None,
         "exit_code": result.exit_code,
         "seconds": round(result.seconds, 3),
+        "left_aside": [{"name": left.name, "code": left.code} for left in result.left_aside],
         "recordings": [
             {
                 "recording_id": outcome.recording.recording_id,

@@ -93,6 +93,18 @@ class ExpressionClassifier:
         if self._in_bytes:
             quantise(self.network, self.spec.activation_ranges)
 
+    @property
+    def precision(self) -> str:
+        """Arithmetic of the network, for provenance: float32, bfloat16, float16 or int8."""
+        return "int8" if self._in_bytes else str(self.dtype).removeprefix("torch.")
+
+    @property
+    def device_name(self) -> str:
+        """Of the device that it computes on, for provenance."""
+        if self.device.type == "cuda":
+            return f"{self.device} ({torch.cuda.get_device_name(self.device)})"
+        return str(self.device)
+
     def predict(
         self, crops: Image, *, mirrored: bool = True, eye_px: FloatArray | None = None
     ) -> Predictions:

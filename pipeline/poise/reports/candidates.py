@@ -18,6 +18,7 @@ from poise.reports.provenance import provenance
 from poise.reports.pseudonyms import as_named
 from poise.reports.rendering import languages
 from poise.reports.report_types import CandidateReport, NotAnalysed, RecordingReport
+from poise.reports.sessions import in_order
 from poise.reports.table_files import (
     write_frames_and_episodes,
     write_recordings_and_dictionary,
@@ -177,10 +178,10 @@ def candidate_report(
         settings, spec: Of the run.
         directory: Where the report goes; without it, what only a report shows is left out.
     """
-    ordered = sorted(outcomes, key=lambda o: (o.recording.session_date, o.recording.recording_id))
+    ordered = in_order(outcomes)
     results = [o.result for o in ordered if o.result is not None]
     first = ordered[0].recording
-    facts = provenance(settings, spec)
+    facts = provenance(settings, spec, [result.origin for result in results])
     for outcome in ordered:
         facts[f"input {outcome.recording.recording_id}"] = outcome.recording.sha256
     return CandidateReport(

@@ -11,6 +11,7 @@ from poise.reports.feedback import LEAST_S, feedback_on, is_brief
 from poise.reports.helpers import grouped, helpers, labels_of, state
 from poise.reports.rendering import languages, remove_pages, render, write_pages
 from poise.reports.report_types import CandidateReport, NotAnalysed, RecordingReport
+from poise.reports.sessions import is_earlier
 from poise.reports.unsure import Unsure
 from poise.settings import Settings
 
@@ -37,7 +38,7 @@ def write_candidate_report(
     """
     read = [recording for recording in report.recordings if recording.statistics is not None]
     focus = _focus(read)
-    earlier = read[: read.index(focus)] if focus else []
+    earlier = [r for r in read if is_earlier(r, focus)] if focus else []
     pages = write_pages(
         REPORT,
         directory,

@@ -12,6 +12,7 @@ import pandas as pd
 
 from poise.expression.model_spec import ModelSpec
 from poise.labels import display_labels
+from poise.reports.left_aside import reason
 from poise.reports.pseudonyms import as_named
 from poise.reports.tables import data_dictionary, posteriors, write_table
 from poise.reports.unsure import doubt_codes
@@ -172,7 +173,7 @@ def _recording_row(outcome: Outcome, settings: Settings, spec: ModelSpec) -> dic
         "note": recording.note or None,
         "status": outcome.status,
         "error_code": outcome.code or None,
-        "error": outcome.message or None,
+        "error": reason(outcome) or None,
         "input_sha256": recording.sha256 or None,
     }
     if outcome.result is not None:
@@ -186,6 +187,7 @@ def _recording_row(outcome: Outcome, settings: Settings, spec: ModelSpec) -> dic
             "min_episode_s": settings.min_episode_s,
             "model": spec.name,
             "model_sha256": spec.sha256,
+            "precision": outcome.result.origin.get("precision"),
             "duration_s": statistics.duration_s,
             "sampled_frames": statistics.sampled_frames,
             "usable_frames": statistics.usable_frames,

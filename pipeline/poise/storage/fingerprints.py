@@ -2,76 +2,158 @@
 
 from __future__ import annotations
 
+import hashlib
+import queue
+import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from poise.errors import UnfinishedError
 from poise.storage.ledger import Ledger
-from poise.system.atomic_files import Stamp, sha256, stamp_of
+from poise.system.atomic_files import Stamp, stamp_of
 from poise.types import Recording
 
 SETTLED_S = 2.0  # a file that was changed more recently may still be growing
-_KEEPING_S = 1.0  # between transactions while hashes are made
+_BLOCK_BYTES = 1 << 20
+_PATIENCE_S = 2.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Intake:
-    """The recordings as they lay there.
+class Hashed:
+    """A recording as it lay there.
 
     Args:
-        recordings: With their SHA-256; it is empty where a file cannot be read, is still being
+        recording: With its SHA-256; it is empty where the file cannot be read, is still being
             written, or must not be read.
-        stamps: Of each file that was read, by recording.
-        growing: Those that seem to be still being written.
+        stamp: Of its file; None where it was not looked at.
+        growing: Whether it seems to be still being written.
+        was_read: Whether the hash was made just now.
     """
 
-    recordings: list[Recording]
-    stamps: dict[str, Stamp]
-    growing: frozenset[str]
+    recording: Recording
+    stamp: Stamp | None = None
+    growing: bool = False
+    was_read: bool = False
 
 
-def take_in(recordings: Iterable[Recording], ledger: Ledger | None) -> Intake:
-    """Hash the recordings; files unchanged since they were last hashed are not read again.
+def recognise(recordings: Iterable[Recording], ledger: Ledger | None) -> list[Hashed]:
+    """The recordings, with the hashes of files that have not changed since they were last hashed.
 
     Args:
         recordings: Those without consent are not touched.
-        ledger: Knows the hashes of before, and is told the new ones unless it is read only.
+        ledger: Knows the hashes of before.
+
+    Returns:
+        One for each; those that have neither hash nor stamp need not be hashed, they cannot be.
     """
-    found: list[Recording] = []
-    stamps: dict[str, Stamp] = {}
-    growing: set[str] = set()
-    fresh: list[tuple[Path, Stamp, str]] = []
-    kept = time.monotonic()
-    for recording in recordings:
-        digest = ""
-        if recording.consent:
-            try:
-                path = recording.path.resolve()
-                before = stamp_of(path)
-                known = ledger.stamp_of(path) if ledger else None
-                if known and known[0] == before:
-                    digest = known[1]
-                elif _is_recent(before):
-                    growing.add(recording.recording_id)
-                else:
-                    digest = sha256(path)
-                    if stamp_of(path) != before:
-                        digest = ""
-                        growing.add(recording.recording_id)
-                    else:
-                        fresh.append((path, before, digest))
-                stamps[recording.recording_id] = before
-            except OSError:
-                digest = ""
-        found.append(replace(recording, sha256=digest))
-        if ledger and not ledger.read_only and time.monotonic() - kept > _KEEPING_S:
-            ledger.stamp(fresh)
-            fresh, kept = [], time.monotonic()
-    if ledger and not ledger.read_only and fresh:
+    return [_recognise(recording, ledger) for recording in recordings]
+
+
+def _recognise(recording: Recording, ledger: Ledger | None) -> Hashed:
+    unknown = replace(recording, sha256="")
+    if not recording.consent:
+        return Hashed(recording=unknown)
+    try:
+        path = recording.path.resolve()
+        stamp = stamp_of(path)
+    except OSError:
+        return Hashed(recording=unknown)
+    known = ledger.stamp_of(path) if ledger else None
+    if known and known[0] == stamp:
+        return Hashed(recording=replace(recording, sha256=known[1]), stamp=stamp)
+    return Hashed(recording=unknown, stamp=stamp, growing=_is_recent(stamp))
+
+
+def hash_now(seen: Hashed, stopped: Callable[[], bool] = lambda: False) -> Hashed:
+    """Read a recording to hash it.
+
+    Args:
+        seen: From `recognise`.
+        stopped: Asked again and again; once it is true the hash is given up.
+    """
+    try:
+        path = seen.recording.path.resolve()
+        before = stamp_of(path)
+        digest = hash_of(path, stopped)
+        if stamp_of(path) != before:
+            return replace(seen, stamp=before, growing=True)
+    except OSError:  # gone, forbidden, or on a disk that fails: the analysis will say so
+        return seen
+    if not digest:
+        return seen
+    recording = replace(seen.recording, sha256=digest)
+    return replace(seen, recording=recording, stamp=before, growing=False, was_read=True)
+
+
+def remember(hashed: Iterable[Hashed], ledger: Ledger) -> None:
+    """Enter the hashes that were made just now in the ledger."""
+    fresh = [
+        (h.recording.path.resolve(), h.stamp, h.recording.sha256)
+        for h in hashed
+        if h.was_read and h.stamp
+    ]
+    if fresh:
         ledger.stamp(fresh)
-    return Intake(recordings=found, stamps=stamps, growing=frozenset(growing))
+
+
+class Hashing:
+    """Hashes recordings in a thread beside the analysis of others; to be closed.
+
+    Args:
+        recordings: From `recognise`, in the order in which they are to be hashed.
+    """
+
+    def __init__(self, recordings: Sequence[Hashed]) -> None:
+        self.left = len(recordings)
+        self._ready: queue.SimpleQueue[Hashed] = queue.SimpleQueue()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, args=(list(recordings),), daemon=True)
+        if recordings:
+            self._thread.start()
+
+    def take(self, *, wait: bool = False) -> list[Hashed]:
+        """Those that were hashed since; with `wait` at least one, unless none is left."""
+        taken: list[Hashed] = []
+        while self.left:
+            try:
+                taken.append(self._ready.get(block=wait and not taken))
+            except queue.Empty:
+                break
+            self.left -= 1
+        return taken
+
+    def close(self) -> None:
+        """Give up what is not yet hashed."""
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join(_PATIENCE_S)  # it may hang in a read of storage that is gone
+
+    def _run(self, recordings: Sequence[Hashed]) -> None:
+        for seen in recordings:
+            if self._stop.is_set():
+                return
+            try:
+                hashed = hash_now(seen, self._stop.is_set)
+            except Exception:  # whoever waits must not wait for ever; the analysis will say why
+                hashed = seen
+            self._ready.put(hashed)
+
+
+def hash_of(path: Path, stopped: Callable[[], bool] = lambda: False) -> str:
+    """SHA-256 of a file's bytes; empty if it was stopped.
+
+    Raises:
+        OSError: If it cannot be read.
+    """
+    digest = hashlib.sha256()
+    with path.open("rb", buffering=0) as file:
+        while block := file.read(_BLOCK_BYTES):
+            if stopped():
+                return ""
+            digest.update(block)
+    return digest.hexdigest()
 
 
 def settle(recordings: Iterable[Recording]) -> set[str]:

@@ -1,9 +1,8 @@
 """The ledger of a directory of reports: which files were seen, what the last run was about.
 
 An SQLite database, `REPORTS/.poise/ledger.sqlite3`, that only the process which runs the batch
-writes to. A transaction is on the disk when it ends (WAL, synchronous=FULL), so that neither
-SIGKILL nor a power cut loses more than what was under way. What it holds can be made again from
-the recordings and the stored results; a damaged one is set aside and started anew.
+writes to (`ledger_database` says how it is kept safe). What it holds can be made again from the
+recordings and the stored results; a damaged one is set aside and started anew.
 """
 
 from __future__ import annotations
@@ -18,36 +17,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from poise.errors import DiskFullError, ReportError, SettingsError
+from poise.errors import ReportError
+from poise.storage.ledger_database import (
+    LEDGER_FILE,
+    failure,
+    nothing_there,
+    opened,
+    opened_to_read,
+    put_aside,
+)
+from poise.storage.outcome import LeftAside
+from poise.storage.recording_json import from_json, to_json
 from poise.system.atomic_files import Stamp
 from poise.types import Recording, Status
 
-LEDGER_FILE = "ledger.sqlite3"
-_VERSION = 1
-_BUSY_S = 10.0
-_SCHEMA = """
-CREATE TABLE files (
-    path BLOB PRIMARY KEY, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, sha256 TEXT NOT NULL
-) WITHOUT ROWID;
-CREATE TABLE recordings (
-    recording_id TEXT PRIMARY KEY, run INTEGER NOT NULL, path BLOB NOT NULL,
-    candidate_id TEXT NOT NULL, display_name TEXT NOT NULL, session_date TEXT NOT NULL,
-    note TEXT NOT NULL, sha256 TEXT NOT NULL, key TEXT NOT NULL, status TEXT NOT NULL,
-    message TEXT NOT NULL
-) WITHOUT ROWID;
-CREATE TABLE reports (
-    candidate_id TEXT PRIMARY KEY, made_from TEXT NOT NULL, files TEXT NOT NULL
-) WITHOUT ROWID;
-CREATE TABLE expired (sha256 TEXT PRIMARY KEY) WITHOUT ROWID;
-CREATE TABLE run (
-    id INTEGER PRIMARY KEY, started REAL NOT NULL, ended REAL, settings TEXT NOT NULL,
-    model TEXT NOT NULL
-);
-"""
-_COLUMNS = (
-    "recording_id", "run", "path", "candidate_id", "display_name", "session_date", "note",
-    "sha256", "key", "status", "message",
-)  # fmt: skip
+__all__ = ["LEDGER_FILE", "Entry", "Ledger", "Run"]
+
+_COLUMNS = ("recording_id", "run", "candidate_id", "sha256", "recording", "key", "status", "code",
+            "message", "since")  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,15 +45,18 @@ class Entry:
         recording: Which.
         key: Name of its result.
         status: What became of it.
-        message: What was lost or why it failed.
+        code, message: Why, as in `Outcome`.
         current: Whether it belongs to the last run, not to an earlier one.
+        since: When a file of these bytes was first entered, in seconds since the epoch.
     """
 
     recording: Recording
     key: str
     status: Status = Status.PENDING
+    code: str = ""
     message: str = ""
     current: bool = True
+    since: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,11 +64,13 @@ class Run:
     """A run, as it was started.
 
     Args:
+        root: The directory of its recordings.
         settings, model: In plain form.
         started, ended: Seconds since the epoch; `ended` is None while it goes on, or if it was
             killed.
     """
 
+    root: str
     settings: dict[str, Any]
     model: dict[str, Any]
     started: float
@@ -105,15 +97,23 @@ class Ledger:
         self.read_only = read_only
         self.set_aside: Path | None = None
         if read_only:
-            self._connection = self._opened_to_read()
-            return
+            self._connection = opened_to_read(self._path)
+        else:
+            self._connection, self.set_aside = opened(self._path)
+            if not self._makes_sense():
+                self._connection.close()
+                self.set_aside = put_aside(self._path)
+                self._connection, _ = opened(self._path)
+
+    def _makes_sense(self) -> bool:
+        """Whether what it says can be used; an empty one can."""
         try:
-            self._connection = self._opened()
-        except sqlite3.DatabaseError as error:
-            if isinstance(error, sqlite3.OperationalError):
-                raise _failure(error, self._path) from error
-            self._put_aside()
-            self._connection = self._opened()
+            self.entries(earlier=True)
+            if self._query("SELECT count(*) FROM run").fetchone()[0]:
+                self.last_run()
+        except ReportError:
+            return False
+        return True
 
     def close(self) -> None:
         """Close it; what was written stays."""
@@ -128,32 +128,48 @@ class Ledger:
     # Runs
 
     def plan(
-        self, settings: Mapping[str, Any], model: Mapping[str, Any], entries: Iterable[Entry]
+        self,
+        settings: Mapping[str, Any],
+        model: Mapping[str, Any],
+        entries: Iterable[Entry],
+        *,
+        root: str = "",
+        left_aside: Iterable[LeftAside] = (),
     ) -> None:
         """Enter a run and its recordings, all at once, before anything is analysed."""
+        now = time.time()
         with self._changing() as database:
             (number,) = database.execute("SELECT coalesce(max(id), 0) + 1 FROM run").fetchone()
             database.execute("DELETE FROM run")
             database.execute(
-                "INSERT INTO run VALUES (?, ?, NULL, ?, ?)",
-                (number, time.time(), json.dumps(settings), json.dumps(model)),
+                "INSERT INTO run VALUES (?, ?, ?, NULL, ?, ?)",
+                (number, json.dumps(root), now, json.dumps(settings), json.dumps(model)),
             )
+            database.execute("DELETE FROM left_aside")
+            database.executemany(
+                "INSERT INTO left_aside VALUES (?, ?)", [(a.name, a.code) for a in left_aside]
+            )
+            known = dict(database.execute("SELECT recording_id || sha256, since FROM recordings"))
             database.executemany(
                 f"INSERT OR REPLACE INTO recordings VALUES ({', '.join('?' * len(_COLUMNS))})",
-                (_row(entry, number) for entry in entries),
+                [
+                    _row(e, number, known.get(e.recording.recording_id + e.recording.sha256, now))
+                    for e in entries
+                ],
             )
 
     def record(self, entries: Iterable[Entry]) -> None:
         """Enter what became of recordings of the run."""
         with self._changing() as database:
             database.executemany(
-                "UPDATE recordings SET sha256 = ?, key = ?, status = ?, message = ?"
-                " WHERE recording_id = ?",
+                "UPDATE recordings SET sha256 = ?, recording = ?, key = ?, status = ?, code = ?,"
+                " message = ? WHERE recording_id = ?",
                 [
-                    (e.recording.sha256, e.key, e.status, e.message, e.recording.recording_id)
+                    (e.recording.sha256, _text(e.recording), e.key, str(e.status), e.code,
+                     e.message, e.recording.recording_id)
                     for e in entries
                 ],
-            )
+            )  # fmt: skip
 
     def end(self) -> None:
         """Enter that the run has ended."""
@@ -164,41 +180,72 @@ class Ledger:
         """The last run.
 
         Raises:
-            ReportError: If there is none.
+            ReportError: If there is none, or what is said of it makes no sense.
         """
-        found = self._query("SELECT settings, model, started, ended FROM run").fetchone()
+        found = self._query("SELECT root, settings, model, started, ended FROM run").fetchone()
         if found is None:
-            raise _nothing(self._root)
-        settings, model, started, ended = found
-        return Run(
-            settings=json.loads(settings), model=json.loads(model), started=started, ended=ended
-        )
+            raise nothing_there(self._root)
+        *texts, started, ended = found
+        try:
+            root, settings, model = map(json.loads, texts)
+        except (ValueError, RecursionError) as error:
+            raise _senseless(self._path) from error
+        if not (isinstance(root, str) and isinstance(settings, dict) and isinstance(model, dict)):
+            raise _senseless(self._path)
+        return Run(root=root, settings=settings, model=model, started=started, ended=ended)
+
+    def left_aside(self) -> list[LeftAside]:
+        """What lay among the recordings of the last run and was not analysed."""
+        rows = self._query("SELECT name, code FROM left_aside ORDER BY name, code")
+        return [LeftAside(name=name, code=code) for name, code in rows]
 
     def entries(self, *, earlier: bool = False) -> list[Entry]:
-        """Recordings of the last run in order of their identifiers, or of all runs."""
+        """Recordings of the last run in order of their identifiers, or of all runs.
+
+        Raises:
+            ReportError: If a row makes no sense.
+        """
         rows = self._query(
             f"SELECT {', '.join(_COLUMNS)}, run = (SELECT max(id) FROM run) FROM recordings"
             " ORDER BY recording_id"
         )
-        found = [_entry(row) for row in rows]
+        try:
+            found = [_entry(row) for row in rows]
+        except (ValueError, TypeError, RecursionError) as error:
+            raise _senseless(self._path) from error
         return [entry for entry in found if earlier or entry.current]
 
     # Files, and reports that need not be written again
 
     def stamp_of(self, path: Path) -> tuple[Stamp, str] | None:
-        """Size and time of change (ns) of a file when it was last read, and its SHA-256 then."""
+        """The stamp of a file when it was last read, and its SHA-256 then."""
         row = self._query(
-            "SELECT size, mtime_ns, sha256 FROM files WHERE path = ?", (os.fsencode(path),)
+            "SELECT stamp, sha256 FROM files WHERE path = ?", (os.fsencode(path),)
         ).fetchone()
-        return None if row is None else ((row[0], row[1]), row[2])
+        if row is None:
+            return None
+        try:
+            return tuple(json.loads(row[0])), row[1]
+        except (ValueError, TypeError):
+            return None
 
     def stamp(self, files: Iterable[tuple[Path, Stamp, str]]) -> None:
-        """Remember files: path, size and time of change, SHA-256."""
+        """Remember files: path, stamp, SHA-256."""
         with self._changing() as database:
             database.executemany(
-                "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?)",
-                [(os.fsencode(path), *stamp, digest) for path, stamp, digest in files],
+                "INSERT OR REPLACE INTO files VALUES (?, ?, ?)",
+                [(os.fsencode(path), json.dumps(stamp), digest) for path, stamp, digest in files],
             )
+
+    def hashes_like(self, stamp: Stamp) -> set[str]:
+        """SHA-256 of files whose stamp begins alike (size and time of change), wherever they lay.
+
+        For a recording that must not be read: a file that was renamed keeps both.
+        """
+        like = json.dumps(stamp[:2])[:-1] + ",%"
+        return {
+            row[0] for row in self._query("SELECT sha256 FROM files WHERE stamp LIKE ?", (like,))
+        }
 
     def report(self, candidate_id: str) -> tuple[str, list[str]]:
         """What a candidate's report was made from, a fingerprint, and its files.
@@ -208,14 +255,23 @@ class Ledger:
         row = self._query(
             "SELECT made_from, files FROM reports WHERE candidate_id = ?", (candidate_id,)
         ).fetchone()
-        return ("", []) if row is None else (row[0], json.loads(row[1]))
+        if row is None:
+            return "", []
+        try:
+            return row[0], [str(file) for file in json.loads(row[1])]
+        except (ValueError, TypeError):
+            return "", []
+
+    def reported(self) -> list[str]:
+        """Candidates that a report was written for."""
+        return [row[0] for row in self._query("SELECT candidate_id FROM reports ORDER BY 1")]
 
     def report_written(self, candidate_id: str, made_from: str, files: Sequence[str]) -> None:
         """Remember what `report` tells."""
         with self._changing() as database:
             database.execute(
                 "INSERT OR REPLACE INTO reports VALUES (?, ?, ?)",
-                (candidate_id, made_from, json.dumps(files, ensure_ascii=False)),
+                (candidate_id, made_from, json.dumps(files)),
             )
 
     # Forgetting
@@ -241,12 +297,15 @@ class Ledger:
                         f"DELETE FROM {table} WHERE sha256 = ?", [(digest,) for digest in gone]
                     )
 
-    def forget(self, gone: Sequence[Recording], candidates: Iterable[str]) -> int:
+    def forget(
+        self, gone: Sequence[Recording], candidates: Iterable[str], names: Iterable[str] = ()
+    ) -> int:
         """Erase recordings, and candidates, so that no byte of them is left in the file.
 
         Args:
             gone: Recordings; their hashes go where no other recording has them.
             candidates: Identifiers whose reports are gone.
+            names: What was left aside and goes too, by name.
 
         Returns:
             How many rows were erased.
@@ -270,70 +329,18 @@ class Ledger:
                     )
             for candidate in candidates:
                 database.execute("DELETE FROM reports WHERE candidate_id = ?", (candidate,))
+            for name in names:
+                database.execute("DELETE FROM left_aside WHERE name = ?", (name,))
         erased = self._connection.total_changes - before
         try:
             self._connection.execute("VACUUM")
-            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         except sqlite3.Error as error:
-            raise _failure(error, self._path) from error
+            raise failure(error, self._path) from error
         for damaged in self._root.glob(f"{LEDGER_FILE}.damaged-*"):
             damaged.unlink()
         return erased
 
     # The database
-
-    def _opened(self) -> sqlite3.Connection:
-        database = sqlite3.connect(self._path, timeout=_BUSY_S, isolation_level=None)
-        try:
-            for pragma in ("journal_mode=WAL", "synchronous=FULL", "secure_delete=ON"):
-                database.execute(f"PRAGMA {pragma}")
-            version = _checked_version(database, self._path)
-            if database.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
-                raise sqlite3.DatabaseError("damaged")
-            if version == 0:
-                self._create(database)
-        except BaseException:
-            database.close()
-            raise
-        return database
-
-    def _create(self, database: sqlite3.Connection) -> None:
-        """Make the tables, in one transaction."""
-        database.execute("BEGIN IMMEDIATE")
-        for statement in filter(str.strip, _SCHEMA.split(";")):
-            database.execute(statement)
-        database.execute(f"PRAGMA user_version = {_VERSION}")
-        database.execute("COMMIT")
-
-    def _opened_to_read(self) -> sqlite3.Connection:
-        if not self._path.is_file():
-            raise _nothing(self._root)
-        address = self._path.absolute().as_uri()
-        # Without a log beside it nobody has changed it since it was closed: no file need be made.
-        live = self._path.with_name(f"{LEDGER_FILE}-wal").exists()
-        for mode in ("mode=ro", "immutable=1") if live else ("immutable=1",):
-            database = sqlite3.connect(
-                f"{address}?{mode}", uri=True, timeout=_BUSY_S, isolation_level=None
-            )
-            try:
-                if _checked_version(database, self._path):
-                    return database
-                failure = _nothing(self._root)  # being made at this moment
-            except sqlite3.Error as error:
-                failure = _failure(error, self._path)
-            except SettingsError:
-                database.close()
-                raise
-            database.close()
-        raise failure
-
-    def _put_aside(self) -> None:
-        moment = time.strftime("%Y%m%dT%H%M%S", time.gmtime())
-        target = self._path.with_name(f"{LEDGER_FILE}.damaged-{moment}-{os.getpid()}")
-        self._path.replace(target)
-        for suffix in ("-wal", "-shm"):
-            self._path.with_name(LEDGER_FILE + suffix).unlink(missing_ok=True)
-        self.set_aside = target
 
     @contextmanager
     def _changing(self) -> Iterator[sqlite3.Connection]:
@@ -349,61 +356,44 @@ class Ledger:
                     database.execute("ROLLBACK")
                 raise
         except sqlite3.Error as error:
-            raise _failure(error, self._path) from error
+            raise failure(error, self._path) from error
 
     def _query(self, statement: str, values: Sequence[Any] = ()) -> sqlite3.Cursor:
         try:
             return self._connection.execute(statement, values)
         except sqlite3.Error as error:
-            raise _failure(error, self._path) from error
+            raise failure(error, self._path) from error
 
 
-def _checked_version(database: sqlite3.Connection, path: Path) -> int:
-    (version,) = database.execute("PRAGMA user_version").fetchone()
-    if version > _VERSION:
-        raise SettingsError(
-            f"was written by a newer Poise (version {version}, here up to {_VERSION})",
-            remedy="Update Poise, or give another directory for the reports.",
-            path=path,
-        )
-    return int(version)
-
-
-def _failure(error: sqlite3.Error, path: Path) -> ReportError:
-    if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
-        return DiskFullError(
-            "the disk is full", remedy="Make room; the same command goes on from there.", path=path
-        )
+def _senseless(path: Path) -> ReportError:
     return ReportError(
-        f"cannot be used ({error})",
-        remedy="Check permissions; a damaged ledger is made anew by poise analyze.",
+        "what it says of the last run makes no sense",
+        remedy="Run poise analyze again: what is done is kept.",
         path=path,
     )
 
 
-def _nothing(root: Path) -> ReportError:
-    return ReportError(
-        "holds no reports that can be written again",
-        remedy="Give the directory that poise analyze wrote to, or run it again.",
-        path=root.parent,
-    )
+def _text(recording: Recording) -> str:
+    return json.dumps(to_json(recording))
 
 
-def _row(entry: Entry, run: int) -> tuple[Any, ...]:
+def _row(entry: Entry, run: int, since: float) -> tuple[Any, ...]:
     r = entry.recording
     return (
-        r.recording_id, run, os.fsencode(r.path), r.candidate_id, r.display_name, r.session_date,
-        r.note, r.sha256, entry.key, entry.status, entry.message,
+        r.recording_id, run, r.candidate_id, r.sha256, _text(r), entry.key, str(entry.status),
+        entry.code, entry.message, since,
     )  # fmt: skip
 
 
 def _entry(row: Sequence[Any]) -> Entry:
     *values, current = row
     plain = dict(zip(_COLUMNS, values, strict=True))
-    plain["path"] = Path(os.fsdecode(plain["path"]))
-    key, status, message = (plain.pop(name) for name in ("key", "status", "message"))
-    del plain["run"]
     return Entry(
-        recording=Recording(**plain), key=key, status=Status(status), message=message,
+        recording=from_json(json.loads(plain["recording"])),
+        key=plain["key"],
+        status=Status(plain["status"]),
+        code=plain["code"],
+        message=plain["message"],
         current=bool(current),
-    )  # fmt: skip
+        since=plain["since"],
+    )

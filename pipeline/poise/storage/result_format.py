@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import zipfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -11,11 +13,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from poise.errors import DamagedResultError, ModelError
 from poise.identity_findings import IdentityFindings
 from poise.labels import LabelScheme, display_labels
 from poise.remarks import ReadingRemark
 from poise.spoken import Segment, Sound
 from poise.storage.frames_table import frames_table, usable_gaps, usable_times
+from poise.storage.owners import Owner, write_owners
+from poise.storage.plain import from_plain
 from poise.storage.stored_segments import read_given, sound_from_json
 from poise.timeline.segment_figures import SeenFrames, SegmentFigures, segment_figures
 from poise.timeline.segments import found, from_chapters
@@ -23,8 +28,10 @@ from poise.timeline.smoothing import continuous_runs, shown_for, smooth
 from poise.types import (
     Baseline,
     Episode,
+    Recording,
     RecordingAnalysis,
     RepresentativeFrame,
+    SampledFrames,
     Series,
     Statistics,
     TimeArray,
@@ -34,10 +41,27 @@ if TYPE_CHECKING:
     import pandas as pd
 
 FRAMES_FILE, RESULT_FILE, IDENTITY_FILE = "frames.npz", "result.json", "identity.npz"
+_PICTURE_NAME = re.compile(r"[A-Za-z0-9_-]+\.jpg")
+_MAX_RESULT_BYTES = 256_000_000
+_DAMAGED = (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError, EOFError,
+            MemoryError, RecursionError, NotImplementedError, zipfile.BadZipFile,
+            ModelError)  # fmt: skip
 
 
-def write_result(analysis: RecordingAnalysis, directory: Path) -> None:
+def write_result(
+    analysis: RecordingAnalysis,
+    directory: Path,
+    *,
+    recording: Recording | None = None,
+    origin: Mapping[str, str] | None = None,
+) -> None:
     """Write what an analysis found into a directory that exists and is empty.
+
+    Args:
+        analysis: What was found.
+        directory: Where it goes.
+        recording: Whose it is, so that the result can be forgotten without the ledger.
+        origin: What it was made with: versions, device, precision; name to value.
 
     Raises:
         OSError: If it cannot be written.
@@ -48,6 +72,7 @@ def write_result(analysis: RecordingAnalysis, directory: Path) -> None:
     np.savez(directory / FRAMES_FILE, **arrays)
     _write_identity(analysis.identity, directory)
     result = {
+        "origin": dict(origin or {}),
         "labels": analysis.labels.to_json(),
         "info": asdict(analysis.info),
         "loss": analysis.loss,
@@ -62,6 +87,8 @@ def write_result(analysis: RecordingAnalysis, directory: Path) -> None:
     }
     text = json.dumps(result, ensure_ascii=False)
     (directory / RESULT_FILE).write_text(text, encoding="utf-8")
+    if recording is not None:
+        write_owners([Owner(recording=recording)], directory)
 
 
 def _write_identity(found: IdentityFindings | None, directory: Path) -> None:
@@ -81,7 +108,8 @@ def _write_identity(found: IdentityFindings | None, directory: Path) -> None:
 class StoredResult:
     """What `write_result` wrote, read back.
 
-    `info` holds the entries of `VideoInfo` by name, as far as the analysis knew them.
+    `info` holds the entries of `VideoInfo` by name, as far as the analysis knew them; `origin`
+    what the result was made with.
     """
 
     labels: LabelScheme
@@ -96,29 +124,55 @@ class StoredResult:
     remarks: tuple[ReadingRemark, ...] = ()
     sound: Sound = field(default_factory=Sound)
     given_segments: tuple[Segment, ...] = ()
+    origin: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def read(cls, directory: Path, recording_id: str = "") -> StoredResult:
-        """Read a result directory, the table of frames apart (`read_frames`).
+        """Read a result directory, and check all that it holds.
+
+        A result may have been damaged, or made to do harm: what is taken from it is of the type
+        and shape that it should be, and its pictures lie in the directory itself.
 
         Args:
             directory: Of the result.
             recording_id: Whose given segments are meant, where several have the same bytes.
+
+        Raises:
+            DamagedResultError: If anything is wrong with it.
         """
-        plain: dict[str, Any] = json.loads((directory / RESULT_FILE).read_text(encoding="utf-8"))
-        statistics = plain["statistics"]
-        longest = {label: Episode(**e) for label, e in statistics.pop("longest").items()}
+        try:
+            result = cls._read(directory, recording_id)
+            _check_arrays(result._read_arrays())
+            for picture in result.pictures:
+                _check_picture(directory, picture.image_file)
+                if picture.overlay_file:  # a picture may have no map
+                    _check_picture(directory, picture.overlay_file)
+        except _DAMAGED as error:
+            raise DamagedResultError(
+                f"a stored result is damaged ({type(error).__name__}: {error})",
+                remedy="Run poise analyze again: only this recording is analysed again.",
+                path=directory,
+            ) from error
+        return result
+
+    @classmethod
+    def _read(cls, directory: Path, recording_id: str) -> StoredResult:
+        path = directory / RESULT_FILE
+        if path.stat().st_size > _MAX_RESULT_BYTES:
+            raise ValueError("is too large")
+        plain: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         return cls(
             labels=LabelScheme.from_json(plain["labels"]),
-            loss=plain["loss"],
-            baseline=Baseline(**plain["baseline"]),
-            statistics=Statistics(**statistics, longest=longest),
-            frames_shown=plain["frames_shown"],
-            episodes=[Episode(**e) for e in plain["episodes"]],
-            pictures=[RepresentativeFrame(**p) for p in plain["pictures"]],
+            loss=from_plain(str, plain["loss"]),
+            baseline=from_plain(Baseline, plain["baseline"]),
+            statistics=from_plain(Statistics, plain["statistics"]),
+            frames_shown=from_plain(int, plain["frames_shown"]),
+            episodes=from_plain(list[Episode], plain["episodes"]),
+            pictures=from_plain(list[RepresentativeFrame], plain["pictures"]),
             directory=directory,
-            info=plain.get("info", {}),
-            remarks=tuple(ReadingRemark(**remark) for remark in plain.get("remarks", [])),
+            info=dict(plain.get("info", {})),
+            remarks=from_plain(tuple[ReadingRemark, ...], plain.get("remarks", [])),
+            origin=from_plain(dict[str, str], plain.get("origin", {})),
             sound=sound_from_json(plain.get("sound", {})),
             given_segments=read_given(directory, recording_id),
         )
@@ -202,5 +256,37 @@ class StoredResult:
             )
 
     def _read_arrays(self) -> dict[str, npt.NDArray[Any]]:
-        with np.load(self.directory / FRAMES_FILE, allow_pickle=False) as file:
+        # (Given a path, numpy would leave a file that is no archive open.)
+        path = self.directory / FRAMES_FILE
+        with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
             return {name: file[name] for name in file.files}
+
+
+def _check_arrays(seen: Mapping[str, npt.NDArray[Any]]) -> None:
+    """Whether the arrays fit each other.
+
+    Raises:
+        ValueError, TypeError: If not.
+    """
+    frames = SampledFrames(**seen)
+    for rows in (frames.shown_frame, frames.usable_frame):
+        if rows.dtype.kind != "i" or (
+            len(rows) and not 0 <= rows.min() <= rows.max() < len(seen["pts_s"])
+        ):
+            raise ValueError("rows of frames that do not exist")
+    if not np.isfinite(frames.pts_s).all() or (np.diff(frames.pts_s) < 0).any():
+        raise ValueError("times that do not ascend")
+
+
+def _check_picture(directory: Path, name: str) -> None:
+    """Whether a picture is a JPEG file of that directory, and no link to another place.
+
+    Raises:
+        ValueError, OSError: If not.
+    """
+    path = directory / name
+    if not _PICTURE_NAME.fullmatch(name) or path.is_symlink() or not path.is_file():
+        raise ValueError(f"{name[:40]!r} is no picture of it")
+    with path.open("rb") as file:
+        if file.read(2) != b"\xff\xd8":
+            raise ValueError(f"{name!r} is no JPEG")

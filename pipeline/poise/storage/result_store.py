@@ -1,8 +1,9 @@
 """The store of results: what is done is found again by what it was made from.
 
 Below `REPORTS/.poise/results` every analysed recording has a directory named after the hash of
-its bytes, of the settings that matter and of the model's weights. A directory appears there whole
-or not at all, so that a run killed at any moment loses only what it was working on.
+its bytes, of the settings that matter, of what `candidates.csv` says of its content, and of the
+model. A directory appears there whole or not at all, so that a run killed at any moment loses only
+what it was working on.
 """
 
 from __future__ import annotations
@@ -12,17 +13,21 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
+from poise.expression.model_spec import ModelSpec
 from poise.settings import Settings
 from poise.storage.result_format import RESULT_FILE
-from poise.system.atomic_files import not_written, sync
+from poise.system.atomic_files import not_written, sha256, sync, write_text
 from poise.types import Recording
 
 HOUSE = ".poise"  # below the reports: what Poise keeps for itself
 ANALYSIS_VERSION = 7  # raise it when the same input would give another result
+_RUN_FILE = "run.json"
+_NO_MEANING = ("name", "training", "metrics")  # of a model's description
 
 
 class ResultStore:
@@ -50,14 +55,25 @@ class ResultStore:
         except OSError as error:
             raise not_written(error, output) from error
 
-    def key(self, recording: Recording, settings: Settings, model_sha256: str) -> str:
-        """Name of the result of analysing this recording in this way."""
-        made_from = {
+    def key(self, recording: Recording, settings: Settings, spec: ModelSpec) -> str:
+        """Name of the result of analysing this recording in this way.
+
+        A recording without a hash has a name that no other recording shares.
+        """
+        model = {name: value for name, value in spec.to_json().items() if name not in _NO_MEANING}
+        made_from: dict[str, Any] = {
             "analysis": ANALYSIS_VERSION,
-            "input": recording.sha256,
+            "input": recording.sha256 or ["not hashed", recording.recording_id],
             "settings": settings.analysis(),
-            "model": model_sha256,
+            "model": model,
         }
+        if recording.neutral_span_s:
+            made_from["neutral_span_s"] = recording.neutral_span_s
+        if recording.portrait:
+            try:
+                made_from["portrait"] = sha256(recording.portrait)
+            except OSError:  # gone since the table was read: the analysis will say so
+                made_from["portrait"] = ""
         return hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()[:32]
 
     def directory(self, key: str) -> Path:
@@ -79,6 +95,25 @@ class ResultStore:
     def made(self, key: str) -> float:
         """When the result was made, in seconds since the epoch."""
         return (self.directory(key) / RESULT_FILE).stat().st_mtime
+
+    def remember_run(
+        self, settings: Mapping[str, Any], model: Mapping[str, Any], root: str
+    ) -> None:
+        """Keep what a run is about beside the ledger, in case that is damaged.
+
+        Raises:
+            ReportError: If it cannot be written.
+        """
+        plain = {"settings": settings, "model": model, "root": root}
+        write_text(json.dumps(plain), self.root / _RUN_FILE)
+
+    def recall_run(self) -> tuple[dict[str, Any], dict[str, Any], str]:
+        """What `remember_run` kept; empty if there is nothing."""
+        try:
+            plain = json.loads((self.root / _RUN_FILE).read_text(encoding="utf-8"))
+            return dict(plain["settings"]), dict(plain["model"]), str(plain["root"])
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
+            return {}, {}, ""
 
     def begin(self, key: str) -> None:
         """Note that somebody has begun to work on a result."""

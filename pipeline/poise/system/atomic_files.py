@@ -6,6 +6,7 @@ import errno
 import hashlib
 import os
 import shutil
+import stat
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -16,7 +17,7 @@ from poise.system.platform import replace_file
 from poise.system.platform import sync as sync
 
 PRIVATE_UMASK = 0o077
-Stamp = tuple[int, int]  # size, time of change in ns
+Stamp = tuple[int, ...]  # what tells that a file is still the same, see `stamp_of`
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _RESERVE_BYTES = 8_000_000
@@ -36,6 +37,15 @@ def private(wanted: bool = True) -> Iterator[None]:
     finally:
         if before is not None:
             os.umask(before)
+
+
+def make_private(directory: Path) -> None:
+    """Take from all others what an earlier run left open to them below a directory."""
+    for path in [directory, *directory.rglob("*")]:
+        with suppress(OSError):
+            mode = stat.S_IMODE(path.lstat().st_mode)
+            if mode & 0o077 and not path.is_symlink():
+                path.chmod(mode & 0o700)
 
 
 def not_written(error: OSError, path: Path) -> ReportError:
@@ -99,13 +109,17 @@ def sweep_drafts(directory: Path) -> None:
 
 
 def stamp_of(path: Path) -> Stamp:
-    """Size and time of change (ns) of a file.
+    """Size, time of change, and of the change of its entry (ns); all of them tell one file.
+
+    The last one cannot be set by anybody: a file that another of the same size and time has
+    replaced has another one. (On Windows it is the time when the file was made.) Inodes would tell
+    the same, but some network file systems give new ones with every mount.
 
     Raises:
         OSError: If it is gone, or may not be looked at.
     """
     status = path.stat()
-    return status.st_size, status.st_mtime_ns
+    return status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
 def sha256(path: Path) -> str:

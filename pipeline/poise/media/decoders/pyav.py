@@ -30,6 +30,7 @@ from poise.media.decoders.upright import Upright
 from poise.remarks import ReadingRemark
 from poise.types import FrameBatch, Image, VideoInfo
 
+_DATE_CHARACTERS = 40
 _PROBE_S = 1.0
 _BACK_S = 0.5  # a frame this much earlier than one before it belongs to another recording
 _MAX_LEAP_S = 3600.0  # from one frame to the next; what leaps further is damaged or made to harm
@@ -357,7 +358,16 @@ class PyAVDecoder:
             stream=self._index,
             other_streams=others,
             pixel_aspect=float(picture.pixel_aspect),
+            created=self._created(),
         )
+
+    def _created(self) -> str:
+        """When the recording was made, as the container or the stream says."""
+        for said in (self._opened.container.metadata, self._stream.metadata):
+            for name in ("com.apple.quicktime.creationdate", "creation_time"):
+                if said.get(name):
+                    return str(said[name])[:_DATE_CHARACTERS]
+        return ""
 
 
 class _Batch:

@@ -1,0 +1,24 @@
+"""What a result was made with, as the process knows it that made it."""
+
+from __future__ import annotations
+
+import datetime
+
+from poise.analysis.context import AnalysisContext
+from poise.system.run_log import versions
+
+
+def origin_of(context: AnalysisContext) -> dict[str, str]:
+    """Versions, device, precision of the network, and when; name to value.
+
+    A later run with other packages may show the result again: what it says of its making stays.
+    """
+    now = datetime.datetime.now().astimezone()
+    facts = {
+        **versions(),
+        "device": getattr(context.classifier, "device_name", ""),
+        "precision": getattr(context.classifier, "precision", ""),
+        "decoder": context.settings.decoder,
+        "analysed": now.isoformat(timespec="seconds"),
+    }
+    return {name: str(value) for name, value in facts.items() if value}

@@ -1,0 +1,257 @@
+"""Discovery: which recordings lie below a directory, whom they belong to, what is left aside."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from poise.batch.intake.candidates_file import (
+    CANDIDATES_FILE,
+    CandidateRow,
+    looks_like_one,
+    read_candidates,
+    refused_above,
+    rows_above,
+    table_in,
+)
+from poise.batch.intake.dates import session_in
+from poise.errors import SettingsError
+from poise.media.decoders.containers import container_of
+from poise.storage.outcome import LeftAside
+from poise.system.file_names import composed, safe_name
+from poise.types import Recording
+
+SUFFIXES = frozenset(
+    [".3gp", ".avi", ".flv", ".gif", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg",
+     ".mts", ".ts", ".webm", ".wmv"]
+)  # fmt: skip
+_BY_ENDING = {
+    ending: code
+    for code, endings in {
+        "zoom_unconverted": ".zoom",
+        "unfinished_download": ".!qb .!ut .bc! .crdownload .download .filepart .opdownload .part "
+        ".partial .temp .tmp .ytdl",
+        "sound_only": ".aac .aif .aiff .amr .caf .flac .m4a .m4b .mka .mp3 .oga .ogg .opus "
+        ".wav .wma",
+        "archive": ".7z .alz .bz2 .egg .gz .rar .tar .tgz .xz .zip",
+        "leads_outside": ".alias .desktop .lnk .url .webloc",
+    }.items()
+    for ending in endings.split()
+}
+_UNREAD_ENDINGS = frozenset(
+    [".amv", ".asf", ".braw", ".dav", ".divx", ".dv", ".evo", ".f4v", ".h264", ".h265", ".hevc",
+     ".insv", ".ivf", ".m1v", ".m2v", ".mjpeg", ".mjpg", ".mod", ".mpv", ".mxf", ".nsv", ".ogm",
+     ".ogv", ".qt", ".r3d", ".rm", ".rmvb", ".tod", ".vob", ".wtv", ".xvid", ".y4m"]
+)  # fmt: skip
+_UNREAD_MAGIC = (b".RMF", b"YUV4MPEG2")  # of recordings that are not read: RealMedia, raw frames
+_PICTURES = frozenset({b"heic", b"heix", b"mif1", b"msf1", b"avif", b"avis"})
+# What systems leave in folders; neither recordings nor of anybody's making.
+_SYSTEM = re.compile(
+    r"\._.*|\.DS_Store|\.localized|\.AppleDouble|\.apdisk|Icon\r|Thumbs\.db|ehthumbs\.db"
+    r"|desktop\.ini|\.directory|\.nfs[0-9a-f]+|\.sync\.ffs_db|@eaDir|#recycle|lost\+found"
+    r"|\$RECYCLE\.BIN|System Volume Information|\.Trash.*|\.Spotlight-V100|\.fseventsd"
+    r"|\.TemporaryItems|\.git|\.gitignore|\.gitattributes",
+    re.IGNORECASE,
+)
+_HEAD_BYTES = 4096
+
+
+@dataclass(frozen=True, kw_only=True)
+class Discovered:
+    """What lies below a directory.
+
+    Args:
+        recordings: In order of their identifiers.
+        left_aside: What lies there and will not be analysed, in order of the names; recordings
+            without consent are not among them, they have an outcome.
+    """
+
+    recordings: list[Recording]
+    left_aside: list[LeftAside]
+
+
+def discover(root: Path) -> Discovered:
+    """Find the recordings below a directory (or the one recording given).
+
+    A recording's candidate is the folder it lies in directly below `root`; at the top it is the
+    file's own stem. Its date is the one in its name, if any. Rows of `candidates.csv` at the top
+    override that; if there is none, those of the nearest one above do. A table above can also
+    deny consent, never give it.
+
+    Args:
+        root: A directory, or a single video file.
+
+    Raises:
+        SettingsError: If `root` does not exist or `candidates.csv` cannot be used.
+    """
+    aside: list[LeftAside] = []
+    if root.is_file():
+        files = [(root, composed(root.name), composed(root.stem))]
+        table = None
+    elif root.is_dir():
+        paths = _walk(root, aside)
+        files = list(_with_distinct_names(_below(root, path) for path in sorted(paths)))
+        table = table_in(root)
+    else:
+        raise SettingsError(
+            "no such file or directory", remedy="Give the directory of the recordings.", path=root
+        )
+    places = {name: path for path, name, _ in files}
+    above, refused = refused_above(root, places)
+    rows: Mapping[str, CandidateRow] = {}
+    if table:
+        rows = read_candidates(table, places, root)
+    elif above:
+        rows = rows_above(above, places)
+    recordings = [
+        _recording(path, name, candidate, rows.get(name), name in refused)
+        for path, name, candidate in files
+    ]
+    return Discovered(
+        recordings=_with_distinct_ids(sorted(recordings, key=lambda r: r.recording_id)),
+        left_aside=sorted(aside, key=lambda a: a.name),
+    )
+
+
+def _walk(root: Path, aside: list[LeftAside]) -> Iterator[Path]:
+    """Recordings below a directory; what else lies there is noted."""
+
+    def note(path: Path, code: str) -> None:
+        aside.append(LeftAside(name=composed(path.relative_to(root).as_posix()), code=code))
+
+    def unreadable(error: OSError) -> None:
+        note(Path(error.filename), "unreadable_folder")
+
+    inside = root.resolve()
+    for folder, folders, names in os.walk(root, onerror=unreadable):
+        place = Path(folder)
+        folders[:] = sorted(name for name in folders if not _SYSTEM.fullmatch(name))
+        for name in folders:
+            path = place / name
+            if path.is_symlink() and not path.resolve().is_relative_to(inside):
+                note(path, "leads_outside")
+        for name in sorted(names):
+            if _SYSTEM.fullmatch(name):
+                continue
+            path = place / name
+            code = _why_left_aside(path, root, inside)
+            if code is None:
+                yield path
+            elif code:
+                note(path, code)
+
+
+def _why_left_aside(path: Path, root: Path, inside: Path) -> str | None:
+    """Why a file is not taken as a recording; None if it is, empty if nobody need be told."""
+    relative = path.relative_to(root)
+    if len(relative.parts) == 1 and path.name.casefold() == CANDIDATES_FILE:
+        return ""
+    if path.is_symlink() and (not path.exists() or not path.resolve().is_relative_to(inside)):
+        return "leads_outside"
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            return "not_a_file"
+    except OSError:
+        return "no_permission"
+    if path.name.startswith(".") and path.suffix == ".icloud":
+        return "not_downloaded"
+    if any(part.startswith(".") for part in relative.parts):
+        return "hidden" if _is_recording_by_its_bytes(path) else ""
+    if path.suffix.lower() in SUFFIXES:
+        return None
+    return _kind(path)
+
+
+def _kind(path: Path) -> str:
+    """What a file is that does not end as a recording."""
+    suffix = path.suffix.lower()
+    if looks_like_one(path.name):
+        return "candidates_ignored"
+    if suffix in _BY_ENDING:
+        return _BY_ENDING[suffix]
+    if _is_recording_by_its_bytes(path):
+        return "unfamiliar_ending"
+    if suffix in _UNREAD_ENDINGS or _head(path).startswith(_UNREAD_MAGIC):
+        return "kind_not_read"
+    return "other_kind"
+
+
+def _is_recording_by_its_bytes(path: Path) -> bool:
+    return container_of(path) is not None and _head(path)[8:12] not in _PICTURES
+
+
+def _head(path: Path) -> bytes:
+    """The first bytes; none where they may not be read."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+        try:
+            return os.read(descriptor, _HEAD_BYTES)
+        finally:
+            os.close(descriptor)
+    except OSError:
+        return b""
+
+
+def _with_distinct_names(files: Iterable[tuple[Path, str, str]]) -> Iterator[tuple[Path, str, str]]:
+    """Identifiers that are equal once composed get a number."""
+    taken: set[str] = set()
+    for path, recording_id, candidate in files:
+        name, number = recording_id, 2
+        while name in taken:
+            name = f"{recording_id} ({number})"
+            number += 1
+        taken.add(name)
+        yield path, name, candidate
+
+
+def _below(root: Path, path: Path) -> tuple[Path, str, str]:
+    relative = path.relative_to(root)
+    candidate = relative.parts[0] if len(relative.parts) > 1 else relative.stem
+    return path, composed(relative.as_posix()), composed(candidate)
+
+
+def _recording(
+    path: Path, recording_id: str, candidate: str, row: CandidateRow | None, refused: bool
+) -> Recording:
+    row = row or CandidateRow(line=0)
+    name = row.candidate_id or candidate
+    session = row.session if row.session.day else session_in(recording_id)
+    return Recording(
+        path=path,
+        recording_id=recording_id,
+        candidate_id=composed(name),
+        display_name=composed(row.display_name or name),
+        session_date=session.day,
+        session_time=session.time,
+        note=row.note,
+        consent=row.consent and not refused,
+        neutral_span_s=row.neutral_span_s,
+        portrait=row.portrait,
+    )
+
+
+def _with_distinct_ids(recordings: Sequence[Recording]) -> list[Recording]:
+    """Directory-safe candidate identifiers; those that collide after cleaning get a number.
+
+    Two names collide also where they differ only in case, as some file systems do not tell them
+    apart.
+    """
+    taken: dict[str, str] = {}  # case-folded directory name -> candidate
+    names: dict[str, str] = {}  # candidate -> directory name
+    result = []
+    for recording in recordings:
+        candidate = recording.candidate_id
+        if candidate not in names:
+            base = name = safe_name(candidate)
+            number = 2
+            while name.casefold() in taken:
+                name = f"{base} ({number})"
+                number += 1
+            taken[name.casefold()] = candidate
+            names[candidate] = name
+        result.append(replace(recording, candidate_id=names[candidate]))
+    return result
