@@ -243,7 +243,7 @@ def _looked_at(
 
 
 def _rows_to_look_at(seen: Sightings, track_id: IntArray) -> IntArray:
-    """Faces to be compared, int64 [L], ascending: some of each track, clear ones first."""
+    """Faces to be compared, int64 [L], ascending: of each track some, spread over its time."""
     duration_s = float(seen.pts_s[-1] - seen.pts_s[0]) if len(seen.pts_s) else 0.0
     left = int(_LOOKS + _LOOKS_PER_S * duration_s)
     side = seen.boxes[:, 3] - seen.boxes[:, 1]
@@ -254,13 +254,18 @@ def _rows_to_look_at(seen: Sightings, track_id: IntArray) -> IntArray:
     chosen = []
     for rows in tracks:
         kept = rows[seen.chip[rows] >= 0]
-        clear = kept[~seen.flags[kept].any(axis=1)]
-        kept = clear if len(clear) else kept
         times = seen.pts_s[seen.frame[rows]]
         wanted = min(len(kept), left, 2 + int((times[-1] - times[0]) / _LOOK_EVERY_S))
-        chosen.append(kept[np.round(np.linspace(0, len(kept) - 1, wanted)).astype(int)])
+        chosen += [_clearest(seen, part) for part in np.array_split(kept, max(wanted, 1)) if wanted]
         left -= wanted
-    return np.sort(np.concatenate([np.zeros(0, np.int64), *chosen]))
+    return np.sort(np.array(chosen, np.int64))
+
+
+def _clearest(seen: Sightings, rows: IntArray) -> int:
+    """The one in the middle of some faces of a track, of those without a flag if there are any."""
+    clear = rows[~seen.flags[rows].any(axis=1)]
+    rows = clear if len(clear) else rows
+    return int(rows[len(rows) // 2])
 
 
 def _jpeg(chip: Image) -> bytes:
