@@ -256,16 +256,21 @@ def _rows_to_look_at(seen: Sightings, track_id: IntArray) -> IntArray:
         kept = rows[seen.chip[rows] >= 0]
         times = seen.pts_s[seen.frame[rows]]
         wanted = min(len(kept), left, 2 + int((times[-1] - times[0]) / _LOOK_EVERY_S))
-        chosen += [_clearest(seen, part) for part in np.array_split(kept, max(wanted, 1)) if wanted]
+        parts = np.array_split(kept, wanted) if wanted else []
+        for part, where in zip(parts, np.linspace(0, 1, len(parts)), strict=True):
+            chosen.append(_clear_one(seen, part, float(where)))
         left -= wanted
     return np.sort(np.array(chosen, np.int64))
 
 
-def _clearest(seen: Sightings, rows: IntArray) -> int:
-    """The one in the middle of some faces of a track, of those without a flag if there are any."""
+def _clear_one(seen: Sightings, rows: IntArray, where: float) -> int:
+    """One of some faces of a track, the first (0) to the last (1), without a flag if possible.
+
+    The looks nearest to the ends of a track tell best whether it goes on as another one.
+    """
     clear = rows[~seen.flags[rows].any(axis=1)]
     rows = clear if len(clear) else rows
-    return int(rows[len(rows) // 2])
+    return int(rows[round(where * (len(rows) - 1))])
 
 
 def _jpeg(chip: Image) -> bytes:
