@@ -10,9 +10,8 @@ import numpy.typing as npt
 
 from poise.analysis.crop_file import CropFile
 from poise.analysis.sightings import Sightings
-from poise.faces.appearance import frozen, is_still
+from poise.faces.appearance import cuts, frozen, is_still
 from poise.faces.candidate import AFTER_A_CUT, STILL, Choice, choose_candidate
-from poise.faces.cuts import cuts
 from poise.faces.identity import EMBEDDING, Embedder
 from poise.faces.people import (
     FaceTrack,
