@@ -107,22 +107,6 @@ def test_somebody_else_sits_down_in_the_empty_chair(analysed) -> None:  # type: 
     assert result.statistics.other_people == 1
 
 
-def test_a_fade_from_one_face_to_another_is_no_way_round(
-    tmp_path: Path, context: AnalysisContext
-) -> None:
-    def faded(t: float) -> Image:
-        share = float(np.clip((t - 6) / 1.5, 0, 1))
-        mixed = (1 - share) * frame([A], t) + share * frame([B], t)
-        return mixed.astype(np.uint8)
-
-    times = np.arange(0, 12, 0.2)
-    path = tmp_path / "fade.mp4"
-    write_clip(path, (faded(float(t)) for t in times), [round(t * 1000) for t in times])
-    result = analyse_recording(path, context, tmp_path)
-    assert _seconds(result) <= set(range(8))
-    assert _positive(result) < 0.15  # of the frames in which the two faces are mixed
-
-
 def test_the_layout_of_a_call_changes(analysed) -> None:  # type: ignore[no-untyped-def]
     def scene(t: float) -> list[Drawn]:
         if t < 4:

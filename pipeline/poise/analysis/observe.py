@@ -18,8 +18,7 @@ from poise.analysis.who import ChipPicker, rough_choice
 from poise.errors import VideoError
 from poise.expression.model_spec import ModelSpec
 from poise.faces.alignment import align_face
-from poise.faces.appearance import thumbnails
-from poise.faces.cuts import signatures
+from poise.faces.appearance import signatures, thumbnails
 from poise.faces.detector import MIN_FACE_PX
 from poise.faces.identity import face_chip
 from poise.faces.keyframes import PERIOD_S, PERIOD_SAMPLES, follow

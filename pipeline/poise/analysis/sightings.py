@@ -13,8 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from poise.analysis.views import Look
-from poise.faces.appearance import THUMBNAIL
-from poise.faces.cuts import SIGNATURE
+from poise.faces.appearance import SIGNATURE, THUMBNAIL
 from poise.labels import QUALITY_FLAGS
 from poise.media.decoders.protocol import View
 from poise.media.decoders.server import SampleEnd
@@ -30,7 +29,7 @@ class Sightings:
         pts_s, frame_index: Of the sampled frames, [F].
         frame: Row among the sampled frames of each face, int64 [M].
         boxes, landmarks, confidence: In full-resolution pixels; float32 [M, 4], [M, 5, 2], [M].
-        signature: Coarse copies of the sampled frames (`poise.faces.cuts`), uint8 [F, P].
+        signature: Coarse copies of the sampled frames (`poise.faces.appearance`), uint8 [F, P].
         thumbnail: Of the aligned crops (`poise.faces.appearance`), uint8 [M, P].
         chip: Row of each face in the file of chips, or -1 where none was kept, int64 [M].
         sharpness, brightness: Of the aligned crops, float32 [M].

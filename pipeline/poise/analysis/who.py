@@ -10,9 +10,8 @@ import numpy.typing as npt
 
 from poise.analysis.crop_file import CropFile
 from poise.analysis.sightings import Sightings
-from poise.faces.appearance import frozen, is_still
+from poise.faces.appearance import cuts, frozen, is_still
 from poise.faces.candidate import AFTER_A_CUT, STILL, Choice, choose_candidate
-from poise.faces.cuts import cuts
 from poise.faces.identity import EMBEDDING, Embedder
 from poise.faces.people import (
     FaceTrack,
@@ -243,7 +242,7 @@ def _looked_at(
 
 
 def _rows_to_look_at(seen: Sightings, track_id: IntArray) -> IntArray:
-    """Faces to be compared, int64 [L], ascending: some of each track, clear ones first."""
+    """Faces to be compared, int64 [L], ascending: of each track some, spread over its time."""
     duration_s = float(seen.pts_s[-1] - seen.pts_s[0]) if len(seen.pts_s) else 0.0
     left = int(_LOOKS + _LOOKS_PER_S * duration_s)
     side = seen.boxes[:, 3] - seen.boxes[:, 1]
@@ -254,13 +253,23 @@ def _rows_to_look_at(seen: Sightings, track_id: IntArray) -> IntArray:
     chosen = []
     for rows in tracks:
         kept = rows[seen.chip[rows] >= 0]
-        clear = kept[~seen.flags[kept].any(axis=1)]
-        kept = clear if len(clear) else kept
         times = seen.pts_s[seen.frame[rows]]
         wanted = min(len(kept), left, 2 + int((times[-1] - times[0]) / _LOOK_EVERY_S))
-        chosen.append(kept[np.round(np.linspace(0, len(kept) - 1, wanted)).astype(int)])
+        parts = np.array_split(kept, wanted) if wanted else []
+        for part, where in zip(parts, np.linspace(0, 1, len(parts)), strict=True):
+            chosen.append(_clear_one(seen, part, float(where)))
         left -= wanted
-    return np.sort(np.concatenate([np.zeros(0, np.int64), *chosen]))
+    return np.sort(np.array(chosen, np.int64))
+
+
+def _clear_one(seen: Sightings, rows: IntArray, where: float) -> int:
+    """One of some faces of a track, the first (0) to the last (1), without a flag if possible.
+
+    The looks nearest to the ends of a track tell best whether it goes on as another one.
+    """
+    clear = rows[~seen.flags[rows].any(axis=1)]
+    rows = clear if len(clear) else rows
+    return int(rows[round(where * (len(rows) - 1))])
 
 
 def _jpeg(chip: Image) -> bytes:

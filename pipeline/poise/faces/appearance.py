@@ -1,4 +1,4 @@
-"""How a face looks, coarsely: thumbnails of aligned crops, compared without a network."""
+"""How faces and frames look, coarsely: thumbnails, pictures that never move, and cuts."""
 
 from __future__ import annotations
 
@@ -17,6 +17,10 @@ _SHARE = 0.6  # of the samples show what was there a while before: a picture
 _LONG_ENOUGH_S = 3.0
 _FROZEN_S = 10.0
 _BRIDGED = 3  # samples: found anew on a key frame, the same face is aligned a little otherwise
+
+_COARSE = (12, 8)  # columns and rows
+SIGNATURE = _COARSE[0] * _COARSE[1] * 3
+_CUT = 18.0  # gray levels, mean; a head that moves close to the camera reaches 17, cuts 25 to 90
 
 
 def thumbnails(crops: Image) -> Image:
@@ -96,3 +100,25 @@ def frozen(pts_s: TimeArray, thumbnails: Image) -> npt.NDArray[np.bool_]:
         if pts_s[run[-1]] - pts_s[first] >= _FROZEN_S:
             result[first : run[-1] + 1] = True
     return result
+
+
+def signatures(images: Image) -> Image:
+    """Coarse copies of frames, uint8 [N, SIGNATURE].
+
+    Args:
+        images: uint8 [N, H, W, 3].
+    """
+    small = [cv2.resize(image, _COARSE, interpolation=cv2.INTER_AREA) for image in images]
+    return np.array(small, np.uint8).reshape(len(images), SIGNATURE)
+
+
+def cuts(coarse: Image) -> npt.NDArray[np.bool_]:
+    """Which frames differ from the one before as after a cut, bool [F]; the first one never.
+
+    Args:
+        coarse: From `signatures`, uint8 [F, SIGNATURE], in order of time.
+    """
+    seen = np.zeros(len(coarse), bool)
+    for k in range(1, len(coarse)):  # one by one: hours of them would double in memory
+        seen[k] = cv2.norm(coarse[k], coarse[k - 1], cv2.NORM_L1) > _CUT * SIGNATURE
+    return seen

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from poise.faces.cuts import SIGNATURE, cuts, signatures
+from poise.faces.appearance import SIGNATURE, cuts, signatures
 from poise.types import Image
 
 
