@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
+from poise.batch import rerender
 from poise.batch.rerender import export, render
 from poise.commands import main
 from poise.errors import ReportError
@@ -52,6 +53,19 @@ def test_everything_is_written_again(analysed: Analysed, reports: Path) -> None:
     for name in before:
         if name.endswith(".csv"):
             assert before[name] == again[name], name
+
+
+def test_many_candidates_are_written_in_several_processes(
+    analysed: Analysed, reports: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rerender, "CANDIDATES_EACH", 1)
+    render(reports, jobs=2)
+    before, again = _files(analysed.output), _files(reports)
+    assert set(before) == set(again)
+    for name in before:
+        if name.endswith(".csv"):
+            assert before[name] == again[name], name
+    assert (reports / "Sample A" / "report.html").stat().st_mode & 0o777 == 0o600
 
 
 def test_in_another_language_and_form(reports: Path) -> None:

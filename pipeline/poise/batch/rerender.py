@@ -8,6 +8,8 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
+from joblib import Parallel, delayed
+
 from poise.batch.outcomes import RunResult, outcome_of
 from poise.errors import (
     DamagedResultError,
@@ -30,7 +32,10 @@ from poise.storage.result_store import HOUSE, ResultStore
 from poise.storage.secret import secret_of
 from poise.system.atomic_files import private
 from poise.system.directory_lock import held
+from poise.system.platform import cores
 from poise.types import SHOWN, WITHHELD, Status
+
+CANDIDATES_EACH = 16  # fewer are written sooner than another process has started
 
 
 def recall(
@@ -119,6 +124,21 @@ def _by_candidate(outcomes: Iterable[Outcome]) -> dict[str, list[Outcome]]:
     return candidates
 
 
+def _write_candidates(result: RunResult, spec: ModelSpec) -> list[Path]:
+    """Write the reports and tables of all candidates, in several processes where there are many.
+
+    Returns:
+        The reports.
+    """
+    candidates = _by_candidate(result.outcomes).values()
+    jobs = result.settings.jobs or cores()
+    jobs = max(1, min(jobs, len(candidates) // CANDIDATES_EACH))
+    written = Parallel(n_jobs=jobs)(
+        delayed(write_candidate)(own, result.output, result.settings, spec) for own in candidates
+    )
+    return [page for candidate in written for page in candidate.reports]
+
+
 def render(output: Path | str, *, pdf: bool = False, **changed: Any) -> RunResult:
     """Write reports, index and tables of the last run again; no recording is read.
 
@@ -136,11 +156,7 @@ def render(output: Path | str, *, pdf: bool = False, **changed: Any) -> RunResul
     result, spec = recall(output, changed)
     with private(result.settings.private), held(result.output / HOUSE):
         secret_of(result.output / HOUSE)  # made now, if there is none
-        pages = [
-            page
-            for own in _by_candidate(result.outcomes).values()
-            for page in write_candidate(own, result.output, result.settings, spec).reports
-        ]
+        pages = _write_candidates(result, spec)
         if pdf:
             print_pages(pages)
         index = _overview(result, spec)
