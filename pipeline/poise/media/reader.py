@@ -208,18 +208,13 @@ class DecodingProcess:
                 crashed and was stopped.
         """
         self._request(AudioRequest(path=path))
-        complete = False
-        try:
-            while not complete:
-                item = self._receive(path)
-                complete = isinstance(item, SoundEnd)
-                yield item
-        except VideoError:
-            complete = True
-            raise
-        finally:
-            if not complete:
-                self.close()
+        while True:
+            item = self._receive(path)
+            if isinstance(item, SoundEnd):
+                self._answering = False
+            yield item
+            if isinstance(item, SoundEnd):
+                return
 
     def close(self) -> None:
         """End the process, whatever it is doing."""
