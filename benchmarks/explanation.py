@@ -36,7 +36,8 @@ from poise.expression.heatmap import (
 from poise.expression.model_spec import SHIPPED_MODEL
 from poise.faces.detector import FaceDetector
 from poise.faces.photographs import align_pictures
-from poise.labels import HEAT_MAPS, NEUTRAL, display_labels, display_posterior, members
+from poise.labels import NEUTRAL, display_labels, display_posterior, members
+from poise.settings import HEAT_MAPS
 from poise.types import FloatArray, Image
 from poise_training.locate import batches
 from poise_training.recipe import DataSource

@@ -18,9 +18,6 @@ _MOST_LETTERS = 64
 CLEAR, FAIRLY_CLEAR = 0.80, 0.60  # least posterior of what is said to be clear, fairly clear
 QUALITY_FLAGS = ("too_small", "blurred", "dark", "turned_away", "cut_off", "covered", "still")
 
-HEAT_MAPS = ("integrated-grad-cam", "layer-cam", "grad-cam", "occlusion")
-"""Ways to make a heat map, see `poise.expression.attribution`; the first is the default."""
-
 
 def display_class(label: str) -> str:
     """The valence class that a label is, or `apart` for an emotion that has none."""

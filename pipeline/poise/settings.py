@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from poise.errors import SettingsError
-from poise.labels import HEAT_MAPS
 
+HEAT_MAPS = ("integrated-grad-cam", "layer-cam", "grad-cam", "occlusion")
+"""Ways to make a heat map, see `poise.expression.attribution`; the first is the default."""
 SETTINGS_FILE = "poise.toml"
 PATHS = ("model", "centre_logo", "templates")  # in a settings file, relative to that file
 _NAMED_ONLY = frozenset({*PATHS, "cluster"})

@@ -17,8 +17,7 @@ from poise.analysis.gpu_supervisor import GpuServerProcess
 from poise.errors import ModelError
 from poise.expression.classifier import ExpressionClassifier
 from poise.faces.detector import FaceDetector
-from poise.labels import HEAT_MAPS
-from poise.settings import Settings
+from poise.settings import HEAT_MAPS, Settings
 from poise.types import FaceDetections, Image
 from tests.conftest import SampleFaces
 

@@ -105,10 +105,10 @@ def test_a_frame_says_as_much_as_is_known(analysed: Analysed, candidate: str) ->
     assert usable["face_found"].all()
     assert usable[[*posteriors, "label", "emotion"]].notna().all(axis=None)
     assert table[~table["usable"]][posteriors].isna().all(axis=None)
-    valence = usable[["p_positive", "p_neutral", "p_negative"]]
+    valence = usable[["rel_p_positive", "rel_p_neutral", "rel_p_negative"]]
     assert valence.sum(axis=1).between(0.999, 1.001).all()
     apart = usable["label"] == "surprise"
-    assert ("p_" + usable["label"] == valence.idxmax(axis=1))[~apart].mean() > 0.99
+    assert ("rel_p_" + usable["label"] == valence.idxmax(axis=1))[~apart].mean() > 0.99
     emotions = usable[[name for name in table if name.startswith("emotion_p_")]]
     assert emotions.sum(axis=1).between(0.999, 1.001).all()
     assert ("emotion_p_" + usable["emotion"] == emotions.idxmax(axis=1)).mean() > 0.99

@@ -19,7 +19,8 @@ from poise.expression.attribution import (
     smoothed,
 )
 from poise.expression.classifier import ExpressionClassifier
-from poise.labels import HEAT_MAPS, display_labels, display_posterior
+from poise.labels import display_labels, display_posterior
+from poise.settings import HEAT_MAPS
 from poise.types import FloatArray, Image
 from tests.conftest import SampleFaces
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from poise.errors import ModelError, SettingsError
+from poise.expression.calibration import posteriors
 from poise.expression.classifier import ExpressionClassifier, normalise
 from poise.expression.device import choose_device, computing_type
 from poise.types import Image, Predictions
@@ -50,12 +51,15 @@ def test_posteriors_sum_to_one(predictions: Predictions) -> None:
     assert predictions.posterior.dtype == predictions.logits.dtype == np.float32
 
 
-def test_the_temperature_divides_the_logits(
+def test_posteriors_are_those_of_the_calibrated_logits(
     classifier: ExpressionClassifier, predictions: Predictions
 ) -> None:
-    scaled = np.exp(predictions.logits / classifier.spec.temperature)
-    expected = scaled / scaled.sum(axis=1, keepdims=True)
+    spec = classifier.spec
+    expected = posteriors(
+        predictions.logits, spec.labels, spec.temperature, spec.valence_calibrations
+    )
     np.testing.assert_allclose(predictions.posterior, expected, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(expected.sum(axis=1), 1, atol=1e-5)
 
 
 def test_the_size_of_the_batch_does_not_matter(

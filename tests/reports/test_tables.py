@@ -62,7 +62,7 @@ def test_the_columns_of_frames_stand_in_the_order_that_is_promised() -> None:
         "label", "emotion",
         "rel_p_positive", "rel_p_neutral", "rel_p_negative",
         "smooth_p_positive", "smooth_p_neutral", "smooth_p_negative", "smooth_p_surprise",
-        "run", "interval_ms",
+        "run", "interval_ms", "speaking", "segment",
     ]  # fmt: skip
 
 

@@ -42,6 +42,7 @@ def prepared(sample_faces: SampleFaces, tmp_path_factory: pytest.TempPathFactory
         split=np.array(["train", "test"] * (count // 2)),
         source=np.array([str(k) for k in range(count)]),
         aligned=np.ones(count, bool),
+        eye_px=np.full(count, 40, np.float32),
         template_px=template,
         input_px=INPUT_PX,
     ).save(path)

@@ -149,7 +149,7 @@ def test_faces_are_seen_as_poise_classify_sees_them(
     posterior, found = predict(test, ExpressionClassifier(model, device="cpu"), detector)
     for k, face in enumerate(test.faces):
         row = table.loc[str(drawn / "faces" / face.source)]
-        assert row["p_surprise"] == pytest.approx(posterior[k, 2], abs=6e-5)
+        assert row["emotion_p_surprise"] == pytest.approx(posterior[k, 2], abs=6e-5)
         assert bool(row["face_found"]) == found[k]
 
 

@@ -16,7 +16,7 @@ from poise.errors import ModelError
 from poise.expression.model_spec import ModelSpec
 from poise.faces.boxes import squared
 from poise.faces.detector import MIN_FACE_PX, refined
-from poise.labels import HEAT_MAPS
+from poise.settings import HEAT_MAPS
 from poise.types import FaceDetections, FloatArray, Image, IntArray, Predictions
 
 _PATIENCE_S, _PAUSE_S = 900.0, 0.2  # the supervisor replaces a dead or silent server long before

@@ -19,7 +19,8 @@ from poise.expression.calibration import posteriors
 from poise.expression.device import choose_device, computing_type, prefers_int8, to_device
 from poise.expression.int8 import quantise, trouble
 from poise.expression.model_spec import SHIPPED_MODEL, ModelSpec
-from poise.labels import HEAT_MAPS, members
+from poise.labels import members
+from poise.settings import HEAT_MAPS
 from poise.types import FloatArray, Image, Predictions
 
 _GRAY = (0.299, 0.587, 0.114)  # ITU-R BT.601, as OpenCV and Pillow weigh them
@@ -136,7 +137,7 @@ class ExpressionClassifier:
         Args:
             crops: uint8 [M, S, S, 3] RGB, S = `spec.input_px`.
             label: A valence class, or an emotion that has none.
-            method: One of `poise.labels.HEAT_MAPS`, see `poise.expression.attribution`.
+            method: One of `poise.settings.HEAT_MAPS`, see `poise.expression.attribution`.
 
         Returns:
             float32 [M, S, S], non-negative; all 0 where no place speaks for the class.

@@ -136,7 +136,9 @@ def gather_tracks(
     """
     order = np.argsort(track_id, kind="stable")
     identifiers, first = np.unique(track_id[order], return_index=True)
-    tracks = []
+    tracks: list[FaceTrack] = []
+    if len(order) == 0:  # of nothing, `np.split` makes one part
+        return tracks
     for identifier, rows in zip(identifiers.tolist(), np.split(order, first[1:]), strict=True):
         boxes = boxes_xyxy_px[rows]
         place = np.median((boxes[:, :2] + boxes[:, 2:]) / 2, axis=0)
