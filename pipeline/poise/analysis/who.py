@@ -21,7 +21,7 @@ from poise.faces.people import (
     people_by_place,
     seam,
 )
-from poise.faces.tracker import Link, Tracker
+from poise.faces.tracker import Link, Tracker, rows_by_track
 from poise.identity_findings import IdentityFindings
 from poise.timeline.smoothing import GAP_INTERVALS, GAP_S, local_intervals
 from poise.types import FloatArray, Image, IntArray
@@ -246,9 +246,7 @@ def _rows_to_look_at(seen: Sightings, track_id: IntArray) -> IntArray:
     duration_s = float(seen.pts_s[-1] - seen.pts_s[0]) if len(seen.pts_s) else 0.0
     left = int(_LOOKS + _LOOKS_PER_S * duration_s)
     side = seen.boxes[:, 3] - seen.boxes[:, 1]
-    order = np.argsort(track_id, kind="stable")
-    _, first = np.unique(track_id[order], return_index=True)
-    tracks = np.split(order, first[1:]) if len(order) else []
+    tracks = list(rows_by_track(track_id).values())
     tracks.sort(key=lambda rows: -len(rows) * float(np.sqrt(np.median(side[rows]))))
     chosen = []
     for rows in tracks:

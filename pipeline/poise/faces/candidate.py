@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from poise.faces.people import FaceTrack, Person, doubtful
+from poise.faces.tracker import rows_by_track
 from poise.types import FloatArray, IntArray
 
 STILL, TWO_ALIKE, AFTER_A_CUT, NOT_THE_PORTRAIT = "still", "two_alike", "after_a_cut", "portrait"
@@ -110,10 +111,8 @@ def of_people(track_id: IntArray, detection_confidence: FloatArray) -> npt.NDArr
         track_id: int64 [M].
         detection_confidence: float32 [M].
     """
-    order = np.argsort(track_id, kind="stable")
-    tracks, first = np.unique(track_id[order], return_index=True)
     sure = []
-    for track, rows in zip(tracks, np.split(order, first[1:]), strict=True):
+    for track, rows in rows_by_track(track_id).items():
         least = _MIN_CONFIDENCE if len(rows) > 1 else _MIN_CONFIDENCE_ONCE
         if np.median(detection_confidence[rows]) >= least:
             sure.append(track)

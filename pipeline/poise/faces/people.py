@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from poise.faces.appearance import standardised
-from poise.faces.tracker import Link
+from poise.faces.tracker import Link, rows_by_track
 from poise.types import FloatArray, Image, IntArray
 
 # Distances of mean embeddings, less what the scatter of the single looks explains. They were chosen
@@ -134,12 +134,8 @@ def gather_tracks(
         links: From `Tracker.links`.
         looks: Embeddings by track, float32 [L, 128] each.
     """
-    order = np.argsort(track_id, kind="stable")
-    identifiers, first = np.unique(track_id[order], return_index=True)
-    tracks: list[FaceTrack] = []
-    if len(order) == 0:  # of nothing, `np.split` makes one part
-        return tracks
-    for identifier, rows in zip(identifiers.tolist(), np.split(order, first[1:]), strict=True):
+    tracks = []
+    for identifier, rows in rows_by_track(track_id).items():
         boxes = boxes_xyxy_px[rows]
         place = np.median((boxes[:, :2] + boxes[:, 2:]) / 2, axis=0)
         tracks.append(

@@ -111,3 +111,11 @@ class Tracker:
         if difference > _MOST_DIFFERENCE:
             return False
         return likeness(thumbnail, track.thumbnail) >= _LEAST_LIKENESS
+
+
+def rows_by_track(track_id: IntArray) -> dict[int, IntArray]:
+    """Positions of the faces of each track, int64 [K] in order, by track; none of no faces."""
+    order = np.argsort(track_id, kind="stable")
+    identifiers, first = np.unique(track_id[order], return_index=True)
+    parts = np.split(order, first[1:]) if len(order) else []
+    return dict(zip(identifiers.tolist(), parts, strict=True))
