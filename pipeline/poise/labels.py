@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING, Any
 
 from poise.errors import ModelError
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 POSITIVE, NEUTRAL, NEGATIVE = "positive", "neutral", "negative"
 VALENCES: tuple[str, str, str] = (POSITIVE, NEUTRAL, NEGATIVE)
@@ -78,6 +79,8 @@ class LabelScheme:
     @property
     def valence_matrix(self) -> npt.NDArray[np.float32]:
         """Membership of each emotion in each valence class, float32 [C, 3] of 0 and 1."""
+        import numpy as np
+
         return np.array(
             [[float(self.valence.get(e) == v) for v in VALENCES] for e in self.emotions],
             dtype=np.float32,
@@ -86,6 +89,8 @@ class LabelScheme:
     @property
     def group_matrix(self) -> npt.NDArray[np.float32]:
         """Membership of each emotion in `VALENCES` and in `apart`, float32 [C, 3 + A]."""
+        import numpy as np
+
         apart = [[float(e == own) for own in self.apart] for e in self.emotions]
         return np.column_stack([self.valence_matrix, np.array(apart, np.float32)])
 
@@ -98,6 +103,8 @@ class LabelScheme:
         Returns:
             float32 [M, 3] in the order of `VALENCES`; rows sum to 1.
         """
+        import numpy as np
+
         joint = np.asarray(posterior, dtype=np.float32) @ self.valence_matrix
         return np.asarray(joint / np.maximum(joint.sum(axis=1, keepdims=True), 1e-12), np.float32)
 
@@ -150,6 +157,8 @@ def display_posterior(
     scheme: LabelScheme, emotion: npt.NDArray[np.float32]
 ) -> npt.NDArray[np.float32]:
     """Posterior of each of `display_labels`, float32 [K, L]; rows sum to 1."""
+    import numpy as np
+
     apart = [scheme.emotions.index(name) for name in scheme.apart]
     joint = np.asarray(emotion) @ scheme.valence_matrix
     return np.concatenate([joint, np.asarray(emotion)[:, apart]], axis=1).astype(np.float32)
