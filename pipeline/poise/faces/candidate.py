@@ -110,6 +110,8 @@ def of_people(track_id: IntArray, detection_confidence: FloatArray) -> npt.NDArr
         track_id: int64 [M].
         detection_confidence: float32 [M].
     """
+    if not len(track_id):  # of which np.split would make one empty part
+        return np.zeros(0, np.bool_)
     order = np.argsort(track_id, kind="stable")
     tracks, first = np.unique(track_id[order], return_index=True)
     sure = []
