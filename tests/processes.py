@@ -14,10 +14,10 @@ if any("decoders.server" in word for word in sys.orig_argv):
     import ctypes, os, time
     import poise.media.decoders.server as server
     opened = server.open_decoder
-    def open_decoder(path, backend):
+    def open_decoder(path, backend, *more):
         if {condition}:
             {misbehaviour}
-        return opened(path, backend)
+        return opened(path, backend, *more)
     server.open_decoder = open_decoder
 """
 HANG = "ctypes.PyDLL(None).sleep(600)"  # holding the interpreter's lock
