@@ -27,7 +27,7 @@ from poise.batch.run import analyze
 from poise.errors import DiskFullError, ReportError
 from poise.settings import Settings
 from poise.storage import fingerprints
-from poise.system.atomic_files import Reserve, not_written, private, write_whole
+from poise.system.atomic_files import Reserve, not_written, private, sha256, write_whole
 from tests.clips import TICKS, copy, counting, counting_clip, face_clip, pts_of, write_clip
 from tests.conftest import SampleFaces
 
@@ -205,7 +205,7 @@ def test_a_recording_that_is_all_there_a_moment_later_is_analysed_at_the_end(
     result = analyse(listener=Listener(finished=finished))
     assert order == ["old.mp4", "growing.mp4"]
     assert [o.status for o in result.outcomes] == ["done", "done"]
-    assert result.outcomes[0].recording.sha256 == fingerprints.sha256(growing)
+    assert result.outcomes[0].recording.sha256 == sha256(growing)
 
 
 def test_a_recording_that_goes_on_growing_is_one_clear_failure(
@@ -241,8 +241,8 @@ def test_a_recording_that_changes_while_it_is_read_leaves_no_result_under_its_ol
     analyse_recording = worker.analyse_recording
     changes = iter([True, False])
 
-    def changing(path: Path, *rest: object) -> object:
-        found = analyse_recording(path, *rest)  # type: ignore[arg-type]
+    def changing(path: Path, *rest: object, **more: object) -> object:
+        found = analyse_recording(path, *rest, **more)  # type: ignore[arg-type]
         if next(changes):
             path.write_bytes(path.read_bytes() + b"\0\0\0\x08free")
         return found
