@@ -140,3 +140,10 @@ def test_memory_running_out_takes_a_worker_rather_than_the_run(processes: LocalP
     (pid,) = processes.pids
     of_worker = int(Path(f"/proc/{pid}/oom_score_adj").read_text())
     assert of_worker > int(Path("/proc/self/oom_score_adj").read_text())
+
+
+def test_calls_that_come_later_do_not_wait_for_those_before(processes: LocalProcesses) -> None:
+    """As when recordings are still hashed while the first are analysed."""
+    later = [[], [_call(double, 1)], [_call(double, 2), _call(double, 3)]]
+    found = processes.run([_call(who, 4.0)], 2, lambda: later.pop(0) if later else ())
+    assert [call.function for call, _ in found] == [double, double, double, who]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,15 +41,26 @@ class Crash:
     code: str = "died"
 
 
+More = Callable[[], Sequence[Call]]
+
+
+def nothing_more() -> Sequence[Call]:
+    """No further calls."""
+    return ()
+
+
 class Runner(Protocol):
     """Makes calls in parallel."""
 
-    def run(self, calls: Sequence[Call], most: int) -> Generator[tuple[Call, Any], None, None]:
+    def run(
+        self, calls: Sequence[Call], most: int, more: More = nothing_more
+    ) -> Generator[tuple[Call, Any], None, None]:
         """Yield each call with its result, or a `Crash`, in the order of completion.
 
         Args:
             calls: Started in this order.
             most: Calls at the same time, at most.
+            more: Asked now and then for further calls.
 
         Raises:
             PoiseError: If nothing can be run any more.
@@ -63,10 +75,15 @@ class Runner(Protocol):
 class InThisProcess:
     """Makes calls one after the other in this very process."""
 
-    def run(self, calls: Sequence[Call], most: int) -> Generator[tuple[Call, Any], None, None]:
+    def run(
+        self, calls: Sequence[Call], most: int, more: More = nothing_more
+    ) -> Generator[tuple[Call, Any], None, None]:
         """See `Runner.run`."""
-        for call in calls:
+        queue = deque(calls)
+        while queue:
+            call = queue.popleft()
             yield call, call()
+            queue.extend(more())
 
     def close(self) -> None:
         """Nothing to end."""

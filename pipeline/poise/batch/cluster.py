@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from poise.batch.calls import Call, Crash
+from poise.batch.calls import Call, Crash, More, nothing_more
 from poise.errors import PoiseError, SettingsError
 from poise.storage.result_store import ANALYSIS_VERSION
 from poise.system.run_log import versions
@@ -105,13 +105,16 @@ class Cluster:
         """Calls that can be made at the same time."""
         return sum(self._census.threads[worker] for worker in self._census.fit)
 
-    def run(self, calls: Sequence[Call], most: int) -> Generator[tuple[Call, Any], None, None]:
+    def run(
+        self, calls: Sequence[Call], most: int, more: More = nothing_more
+    ) -> Generator[tuple[Call, Any], None, None]:
         """See `Runner.run`; as many calls at the same time as the workers have threads."""
         queue = deque(_Asked(call) for call in calls)
         running: dict[Any, _Asked] = {}
         try:
             while queue or running:
                 self._look_after(running, queue)
+                queue.extend(_Asked(call) for call in more())
                 while queue and len(running) < max(1, self.jobs) and self._census.threads:
                     asked = queue.popleft()
                     if not self._census.fit:

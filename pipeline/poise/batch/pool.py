@@ -86,12 +86,18 @@ class Pool:
     def __exit__(self, *_: object) -> None:
         self._stack.close()
 
-    def execute(self, tasks: Sequence[Task]) -> Iterator[Done]:
+    def execute(
+        self, tasks: Sequence[Task], more: Callable[[], Sequence[Task]] | None = None
+    ) -> Iterator[Done]:
         """Do the tasks; they are started in the order given, and come as they are done.
 
         With fewer tasks than processes, long recordings are cut into parts.
+
+        Args:
+            tasks: To begin with.
+            more: Asked now and then for further tasks; None: these are all.
         """
-        cut = self._cut(tasks) if len(tasks) < self.jobs else []
+        cut = self._cut(tasks) if more is None and len(tasks) < self.jobs else []
         in_parts = {parts.task.recording.recording_id for parts in cut}
         for parts in cut:
             self._store.begin(parts.task.key)
@@ -106,7 +112,12 @@ class Pool:
             for task in tasks
             if task.recording.recording_id not in in_parts
         ]
-        with closing(self._run([*looks, *wholes])) as results:
+
+        def further() -> Sequence[Call]:
+            return [_call(worker.analyse, task, task) for task in (more() if more else ())]
+
+        most = self.jobs if more else min(self.jobs, max(1, len(looks) + len(wholes)))
+        with closing(self._runner.run([*looks, *wholes], most, further)) as results:
             for call, result in results:
                 if call.function != worker.observe:
                     yield self._done(call, result)

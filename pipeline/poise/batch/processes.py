@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import wait
 from typing import Any
 
-from poise.batch.calls import Call, Crash
+from poise.batch.calls import Call, Crash, More, nothing_more
 from poise.errors import PoiseError
 from poise.system.child_process import ChildProcess
 
@@ -100,13 +100,15 @@ class LocalProcesses:
         """Process identifiers of those that run."""
         return [process.child.pid for process in self._processes]
 
-    def run(self, calls: Sequence[Call], most: int) -> Generator[tuple[Call, Any], None, None]:
+    def run(
+        self, calls: Sequence[Call], most: int, more: More = nothing_more
+    ) -> Generator[tuple[Call, Any], None, None]:
         """See `Runner.run`."""
         crashed: deque[Call] = deque()
-        yield from self._run(deque(calls), most, crashed)
+        yield from self._run(deque(calls), most, crashed, more)
         for call in list(crashed):
             again: deque[Call] = deque()
-            yield from self._run(deque([call]), 1, again, last=True)
+            yield from self._run(deque([call]), 1, again, nothing_more, last=True)
 
     def close(self) -> None:
         """End all processes."""
@@ -115,12 +117,19 @@ class LocalProcesses:
         self._processes.clear()
 
     def _run(
-        self, queue: deque[Call], most: int, crashed: deque[Call], *, last: bool = False
+        self,
+        queue: deque[Call],
+        most: int,
+        crashed: deque[Call],
+        more: More,
+        *,
+        last: bool = False,
     ) -> Generator[tuple[Call, Any], None, None]:
         """Make the calls; those whose process ended are put into `crashed`, or given up."""
         self._looked = time.monotonic()
         try:
             while queue or any(process.calls for process in self._processes):
+                queue.extend(more())
                 self._hand_out(queue, most)
                 for process in self._that_spoke():
                     try:

@@ -12,6 +12,7 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 
 from poise.batch.bookkeeping import Batch
+from poise.batch.capacity import suitable_jobs
 from poise.batch.outcomes import Listener, Plan
 from poise.batch.pool import Pool
 from poise.batch.worker import Done, Task
@@ -180,16 +181,24 @@ class Workflow:
         while not self._stopped:
             while not self._ready and hashing.left:
                 self._sort_in(hashing.take(wait=True))
+            few = self.sorting.settings.jobs or suitable_jobs()
+            while hashing.left and len(self._ready) + hashing.left < few:
+                self._sort_in(hashing.take(wait=True))  # so few that long ones may have to be cut
             tasks = self._next_tasks()
             if not tasks:
                 if not hashing.left:
                     break
                 continue
             pool = self._started()
-            with closing(pool.execute(tasks)) as results:  # type: ignore[type-var]
+
+            def more() -> list[Task]:
+                self._sort_in(hashing.take())
+                return self._next_tasks()
+
+            further = more if hashing.left else None
+            with closing(pool.execute(tasks, further)) as results:  # type: ignore[type-var]
                 for done in results:
                     self._collect(done, last=last)
-                    self._sort_in(hashing.take())
                     if self._stopped:
                         return
         if not self._told:
@@ -199,7 +208,9 @@ class Workflow:
         """The processes: neither they nor a cluster are bothered where there is nothing to do."""
         if self._pool is None:
             sorting = self.sorting
-            self._pool = self._stack.enter_context(Pool(sorting.settings, sorting.store))
+            self._pool = self._stack.enter_context(
+                Pool(sorting.settings, sorting.store, self.listener.noticed)
+            )
             self._tell_plan(self._pool.jobs)
         return self._pool
 
