@@ -34,8 +34,10 @@ def mortal():  # a fork has its parent's handlers
 class Forks:  # in place of LocalProcesses
     def __init__(self, **limits):
         self.pool = multiprocessing.get_context("fork").Pool(2, mortal)
-    def run(self, calls, most):
-        yield from self.pool.imap_unordered(made, calls)
+    def run(self, calls, most, more=lambda: ()):
+        while calls:
+            yield from self.pool.imap_unordered(made, calls)
+            calls = more()
     def close(self):
         self.pool.terminate()
 
