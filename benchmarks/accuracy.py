@@ -26,7 +26,7 @@ from PIL import Image as PillowImage
 
 from poise.expression.classifier import ExpressionClassifier
 from poise.expression.model_spec import SHIPPED_MODEL
-from poise.faces.detector import FaceDetector
+from poise.faces.detection.detector import FaceDetector
 from poise.labels import NEGATIVE, NEUTRAL, POSITIVE, LabelScheme
 from poise.types import FloatArray
 from poise_training.evaluate import Task, measure, tasks

@@ -28,8 +28,8 @@ from facenet_pytorch import MTCNN
 from poise.analysis.context import AnalysisContext
 from poise.analysis.crop_file import CropFile
 from poise.analysis.observe import next_look, observe
+from poise.analysis.people.who import rough_choice
 from poise.analysis.views import Look
-from poise.analysis.who import rough_choice
 from poise.batch.intake.discovery import discover
 from poise.errors import PoiseError
 from poise.faces.boxes import iou

@@ -34,7 +34,7 @@ from poise.expression.heatmap import (
     without_regions,
 )
 from poise.expression.model_spec import SHIPPED_MODEL
-from poise.faces.detector import FaceDetector
+from poise.faces.detection.detector import FaceDetector
 from poise.faces.photographs import align_pictures
 from poise.labels import NEUTRAL, display_labels, display_posterior, members
 from poise.settings import HEAT_MAPS

@@ -17,7 +17,7 @@ import pytest
 if TYPE_CHECKING:
     from poise.batch.run import RunResult
     from poise.expression.classifier import ExpressionClassifier
-    from poise.faces.detector import FaceDetector
+    from poise.faces.detection.detector import FaceDetector
     from poise.settings import Settings
     from poise.types import FaceDetections, Image
 
@@ -122,7 +122,7 @@ def classifier(model_dir: Path) -> ExpressionClassifier:
 @pytest.fixture(scope="session")
 def detector() -> FaceDetector:
     """MTCNN on the CPU."""
-    from poise.faces.detector import FaceDetector
+    from poise.faces.detection.detector import FaceDetector
 
     return FaceDetector()
 

@@ -15,9 +15,9 @@ from poise.labels import QUALITY_FLAGS, LabelScheme, display_labels, display_pos
 from poise.reports.drawing.geometry import unseen
 from poise.reports.report_types import CandidateReport, RecordingReport
 from poise.settings import Settings
-from poise.storage.outcome import Outcome
-from poise.storage.owners import Owner, write_owners
-from poise.storage.result_format import StoredResult, write_result
+from poise.storage.results.format import StoredResult, write_result
+from poise.storage.results.outcome import Outcome
+from poise.storage.results.owners import Owner, write_owners
 from poise.timeline.episodes import find_episodes
 from poise.timeline.smoothing import runs_of, smooth
 from poise.timeline.statistics import ScoredFrames, summarise

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import tomllib
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -45,7 +46,7 @@ def test_click_and_jinja_are_known_to_one_room_each(library: str) -> None:
         for line in path.read_text(encoding="utf-8").splitlines()
         if line.strip().startswith((f"import {library}", f"from {library}"))
     }
-    assert knows == {{"click": "commands", "jinja2": "rendering.py"}[library]}
+    assert knows == {{"click": "commands", "jinja2": "pages/rendering.py"}[library]}
 
 
 @pytest.mark.parametrize(
@@ -80,3 +81,10 @@ def test_every_package_is_installed() -> None:
         for path in (ROOT / root).rglob("__init__.py")
     }
     assert found | {"poise.templates"} == set(settings["tool"]["setuptools"]["packages"])
+
+
+def test_no_folder_shows_more_than_about_a_dozen_modules() -> None:
+    shown = Counter(path.parent for path in MODULES if path.name != "__init__.py")
+    package = ROOT / "pipeline" / "poise"
+    many = {str(p): n for p, n in shown.items() if n > 13 and package in (p, *p.parents)}
+    assert many == {}

@@ -35,8 +35,8 @@ if TYPE_CHECKING:
         VideoError,
     )
     from poise.settings import Settings
-    from poise.storage.outcome import Outcome
-    from poise.storage.result_format import StoredResult
+    from poise.storage.results.format import StoredResult
+    from poise.storage.results.outcome import Outcome
     from poise.types import Status
 
 __version__ = "0.1.0"
@@ -47,7 +47,7 @@ _HOME = {
     "DiskFullError": ("errors", "DiskFullError"),
     "Listener": ("batch.outcomes", "Listener"),
     "ModelError": ("errors", "ModelError"),
-    "Outcome": ("storage.outcome", "Outcome"),
+    "Outcome": ("storage.results.outcome", "Outcome"),
     "Plan": ("batch.outcomes", "Plan"),
     "PoiseError": ("errors", "PoiseError"),
     "Purged": ("batch.forgetting.purge", "Purged"),
@@ -57,7 +57,7 @@ _HOME = {
     "SettingsError": ("errors", "SettingsError"),
     "State": ("batch.status", "State"),
     "Status": ("types", "Status"),
-    "StoredResult": ("storage.result_format", "StoredResult"),
+    "StoredResult": ("storage.results.format", "StoredResult"),
     "UnfinishedError": ("errors", "UnfinishedError"),
     "VideoError": ("errors", "VideoError"),
     "analyze": ("batch.run", "analyze"),

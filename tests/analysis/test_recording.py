@@ -14,7 +14,7 @@ from poise.analysis.context import AnalysisContext
 from poise.analysis.recording import analyse_parts, analyse_recording, observe_part
 from poise.analysis.views import Look
 from poise.expression.classifier import ExpressionClassifier
-from poise.faces.detector import FaceDetector
+from poise.faces.detection.detector import FaceDetector
 from poise.media.decoders.sampling import SampleSpan
 from poise.media.reader import DecodingProcess
 from poise.settings import Settings

@@ -13,7 +13,7 @@ from poise.batch import photographs
 from poise.batch.photographs import Counts, classify_pictures
 from poise.errors import ModelError, SettingsError, VideoError
 from poise.expression.classifier import ExpressionClassifier
-from poise.faces.detector import FaceDetector
+from poise.faces.detection.detector import FaceDetector
 from poise.faces.photographs import landmarks_in_crops, landmarks_in_picture, load_picture
 from poise.labels import VALENCES
 from poise.settings import Settings

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from poise.batch import worker
 from poise.batch.run import analyze
+from poise.batch.workers import worker
 from poise.commands import main
 from poise.commands.bug_report import write_bundle
 from poise.commands.doctor import Finding

@@ -16,12 +16,12 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner, Result
 
-from poise.batch import worker
 from poise.batch.forgetting.purge import purge
 from poise.batch.outcomes import RunResult
 from poise.batch.rerender import render
 from poise.batch.run import analyze
 from poise.batch.status import look_up
+from poise.batch.workers import worker
 from poise.commands import main
 from poise.errors import ReportError, SettingsError
 from poise.settings import Settings

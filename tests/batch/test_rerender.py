@@ -16,9 +16,9 @@ from poise.batch import rerender
 from poise.batch.rerender import export, render
 from poise.commands import main
 from poise.errors import ReportError
-from poise.reports.content import rehearse
 from poise.reports.drawing.captions import webvtt
 from poise.reports.locales import Texts
+from poise.reports.pages.content import rehearse
 from poise.settings import Settings
 from poise.timeline.timecodes import timecode
 from poise.types import Episode

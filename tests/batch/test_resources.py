@@ -21,9 +21,10 @@ import pandas as pd
 import pytest
 
 import poise.media.reader
-from poise.batch import run, worker
+from poise.batch import run
 from poise.batch.outcomes import Listener, RunResult
 from poise.batch.run import analyze
+from poise.batch.workers import worker
 from poise.errors import DiskFullError, ReportError
 from poise.settings import Settings
 from poise.storage import fingerprints

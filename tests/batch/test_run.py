@@ -15,9 +15,9 @@ import pandas as pd
 import pytest
 
 from poise.analysis.context import close_context
-from poise.batch import worker
 from poise.batch.outcomes import Listener, Plan, RunResult
 from poise.batch.run import analyze
+from poise.batch.workers import worker
 from poise.errors import ModelError, ReportError, SettingsError, VideoError
 from poise.settings import Settings
 from poise.storage import fingerprints

@@ -20,7 +20,7 @@ from pathlib import Path
 import matplotlib, pandas
 import poise.batch.forgetting.purge
 from poise.analysis.context import context_kept, started_context
-from poise.batch import pool
+from poise.batch.workers import pool
 from poise.batch.run import analyze
 from poise.settings import Settings
 from poise.system.interrupts import listening

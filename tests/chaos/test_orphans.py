@@ -24,7 +24,7 @@ _GONE_S = 10.0
 _MARK = "POISE_TEST_RUN"
 _ROUNDS = int(os.environ.get("POISE_CHAOS_ORPHANS", "12"))
 # What the command line of each kind of process tells it by.
-_KINDS = {"worker": "worker_process", "reader": "decoders.server", "gpu server": "gpu_server"}
+_KINDS = {"worker": "worker_process", "reader": "decoders.server", "gpu server": "gpu.server"}
 
 
 @dataclass

@@ -16,7 +16,7 @@ from click.testing import CliRunner, Result
 from PIL import Image as Pillow
 
 from poise import __version__
-from poise.batch import worker
+from poise.batch.workers import worker
 from poise.commands import main
 from poise.errors import VideoError
 from poise.settings import Settings

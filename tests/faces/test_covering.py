@@ -14,7 +14,7 @@ from poise.analysis.recording import analyse_recording
 from poise.expression.classifier import ExpressionClassifier
 from poise.faces.alignment import align_face
 from poise.faces.covering import PARTS, covering
-from poise.faces.detector import FaceDetector
+from poise.faces.detection.detector import FaceDetector
 from poise.labels import QUALITY_FLAGS
 from poise.settings import Settings
 from poise.types import FloatArray, Image

@@ -13,7 +13,7 @@ import torch
 from PIL import Image as Pillow
 
 from poise.errors import ModelError
-from poise.faces.detector import FaceDetector
+from poise.faces.detection.detector import FaceDetector
 from poise.faces.identity import CHIP_PX, FaceEmbedder, IdentityNetwork, face_chip
 from poise.types import Image
 from tests.conftest import SampleFaces

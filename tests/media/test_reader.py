@@ -13,7 +13,7 @@ import pytest
 
 import poise.media.reader
 from poise.errors import VideoError
-from poise.media.decoders.containers import UnreadableError
+from poise.media.container_types import UnreadableError
 from poise.media.decoders.server import SampleEnd
 from poise.media.reader import DecodingProcess
 from poise.types import FrameBatch

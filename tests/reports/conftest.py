@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from poise.reports.content import write_candidate_report, write_index
 from poise.reports.locales import LANGUAGES
-from poise.reports.pdf import browser_options, find_browser
+from poise.reports.pages.content import write_candidate_report, write_index
+from poise.reports.pages.pdf import browser_options, find_browser
 from poise.reports.report_types import RecordingReport
 from poise.settings import Settings
 from tests.factories import (

@@ -9,7 +9,7 @@ import pytest
 from poise.reports.candidates import candidate_report, write_candidate, write_overview
 from poise.reports.locales import LANGUAGES, load_texts
 from poise.settings import Settings
-from poise.storage.outcome import LeftAside, Outcome
+from poise.storage.results.outcome import LeftAside, Outcome
 from poise.types import Status
 from tests.factories import make_outcome, make_spec
 

@@ -18,7 +18,7 @@ from poise.reports.table_files import (
     write_tables,
 )
 from poise.settings import Settings
-from poise.storage.outcome import Outcome
+from poise.storage.results.outcome import Outcome
 from poise.timeline.episodes import ENTER, LEAVE
 from tests.factories import SCHEME, make_outcome, make_spec
 

@@ -13,7 +13,7 @@ import pytest
 from poise.analysis.context import AnalysisContext
 from poise.analysis.recording import analyse_recording
 from poise.settings import Settings
-from poise.storage.result_format import IDENTITY_FILE, StoredResult, write_result
+from poise.storage.results.format import IDENTITY_FILE, StoredResult, write_result
 from poise.types import RecordingAnalysis
 from tests.drawn_people import Drawn, record
 

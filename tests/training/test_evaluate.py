@@ -14,7 +14,7 @@ from poise.batch.photographs import classify_pictures
 from poise.errors import SettingsError
 from poise.expression.classifier import ExpressionClassifier
 from poise.expression.model_spec import read_spec
-from poise.faces.detector import FaceDetector
+from poise.faces.detection.detector import FaceDetector
 from poise.labels import VALENCES
 from poise.settings import Settings
 from poise.types import FloatArray, Image

@@ -11,7 +11,7 @@ import pytest
 
 from poise.errors import SettingsError
 from poise.faces.boxes import iou
-from poise.faces.detector import FaceDetector
+from poise.faces.detection.detector import FaceDetector
 from poise.types import Image
 from poise_training.data import LabelledFace
 from poise_training.dataset import gather

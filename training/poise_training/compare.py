@@ -11,7 +11,7 @@ import pandas as pd
 
 from poise.errors import SettingsError
 from poise.expression.classifier import ExpressionClassifier
-from poise.faces.detector import FaceDetector
+from poise.faces.detection.detector import FaceDetector
 from poise.types import IntArray
 from poise_training.evaluate import Task, flat, scores, tasks
 from poise_training.figures import comparison_figure

@@ -12,7 +12,7 @@ import pandas as pd
 
 from poise.errors import SettingsError
 from poise.expression.classifier import ExpressionClassifier
-from poise.faces.detector import FaceDetector
+from poise.faces.detection.detector import FaceDetector
 from poise.labels import VALENCES, LabelScheme
 from poise.types import FloatArray, IntArray
 from poise_training.changes import CHANGES

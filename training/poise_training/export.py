@@ -22,7 +22,7 @@ from poise.expression.artefact import build, save_model, write_spec
 from poise.expression.calibration import LARGE_EYE_PX, SMALL_EYE_PX, ValenceCalibration, group_logs
 from poise.expression.classifier import ExpressionClassifier
 from poise.expression.model_spec import ModelSpec
-from poise.faces.detector import FaceDetector
+from poise.faces.detection.detector import FaceDetector
 from poise.labels import VALENCES, LabelScheme
 from poise.types import FloatArray, Image, IntArray
 from poise_training.augment import centre

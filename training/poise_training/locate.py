@@ -14,7 +14,7 @@ import numpy as np
 
 from poise.errors import VideoError
 from poise.faces.boxes import iou
-from poise.faces.detector import FaceDetector
+from poise.faces.detection.detector import FaceDetector
 from poise.faces.photographs import landmarks_in_crops, landmarks_in_picture
 from poise.types import FloatArray, Image
 from poise_training.data import LabelledFace

@@ -13,7 +13,7 @@ import pandas as pd
 
 from poise.errors import SettingsError
 from poise.faces.alignment import align_face
-from poise.faces.detector import FaceDetector
+from poise.faces.detection.detector import FaceDetector
 from poise.system.atomic_files import write_arrays
 from poise.types import FloatArray, Image, IntArray
 from poise_training.data import SPLITS, Dropped, LabelledFace

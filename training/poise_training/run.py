@@ -18,7 +18,7 @@ from poise.expression.artefact import build, load_imagenet, load_model
 from poise.expression.classifier import normalise
 from poise.expression.device import choose_device
 from poise.expression.model_spec import ModelSpec
-from poise.faces.detector import FaceDetector
+from poise.faces.detection.detector import FaceDetector
 from poise.types import Image
 from poise_training.export import RECIPE_FILE, read_recipe_json
 from poise_training.files import write_json

@@ -10,7 +10,7 @@ import numpy as np
 from poise.errors import SettingsError
 from poise.expression.classifier import ExpressionClassifier
 from poise.expression.model_spec import ModelSpec
-from poise.faces.detector import FaceDetector
+from poise.faces.detection.detector import FaceDetector
 from poise.faces.photographs import align_pictures
 from poise.types import FloatArray, Image
 from poise_training.data import Dropped, LabelledFace

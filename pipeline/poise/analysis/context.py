@@ -12,12 +12,12 @@ from pathlib import Path
 import cv2
 import torch
 
-from poise.analysis.gpu_client import Address, GpuServerGone, RemoteNetworks
+from poise.analysis.gpu.client import Address, GpuServerGone, RemoteNetworks
 from poise.expression.classifier import Classifier, ExpressionClassifier
 from poise.expression.model_spec import ModelSpec
-from poise.faces.detector import FaceDetector
+from poise.faces.detection.detector import FaceDetector
+from poise.faces.detection.keyframes import Detector
 from poise.faces.identity import Embedder, FaceEmbedder
-from poise.faces.keyframes import Detector
 from poise.media.reader import DecodingProcess
 from poise.settings import Settings
 from poise.system.timing import StageTiming

@@ -12,16 +12,16 @@ import numpy.typing as npt
 
 from poise.analysis.context import AnalysisContext
 from poise.analysis.crop_file import CropFile
+from poise.analysis.people.who import ChipPicker, rough_choice
 from poise.analysis.sightings import Sightings, gathered
 from poise.analysis.views import Look, is_doubtful, stream_with_faces, upright_turn, wider_canvas
-from poise.analysis.who import ChipPicker, rough_choice
 from poise.errors import VideoError
 from poise.expression.model_spec import ModelSpec
 from poise.faces.alignment import align_face
 from poise.faces.appearance import signatures, thumbnails
-from poise.faces.detector import MIN_FACE_PX
+from poise.faces.detection.detector import MIN_FACE_PX
+from poise.faces.detection.keyframes import PERIOD_S, PERIOD_SAMPLES, follow
 from poise.faces.identity import face_chip
-from poise.faces.keyframes import PERIOD_S, PERIOD_SAMPLES, follow
 from poise.faces.people import FaceTrack
 from poise.faces.quality import brightness_of, quality_flags, sharpness_of
 from poise.media.decoders.sampling import WHOLE, SampleSpan

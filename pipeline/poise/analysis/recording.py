@@ -16,10 +16,10 @@ from poise.analysis.crop_file import CropFile
 from poise.analysis.listen import listen
 from poise.analysis.moments import choose_frames, illustrate
 from poise.analysis.observe import next_look, observe
-from poise.analysis.portraits import portrait_embedding
+from poise.analysis.people.portraits import portrait_embedding
+from poise.analysis.people.who import decide, findings, rough_choice
 from poise.analysis.sightings import Sightings
 from poise.analysis.views import Look, wider_canvas
-from poise.analysis.who import decide, findings, rough_choice
 from poise.errors import VideoError
 from poise.expression.calibration import posteriors
 from poise.expression.classifier import Classifier

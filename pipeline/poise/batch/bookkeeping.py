@@ -12,18 +12,18 @@ from pathlib import Path
 
 from poise import __version__
 from poise.batch.outcomes import WHY_WITHHELD, Listener, outcome_of
-from poise.batch.worker import Done
+from poise.batch.workers.worker import Done
 from poise.errors import DamagedResultError, DiskFullError, PoiseError, VideoError
 from poise.expression.model_spec import ModelSpec
 from poise.reports.candidates import write_candidate, write_overview
 from poise.reports.left_aside import write_left_aside
 from poise.settings import Settings
 from poise.storage.ledger import Entry, Ledger
-from poise.storage.outcome import LeftAside, Outcome
-from poise.storage.owners import claim
-from poise.storage.result_format import StoredResult
-from poise.storage.result_store import ResultStore
-from poise.storage.stored_segments import keep_given
+from poise.storage.results.format import StoredResult
+from poise.storage.results.outcome import LeftAside, Outcome
+from poise.storage.results.owners import claim
+from poise.storage.results.segments import keep_given
+from poise.storage.results.store import ResultStore
 from poise.system.atomic_files import Reserve
 from poise.system.run_log import RunLog
 from poise.types import SHOWN, Recording, Status

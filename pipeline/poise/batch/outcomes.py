@@ -9,8 +9,8 @@ from pathlib import Path
 from poise.batch.intake.dates import session_in
 from poise.errors import PoiseError
 from poise.settings import Settings
-from poise.storage.outcome import LeftAside, Outcome
-from poise.storage.result_format import StoredResult
+from poise.storage.results.format import StoredResult
+from poise.storage.results.outcome import LeftAside, Outcome
 from poise.types import WITHHELD, Recording, Status
 
 WHY_WITHHELD = {

@@ -13,7 +13,7 @@ import torch
 
 from poise.errors import SettingsError, VideoError
 from poise.expression.classifier import ExpressionClassifier
-from poise.faces.detector import FaceDetector
+from poise.faces.detection.detector import FaceDetector
 from poise.faces.photographs import SUFFIXES, align_pictures, load_picture
 from poise.labels import VALENCES, display_labels, display_posterior
 from poise.reports.tables import write_csv

@@ -21,14 +21,14 @@ from poise.errors import (
 from poise.expression.model_spec import ModelSpec
 from poise.reports.candidates import write_candidate, write_captions, write_overview
 from poise.reports.left_aside import write_left_aside
-from poise.reports.pdf import print_pages
+from poise.reports.pages.pdf import print_pages
 from poise.reports.pseudonyms import as_named, with_pseudonym
 from poise.reports.table_files import write_tables
 from poise.settings import Settings
 from poise.storage.ledger import Entry, Ledger
-from poise.storage.outcome import Outcome
-from poise.storage.result_format import StoredResult
-from poise.storage.result_store import HOUSE, ResultStore
+from poise.storage.results.format import StoredResult
+from poise.storage.results.outcome import Outcome
+from poise.storage.results.store import HOUSE, ResultStore
 from poise.storage.secret import secret_of
 from poise.system.atomic_files import private
 from poise.system.directory_lock import held

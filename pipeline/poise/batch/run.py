@@ -18,15 +18,15 @@ from poise.batch.workflow import Order, Sorting, Workflow, size_of
 from poise.errors import DiskFullError, PoiseError, ReportError, SettingsError
 from poise.expression.device import choose_device
 from poise.expression.model_spec import SHIPPED_MODEL, ModelSpec, read_spec
-from poise.reports.content import rehearse
+from poise.reports.pages.content import rehearse
 from poise.reports.pseudonyms import with_pseudonym
 from poise.settings import Settings
 from poise.storage.fingerprints import Hashed, hash_now, recognise, remember
 from poise.storage.forgotten import Forgotten
 from poise.storage.given_segments import with_segments
 from poise.storage.ledger import LEDGER_FILE, Ledger
-from poise.storage.outcome import LeftAside, Outcome
-from poise.storage.result_store import HOUSE, ResultStore
+from poise.storage.results.outcome import LeftAside, Outcome
+from poise.storage.results.store import HOUSE, ResultStore
 from poise.storage.secret import secret_of
 from poise.system.atomic_files import Reserve, free_bytes, make_private, private, sweep_drafts
 from poise.system.directory_lock import held

@@ -8,8 +8,8 @@ from typing import Any
 
 from poise.batch.outcomes import count_statuses
 from poise.storage.ledger import Ledger
-from poise.storage.outcome import Outcome
-from poise.storage.result_store import HOUSE, ResultStore
+from poise.storage.results.outcome import Outcome
+from poise.storage.results.store import HOUSE, ResultStore
 from poise.system.directory_lock import Holder, holder
 from poise.types import Status
 

@@ -12,10 +12,10 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 
 from poise.batch.bookkeeping import Batch
-from poise.batch.capacity import suitable_jobs
 from poise.batch.outcomes import Listener, Plan
-from poise.batch.pool import Pool
-from poise.batch.worker import Done, Task
+from poise.batch.workers.capacity import suitable_jobs
+from poise.batch.workers.pool import Pool
+from poise.batch.workers.worker import Done, Task
 from poise.errors import PoiseError, UnfinishedError
 from poise.expression.model_spec import ModelSpec
 from poise.settings import Settings
@@ -29,7 +29,7 @@ from poise.storage.fingerprints import (
     still_growing,
 )
 from poise.storage.ledger import Ledger
-from poise.storage.result_store import ResultStore
+from poise.storage.results.store import ResultStore
 from poise.system.atomic_files import Stamp
 from poise.system.interrupts import undisturbed
 from poise.types import Recording, Status

@@ -16,7 +16,7 @@ from poise.system.interrupts import listening
 
 if TYPE_CHECKING:
     from poise.batch.outcomes import Plan, RunResult
-    from poise.storage.outcome import Outcome
+    from poise.storage.results.outcome import Outcome
 
 _NAMED = 5  # of what was left aside for one reason
 _TOLD = ("done", "partial", "failed")
@@ -206,7 +206,7 @@ def _tell_of_left_aside(result: RunResult) -> None:
 
 def _unsure(result: RunResult) -> dict[str, str]:
     """Why it is not sure whom a recording shows, by recording."""
-    from poise.reports.unsure import doubt_codes
+    from poise.reports.pages.unsure import doubt_codes
 
     return doubt_codes(result.outcomes)
 

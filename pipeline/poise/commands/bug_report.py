@@ -14,7 +14,7 @@ from typing import Any
 
 from poise.commands.doctor import Finding
 from poise.errors import ReportError
-from poise.storage.result_store import HOUSE
+from poise.storage.results.store import HOUSE
 from poise.system.atomic_files import private, write_whole
 from poise.system.file_names import composed
 from poise.system.run_log import LOGS, versions, without_paths

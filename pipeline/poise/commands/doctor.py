@@ -56,7 +56,7 @@ def _memory() -> Finding:
     text = f"{cores()} cores"
     if total is None or free is None:
         return Finding("machine", f"{text}; how much memory there is cannot be told")
-    from poise.batch.capacity import PROCESS_BYTES, suitable_jobs
+    from poise.batch.workers.capacity import PROCESS_BYTES, suitable_jobs
 
     text += f", {total / 2**30:.1f} GiB of memory, {free / 2**30:.1f} GiB free"
     jobs = suitable_jobs()
@@ -86,7 +86,7 @@ def _decord() -> str:
 def _detector() -> str:
     import numpy as np
 
-    from poise.faces.detector import FaceDetector
+    from poise.faces.detection.detector import FaceDetector
 
     FaceDetector().detect(np.zeros((1, 120, 160, 3), np.uint8))
     return "MTCNN with facenet-pytorch's weights runs"

@@ -16,7 +16,7 @@ from PIL import ImageOps
 
 from poise.errors import VideoError
 from poise.faces.alignment import align_face
-from poise.faces.detector import FaceDetector
+from poise.faces.detection.detector import FaceDetector
 from poise.types import FloatArray, Image
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".pgm", ".gif"})

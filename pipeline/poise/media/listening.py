@@ -18,7 +18,7 @@ from av.container import InputContainer
 from av.stream import Discard, Disposition
 
 from poise.media.audio import SAMPLE_RATE_HZ, SoundBlock, SoundEnd
-from poise.media.decoders.containers import opened
+from poise.media.container_types import opened
 from poise.media.decoders.streams import MAX_LENGTH_S, OpenedRecording
 from poise.types import FloatArray
 

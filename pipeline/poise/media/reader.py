@@ -19,7 +19,7 @@ from typing import Any
 
 from poise.errors import PoiseError, VideoError
 from poise.media.audio import SoundBlock, SoundEnd
-from poise.media.decoders.containers import UnreadableError
+from poise.media.container_types import UnreadableError
 from poise.media.decoders.pipe import receive
 from poise.media.decoders.protocol import AS_IT_IS, View
 from poise.media.decoders.sampling import TOLERANCE_S, WHOLE, SampleSpan

@@ -10,13 +10,14 @@ from pathlib import Path
 from urllib.parse import quote
 
 from poise.expression.model_spec import ModelSpec
-from poise.reports.content import write_candidate_report, write_index
 from poise.reports.drawing.captions import webvtt
 from poise.reports.drawing.geometry import unseen
 from poise.reports.locales import load_texts
+from poise.reports.pages.content import write_candidate_report, write_index
+from poise.reports.pages.rendering import languages
+from poise.reports.pages.unsure import unsure_recordings
 from poise.reports.provenance import provenance
 from poise.reports.pseudonyms import as_named
-from poise.reports.rendering import languages
 from poise.reports.report_types import CandidateReport, NotAnalysed, RecordingReport
 from poise.reports.sessions import in_order
 from poise.reports.table_files import (
@@ -24,10 +25,9 @@ from poise.reports.table_files import (
     write_recordings_and_dictionary,
     write_segments,
 )
-from poise.reports.unsure import unsure_recordings
 from poise.settings import Settings
-from poise.storage.outcome import LeftAside, Outcome
-from poise.storage.result_format import StoredResult
+from poise.storage.results.format import StoredResult
+from poise.storage.results.outcome import LeftAside, Outcome
 from poise.system.atomic_files import write_text
 from poise.system.file_names import safe_name
 from poise.timeline.statistics import combine

@@ -10,7 +10,7 @@ from pathlib import Path
 from poise.reports.locales import load_texts
 from poise.reports.pseudonyms import left_as_named
 from poise.settings import Settings
-from poise.storage.outcome import LeftAside, Outcome
+from poise.storage.results.outcome import LeftAside, Outcome
 from poise.storage.table_schema import Column
 
 TABLE = "left_aside"

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from poise.settings import Settings
-from poise.storage.outcome import LeftAside, Outcome
+from poise.storage.results.outcome import LeftAside, Outcome
 from poise.storage.secret import keyed
 from poise.types import Recording
 

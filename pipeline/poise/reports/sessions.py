@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Protocol
 
-from poise.storage.outcome import Outcome
+from poise.storage.results.outcome import Outcome
 
 
 class Session(Protocol):

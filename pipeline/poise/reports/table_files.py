@@ -13,11 +13,11 @@ import pandas as pd
 from poise.expression.model_spec import ModelSpec
 from poise.labels import display_labels
 from poise.reports.left_aside import reason
+from poise.reports.pages.unsure import doubt_codes
 from poise.reports.pseudonyms import as_named
 from poise.reports.tables import data_dictionary, posteriors, write_table
-from poise.reports.unsure import doubt_codes
 from poise.settings import Settings
-from poise.storage.outcome import Outcome
+from poise.storage.results.outcome import Outcome
 from poise.storage.table_schema import (
     Column,
     episodes_schema,

@@ -26,8 +26,8 @@ from poise.storage.ledger_database import (
     opened_to_read,
     put_aside,
 )
-from poise.storage.outcome import LeftAside
-from poise.storage.recording_json import from_json, to_json
+from poise.storage.results.outcome import LeftAside
+from poise.storage.results.recording_json import from_json, to_json
 from poise.system.atomic_files import Stamp
 from poise.types import Recording, Status
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from poise.reports.pseudonyms import anonymous, with_pseudonym
 from poise.storage.ledger import Entry, Ledger
-from poise.storage.owners import Owner, read_owners, write_owners
-from poise.storage.result_store import HOUSE, ResultStore
+from poise.storage.results.owners import Owner, read_owners, write_owners
+from poise.storage.results.store import HOUSE, ResultStore
 from poise.storage.secret import secret_of
 from poise.system.atomic_files import not_written, write_text
 from poise.system.run_log import LOGS

@@ -18,7 +18,7 @@ from poise.batch.forgetting.search import Searched, fingerprint, search
 from poise.errors import PoiseError, ReportError, SettingsError
 from poise.storage.forgotten import Forgotten
 from poise.storage.ledger import Entry, Ledger
-from poise.storage.result_store import HOUSE, ResultStore
+from poise.storage.results.store import HOUSE, ResultStore
 from poise.system.atomic_files import private, sweep_drafts
 from poise.system.directory_lock import held
 from poise.types import Recording

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from poise.batch.forgetting.erasure import Traces, erase_files, find_traces, forget, owners_of_all
 from poise.storage.ledger import Entry, Ledger
-from poise.storage.result_store import HOUSE, ResultStore
+from poise.storage.results.store import HOUSE, ResultStore
 from poise.system.atomic_files import stamp_of
 from poise.system.run_log import LOGS
 from poise.types import Recording

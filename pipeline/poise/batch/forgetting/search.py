@@ -14,7 +14,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from poise.batch.forgetting.erasure import Traces
-from poise.storage.result_store import ResultStore
+from poise.storage.results.store import ResultStore
 from poise.types import Recording
 
 _LEAST_CHARACTERS = 2  # a shorter name is found everywhere

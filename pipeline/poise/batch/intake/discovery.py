@@ -20,8 +20,8 @@ from poise.batch.intake.candidates_file import (
 )
 from poise.batch.intake.dates import session_in
 from poise.errors import SettingsError
-from poise.media.decoders.containers import container_of
-from poise.storage.outcome import LeftAside
+from poise.media.container_types import container_of
+from poise.storage.results.outcome import LeftAside
 from poise.system.file_names import composed, safe_name
 from poise.types import Recording
 

@@ -16,7 +16,7 @@ import decord
 import numpy as np
 
 from poise.errors import VideoError
-from poise.media.decoders.containers import opened
+from poise.media.container_types import opened
 from poise.media.decoders.losses import Losses
 from poise.media.decoders.pyav import PyAVDecoder
 from poise.media.decoders.sampling import WHOLE, SampleClock, SampleSpan

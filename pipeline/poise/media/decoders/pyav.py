@@ -12,7 +12,7 @@ import numpy as np
 from av.video.frame import VideoFrame
 
 from poise.errors import VideoError
-from poise.media.decoders.containers import UnreadableError
+from poise.media.container_types import UnreadableError
 from poise.media.decoders.losses import Losses
 from poise.media.decoders.position import Position
 from poise.media.decoders.protocol import AS_IT_IS, View

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from poise.media.decoders.containers import UnreadableError
+from poise.media.container_types import UnreadableError
 
 MAX_PIXELS = 8192 * 4608  # of a frame: 8K, and a little more
 _BATCH_FRAMES, _BATCH_BYTES = 16, 6_000_000

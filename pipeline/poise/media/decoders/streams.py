@@ -12,8 +12,8 @@ from av.stream import Disposition
 from av.video.stream import VideoStream
 
 from poise.errors import VideoError
-from poise.media.decoders.claims import MAX_STREAMS, check_claims
-from poise.media.decoders.containers import Container, UnreadableError, opened
+from poise.media.container_claims import MAX_STREAMS, check_claims
+from poise.media.container_types import Container, UnreadableError, opened
 from poise.media.decoders.sizes import MAX_PIXELS, check_size
 
 REMEDY = "Check that it plays in a video player; export it again if it does not."

@@ -1,0 +1,119 @@
+"""The networks of a GPU server, as a worker sees them."""
+
+from __future__ import annotations
+
+import secrets
+import sys
+import tempfile
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from multiprocessing.connection import Client
+from pathlib import Path
+from typing import Any
+
+from poise.errors import ModelError
+from poise.expression.model_spec import ModelSpec
+from poise.faces.boxes import squared
+from poise.faces.detection.detector import MIN_FACE_PX, refined
+from poise.settings import HEAT_MAPS
+from poise.types import FaceDetections, FloatArray, Image, IntArray, Predictions
+
+_PATIENCE_S, _PAUSE_S = 900.0, 0.2  # the supervisor replaces a dead or silent server long before
+
+
+class GpuServerGone(ModelError):
+    """The GPU server was given up; what it was asked must be computed elsewhere."""
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where a GPU server listens, and the key that opens it."""
+
+    path: str
+    key: bytes
+
+    @classmethod
+    def new(cls) -> Address:
+        """A place that nobody else has; on Linux and Windows no file belongs to it."""
+        name = f"poise-{secrets.token_hex(8)}"
+        if sys.platform == "win32":
+            path = rf"\\.\pipe\{name}"
+        elif sys.platform == "linux":
+            path = f"\0{name}"
+        else:
+            path = str(Path(tempfile.gettempdir(), name))
+        return cls(path, secrets.token_bytes(32))
+
+    def connect(self) -> Any:
+        """A connection to whoever listens there.
+
+        Raises:
+            OSError, EOFError: If nobody does, or the key is another one.
+        """
+        return Client(self.path, authkey=self.key)
+
+
+class RemoteNetworks:
+    """The networks of a GPU server: both `Classifier` and `keyframes.Detector`.
+
+    A server that is restarting is waited for, and asked again.
+
+    Args:
+        address: Of the server.
+
+    Raises:
+        GpuServerGone: If it was given up.
+        ModelError: If it does not answer, or the networks failed.
+    """
+
+    spec: ModelSpec
+
+    def __init__(self, address: Address) -> None:
+        self._address = address
+        self._connection: Any = None
+        self.spec = self._ask("describe")
+
+    def predict(self, crops: Image, *, mirrored: bool = True) -> Predictions:
+        """See `ExpressionClassifier.predict`."""
+        return self._ask("predict", crops, mirrored)  # type: ignore[no-any-return]
+
+    def explain(self, crops: Image, label: str, method: str = HEAT_MAPS[0]) -> FloatArray:
+        """See `ExpressionClassifier.explain`."""
+        return self._ask("explain", crops, label, method)  # type: ignore[no-any-return]
+
+    def detect(self, images: Image, *, min_face_px: float = MIN_FACE_PX) -> FaceDetections:
+        """See `FaceDetector.detect`."""
+        return self._ask("detect", images, min_face_px)  # type: ignore[no-any-return]
+
+    def refine(self, images: Image, boxes_xyxy_px: FloatArray, row: IntArray) -> FaceDetections:
+        """See `FaceDetector.refine`; only the windows go to the server, not the frames."""
+        return refined(images, squared(boxes_xyxy_px), row, lambda w: self._ask("judge", w))
+
+    def close(self) -> None:
+        """Close the connection; it is opened again when something is asked."""
+        if self._connection is not None:
+            with suppress(OSError):
+                self._connection.close()
+            self._connection = None
+
+    def _ask(self, method: str, *arguments: Any) -> Any:
+        until = time.monotonic() + _PATIENCE_S
+        while True:
+            try:
+                if self._connection is None:
+                    self._connection = self._address.connect()
+                self._connection.send((method, *arguments))
+                answer = self._connection.recv()
+            except (OSError, EOFError) as error:  # it has ended, or does not listen yet
+                self.close()
+                if time.monotonic() > until:
+                    raise ModelError(
+                        "the GPU server does not answer",
+                        remedy="Try again with --gpu-server never, or with --device cpu.",
+                    ) from error
+                time.sleep(_PAUSE_S)
+                continue
+            if isinstance(answer, Exception):
+                raise answer
+            return answer

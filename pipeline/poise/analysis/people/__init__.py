@@ -1,0 +1,1 @@
+"""Who is who: in one recording, and over all recordings of a candidate."""

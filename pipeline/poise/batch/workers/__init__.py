@@ -1,0 +1,1 @@
+"""Many recordings at once: worker processes, pools of them, Dask clusters."""

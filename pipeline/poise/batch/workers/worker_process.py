@@ -1,0 +1,48 @@
+"""The inside of a worker process: it makes calls until nobody asks any more."""
+
+from __future__ import annotations
+
+import threading
+import time
+from multiprocessing.connection import Connection
+
+from poise.batch.workers.processes import Beat, CannotWork, Result
+from poise.system.child_process import channel_to_parent
+from poise.system.platform import prefer_as_victim
+
+_BEAT_S = 2.0
+_OOM_SCORE = 300  # if memory runs out: rather a worker than the run
+
+
+def main() -> None:
+    """Make the calls that the parent sends, one after the other."""
+    prefer_as_victim(_OOM_SCORE)
+    parent = channel_to_parent()
+    sending = threading.Lock()
+    try:
+        import poise.batch.workers.worker  # noqa: F401 (the heavy part; if it fails, that is said)
+
+        _send(parent, sending, Beat(0.0))
+        threading.Thread(target=_beat, args=(parent, sending), daemon=True).start()
+        while True:
+            call = parent.recv()
+            _send(parent, sending, Result(call()))
+    except (EOFError, ConnectionError):
+        return
+    except BaseException as error:
+        _send(parent, sending, CannotWork(f"failed ({type(error).__name__}: {error})"))
+
+
+def _send(parent: Connection, sending: threading.Lock, message: object) -> None:
+    with sending:
+        parent.send(message)
+
+
+def _beat(parent: Connection, sending: threading.Lock) -> None:
+    """Say every few seconds that this process lives, and how much it has computed."""
+    try:
+        while True:
+            time.sleep(_BEAT_S)
+            _send(parent, sending, Beat(time.process_time() - time.thread_time()))
+    except OSError:  # the parent has gone, and so will this process
+        return

@@ -1,0 +1,1 @@
+"""Finding faces: MTCNN's cascade, and boxes carried from frame to frame."""

@@ -1,0 +1,1 @@
+"""The pages: what stands on them, in which language, on screen and on paper."""

@@ -1,0 +1,197 @@
+"""What the templates of all pages may call, in the reader's language."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from markupsafe import Markup
+
+from poise.labels import VALENCES, clearness, display_class
+from poise.reports.drawing import geometry as g
+from poise.reports.drawing.charts import progress_svg, strip_svg, timeline_svg
+from poise.reports.drawing.page_data import page_data
+from poise.reports.feedback import is_brief
+from poise.reports.locales import Texts
+from poise.reports.pages.rendering import as_json, data_uri
+from poise.reports.report_types import CandidateReport, NotAnalysed, RecordingReport
+from poise.reports.sentences import (
+    baseline_sentence,
+    reading_sentence,
+    recording_title,
+    region_sentence,
+    remark_sentence,
+)
+from poise.types import Episode, Statistics
+
+LOW_COVERAGE = 0.5
+_MOST_NAMED = 50
+_LEAST_FLAG_SHARE = 0.02
+_MOST_FLAGS = 5
+_INPUT = "input "
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassRow:
+    """One apparent expression in the figures of a recording."""
+
+    label: str
+    style: str
+    apart: bool
+    share: float
+    longest: Episode | None
+
+
+def helpers(texts: Texts) -> Mapping[str, Any]:
+    """Functions and values by the name that templates call them by."""
+    return {
+        "data": lambda report: as_json(page_data(report, texts)),
+        "class_rows": class_rows,
+        "style_of": display_class,
+        "limits": limits,
+        "timeline": lambda recording, number: _timeline(recording, number, texts),
+        "strip": strip_svg,
+        "progress_charts": lambda read: _progress(read, texts),
+        "picture": _picture,
+        "plot_height": lambda series: round(len(series.labels) * g.ROW_PX + g.AXIS_PX),
+        "clearness": lambda posterior: texts(f"clearness.{clearness(posterior)}"),
+        "region": lambda frame: region_sentence(frame, texts),
+        "baseline": lambda baseline: baseline_sentence(baseline, texts),
+        "remark": lambda remark, recording: remark_sentence(remark, recording.statistics, texts),
+        "reading_sentence": lambda remark: reading_sentence(remark, texts),
+        "report_url": lambda report, suffix="": (
+            f"{quote(report.candidate_id, safe='')}/report{suffix}.html"
+        ),
+        "state": state,
+        "is_brief": is_brief,
+        "some_brief": lambda read: any(is_brief(recording) for recording in read),
+        "session_dates": _session_dates,
+        "title_of": lambda recording, report: recording_title(recording, report, texts),
+        "file_name": lambda recording: recording.recording_id.rpartition("/")[2],
+        "fact_name": lambda name: _fact_name(name, texts),
+        "cause_of": lambda code: _of_code(code, "cause", texts),
+        "remedy_of": lambda code: _of_code(code, "remedy", texts),
+        "cause": lambda recording: _of_code(_code_of(recording), "cause", texts),
+        "remedy": lambda recording: _of_code(_code_of(recording), "remedy", texts),
+        "labels_of": labels_of,
+        "LOW_COVERAGE": LOW_COVERAGE,
+        "MOST_NAMED": _MOST_NAMED,
+        "VALENCES": VALENCES,
+    }
+
+
+def state(recording: RecordingReport) -> str:
+    """The status of a recording, with `faceless` where it was read and shows no usable face."""
+    statistics = recording.statistics
+    if recording.status == "done" and statistics is not None and not statistics.usable_frames:
+        return "faceless"
+    return str(recording.status)
+
+
+def class_rows(statistics: Statistics) -> list[ClassRow]:
+    """Valence classes in their fixed order, then what has no valence; none without a face."""
+    labels = [label for label in VALENCES if label in statistics.shares]
+    labels += [label for label in statistics.shares if label not in VALENCES]
+    return [
+        ClassRow(
+            label=label,
+            style=display_class(label),
+            apart=label not in VALENCES,
+            share=statistics.shares[label],
+            longest=statistics.longest.get(label),
+        )
+        for label in labels
+    ]
+
+
+def limits(statistics: Statistics) -> list[tuple[str, float]]:
+    """Quality flags that occurred often enough to matter, the most frequent first."""
+    counted = [
+        (flag, share)
+        for flag, share in statistics.flag_shares.items()
+        if share >= _LEAST_FLAG_SHARE
+    ]
+    return sorted(counted, key=lambda item: (-item[1], item[0]))[:_MOST_FLAGS]
+
+
+def labels_of(recordings: Iterable[RecordingReport]) -> list[str]:
+    """All apparent expressions that recordings know, in the order of `class_rows`."""
+    found = [r.statistics for r in recordings if r.statistics is not None]
+    return list(dict.fromkeys(row.label for s in found for row in class_rows(s)))
+
+
+def grouped(left: Iterable[NotAnalysed]) -> list[tuple[str, list[str]]]:
+    """Names of what was not analysed, by the reason."""
+    groups: dict[str, list[str]] = {}
+    for one in left:
+        groups.setdefault(one.code, []).append(one.name)
+    return list(groups.items())
+
+
+def _code_of(recording: RecordingReport) -> str:
+    fallback = "partial" if recording.status == "partial" else "unreadable"
+    return recording.code or fallback
+
+
+def _of_code(code: str, part: str, texts: Texts) -> str:
+    """What a code means; of one that has no text only that something went wrong."""
+    key = f"error.{code}.{part}"
+    return texts(key if texts.has(key) else f"error.internal.{part}")
+
+
+def _timeline(recording: RecordingReport, number: int, texts: Texts) -> Markup:
+    """The timeline as a drawing, for paper and where no script runs."""
+    return Markup(
+        timeline_svg(
+            recording,
+            name=lambda label: texts.name("label", label),
+            ident=f"timeline-{number}",
+            title=texts("timeline.alt", recording=recording.recording_id),
+            description=texts(
+                "timeline.description", start=texts.clock(0), end=texts.clock(recording.end_s)
+            ),
+        )
+    )
+
+
+def _progress(read: Sequence[RecordingReport], texts: Texts) -> list[Markup]:
+    """A small chart for each apparent expression, with its share in each recording."""
+    shares = [
+        {} if r.statistics is None or is_brief(r) else r.statistics.shares for r in read
+    ]  # of too little, nothing is compared
+    return [
+        Markup(
+            progress_svg(
+                [own.get(label) for own in shares],
+                label=label,
+                name=texts.name("short", label),
+                ident=f"progress-{number}",
+                description=texts("progress.shares_alt"),
+            )
+        )
+        for number, label in enumerate(labels_of(read), start=1)
+    ]
+
+
+def _picture(recording: RecordingReport, file_name: str) -> str:
+    """A picture of a recording as a data URI.
+
+    Raises:
+        ReportError: If it cannot be read.
+    """
+    return data_uri((recording.directory or Path()) / file_name, "Analyze the recording again.")
+
+
+def _fact_name(name: str, texts: Texts) -> str:
+    """What a fact of the provenance is called; file names in it stay as they are."""
+    if name.startswith(_INPUT):
+        return texts("provenance.input", recording=name.removeprefix(_INPUT))
+    return texts.entries.get(f"provenance.fact.{name}", name)
+
+
+def _session_dates(report: CandidateReport) -> list[str]:
+    """Dates of the sessions as given, each once, the earliest first."""
+    return sorted({r.session_date for r in report.recordings if r.session_date})

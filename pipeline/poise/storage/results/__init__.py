@@ -1,0 +1,1 @@
+"""Stored results: their files, where they lie, and what is kept beside them."""
