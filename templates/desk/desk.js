@@ -1,0 +1,2 @@
+// What all pages of the desk share.
+"use strict";
