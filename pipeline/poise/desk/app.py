@@ -9,12 +9,12 @@ from starlette.applications import Starlette
 from starlette.routing import BaseRoute
 from starlette.types import Receive, Scope, Send
 
-from poise.desk import pages
+from poise.desk import files, pages
 from poise.desk.guard import Guard, Upload
+from poise.desk.rooms import candidate, home, recording, uploads
 from poise.desk.state import Desk
 
-_ROOMS = (pages,)
-_LIVE = "poise.desk.live"
+_ROOMS = (home, uploads, recording, candidate, files, pages)
 
 
 class Application:
@@ -44,6 +44,6 @@ def create_app(desk: Desk) -> Application:
 def route_table(desk: Desk) -> list[BaseRoute]:
     """All routes of the desk, those of live practice among them where that is installed."""
     routes = [route for room in _ROOMS for route in room.routes(desk)]
-    if find_spec(_LIVE) is not None:
-        routes += import_module(f"{_LIVE}.routes").routes(desk)
+    if find_spec(pages.LIVE) is not None:
+        routes += import_module(f"{pages.LIVE}.routes").routes(desk)
     return routes

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from http.cookies import CookieError, SimpleCookie
 from urllib.parse import parse_qs
 
+from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -79,12 +80,7 @@ class Guard:
         if _declared(scope) > limit:
             await _refused(413)(scope, receive, answer)
             return
-        body = _Bounded(receive, limit)
-        try:
-            await self._app(scope, body, body.watching(answer))
-        except _TooLargeError:
-            if not body.answered:
-                await _refused(413)(scope, receive, answer)
+        await self._app(scope, _bounded(receive, limit), answer)
 
     def _refusal(self, scope: Scope) -> Response | None:
         """Why a request goes no further; None if it may."""
@@ -159,27 +155,16 @@ def _with_headers(send: Send) -> Send:
     return answer
 
 
-class _TooLargeError(Exception):
-    """A body is larger than it may be."""
-
-
-class _Bounded:
+def _bounded(receive: Receive, limit: int) -> Receive:
     """A body that is counted while it is read, whatever its header says."""
+    left = limit
 
-    def __init__(self, receive: Receive, limit: int) -> None:
-        self._receive, self._left, self.answered = receive, limit, False
-
-    async def __call__(self) -> Message:
-        message = await self._receive()
-        if message["type"] == "http.request":
-            self._left -= len(message.get("body", b""))
-            if self._left < 0:
-                raise _TooLargeError
+    async def counted() -> Message:
+        nonlocal left
+        message = await receive()
+        left -= len(message.get("body", b""))
+        if left < 0:
+            raise HTTPException(413, headers={"connection": "close"})
         return message
 
-    def watching(self, send: Send) -> Send:
-        async def answer(message: Message) -> None:
-            self.answered = True
-            await send(message)
-
-        return answer
+    return counted

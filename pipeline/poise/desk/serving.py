@@ -101,6 +101,7 @@ def server_of(desk: Desk) -> uvicorn.Server:
             ws_per_message_deflate=False,
             lifespan="off",
             log_config=None,
+            log_level="error",
             access_log=False,
             proxy_headers=False,
             server_header=False,

@@ -8,6 +8,7 @@ import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from poise.desk.batches import Batches
 from poise.reports.locales import Texts, load_texts
 from poise.settings import Settings
 
@@ -32,6 +33,7 @@ class Desk:
     Attributes:
         secret: What the cookie holds; made anew each time that a desk is opened.
         writing: Held by whoever changes a file below `recordings`.
+        batches: Starts and stops them.
     """
 
     reports: Path
@@ -44,7 +46,11 @@ class Desk:
     spare_bytes: int = 2 * _GB
     secret: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
     writing: threading.RLock = field(default_factory=threading.RLock, repr=False)
+    batches: Batches = field(init=False, repr=False)
     _keys: set[str] = field(default_factory=set, repr=False)
+
+    def __post_init__(self) -> None:
+        self.batches = Batches(self.recordings, self.reports, self.settings_file)
 
     @property
     def cookie(self) -> str:

@@ -97,6 +97,21 @@ def render(page: str, language: str, settings: Settings, helpers: Helpers, **con
         ) from error
 
 
+def policy(settings: Settings, *pages: str) -> str:
+    """The content security policy of pages, as they say it themselves: for whoever serves them.
+
+    Args:
+        settings: Whose templates count.
+        pages: Names of sets of scripts: `early`, `report`, `progress`, `index`.
+    """
+    made = environment(LANGUAGES[0], settings, _no_helpers)
+    return str(made.globals["policy"](*pages))  # type: ignore[operator]
+
+
+def _no_helpers(texts: Texts) -> Mapping[str, Any]:
+    return {}
+
+
 def remove_pages(page: str, directory: Path, kept: Sequence[str] = ()) -> None:
     """Remove a page in all languages but those kept, which an earlier run may have left."""
     for suffix in {"", *(f".{language}" for language in LANGUAGES)} - set(kept):
