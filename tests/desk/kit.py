@@ -14,6 +14,7 @@ from typing import Any
 
 from poise.desk.serving import listen, server_of
 from poise.desk.state import Desk
+from poise.system.atomic_files import private
 
 LIMIT_S = 10.0
 
@@ -63,7 +64,8 @@ class Served:
                 pass
         head, _, body = received.partition(b"\r\n\r\n")
         first, *lines = head.decode("latin-1").split("\r\n")
-        found = dict(line.lower().split(": ", 1) for line in lines)
+        split = [line.split(": ", 1) for line in lines]
+        found = {name.lower(): value for name, value in split}
         return Answer(int(first.split()[1]) if first else 0, found, body)
 
     def ask(
@@ -89,7 +91,7 @@ def serving(reports: Path, recordings: Path, **more: Any) -> Iterator[Served]:
     """Serve a desk until the block ends."""
     for folder in (reports, recordings):
         folder.mkdir(parents=True, exist_ok=True)
-    with listen() as listening:
+    with private(), listen() as listening:
         desk = Desk(
             reports=reports.resolve(),
             recordings=recordings.resolve(),

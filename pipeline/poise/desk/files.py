@@ -77,7 +77,7 @@ def _answer(
         return Response("", status_code=404)
     headers = {}
     if suffix == ".html":
-        own = policy(desk.settings, "early", "report", "index")
+        own = policy(desk.settings, "early", "report", "progress", "index")
         headers["content-security-policy"] = f"{own}; frame-ancestors 'none'"
     if suffix in _SAVED:
         headers["content-disposition"] = f"attachment; filename*=UTF-8''{quote(steps[-1])}"
@@ -97,10 +97,12 @@ def ranged(
     """
     size = os.fstat(file.fileno()).st_size
     asked = _RANGE.fullmatch(request.headers.get("range", ""))
+    if asked and not (asked[1] or asked[2]):
+        asked = None
     first, last = 0, size - 1
     if asked and asked[1]:
         first, last = int(asked[1]), min(int(asked[2] or last), last)
-    elif asked and asked[2]:
+    elif asked:
         first = max(0, size - int(asked[2]))
     told = {"accept-ranges": "bytes", **(headers or {})}
     if asked and first > last:
