@@ -10,6 +10,7 @@ import click
 from poise import __version__
 from poise.commands.analyze import analyze
 from poise.commands.classify import classify
+from poise.commands.desk import desk
 from poise.commands.doctor import doctor
 from poise.commands.export import export
 from poise.commands.purge import purge
@@ -27,5 +28,5 @@ def main() -> None:
     """
 
 
-for command in (analyze, report, export, status, purge, classify, doctor):
+for command in (analyze, report, export, status, purge, desk, classify, doctor):
     main.add_command(command)

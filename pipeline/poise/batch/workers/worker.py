@@ -12,6 +12,7 @@ import time
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TypeVar
@@ -110,6 +111,7 @@ class Worker:
         self.store.begin(task.key)
 
         def work(context: AnalysisContext) -> None:
+            context.progress.tell = partial(self.store.note_seen, task.key, 0)
             with self.store.writing(task.key) as directory:
                 analysis = analyse_recording(
                     task.recording.path,
@@ -149,6 +151,7 @@ class Worker:
         """Look at one part of a recording."""
 
         def work(context: AnalysisContext) -> None:
+            context.progress.tell = partial(self.store.note_seen, parts.task.key, number)
             directory = self.store.parts(parts.task.key) / str(number)
             shutil.rmtree(directory, ignore_errors=True)  # of a process that died
             directory.mkdir(parents=True)
@@ -220,6 +223,7 @@ class Worker:
                     context = started_context(self.settings, self.servers)
                     stages, warnings = context.timing.seconds, context.decoding.warnings
                     warnings[:] = context.notes
+                    context.progress.tell = None
                     try:
                         result = work(context)
                         break
