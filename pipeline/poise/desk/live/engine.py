@@ -12,23 +12,26 @@ import io
 import warnings
 from collections import deque
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
+import torch
 from PIL import Image as Pictures
 from PIL import UnidentifiedImageError
 
 from poise.desk.live.following import FaceFollower
 from poise.expression.calibration import posteriors
-from poise.expression.classifier import Classifier
+from poise.expression.classifier import Classifier, ExpressionClassifier
 from poise.faces.alignment import align_face
-from poise.faces.detection.detector import MIN_FACE_PX
+from poise.faces.detection.detector import MIN_FACE_PX, FaceDetector
 from poise.faces.detection.keyframes import Detector
 from poise.faces.pose import head_pose
 from poise.faces.quality import quality_flags
 from poise.labels import QUALITY_FLAGS, display_labels, display_posterior
 from poise.media.decoders.sizes import reduced_size
+from poise.settings import Settings
 from poise.timeline.baseline import GIVEN, against, find_baseline, resting_odds
 from poise.timeline.episodes import ENTER, LEAVE
 from poise.timeline.smoothing import GAP_S
@@ -250,3 +253,27 @@ def _prevailing(smoothed: FloatArray, current: int) -> int:
 
 def _plain(values: FloatArray) -> tuple[float, ...]:
     return tuple(round(float(value), 4) for value in values)
+
+
+def started_engine(settings: Settings) -> LiveEngine:
+    """An engine with its networks loaded, on one thread.
+
+    Raises:
+        ModelError, SettingsError: If the model or the device cannot be used.
+    """
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)
+    classifier = ExpressionClassifier(
+        Path(settings.model) if settings.model else None, device=settings.device
+    )
+    engine = LiveEngine(
+        FaceDetector(device=str(classifier.device)),
+        classifier,
+        short_side_px=settings.detection_px,
+        smoothing_s=settings.smoothing_s,
+    )
+    engine.look(np.full((480, 640, 3), 127, np.uint8), 0.0)  # the first picture takes longest
+    size_px = classifier.spec.input_px
+    classifier.predict(np.full((1, size_px, size_px, 3), 127, np.uint8), mirrored=False)
+    engine.begin()
+    return engine
