@@ -436,7 +436,7 @@ IDLE_CONTEXT = SimpleNamespace(  # of a worker whose analysis only pretends
     timing=SimpleNamespace(seconds={}),
     decoding=SimpleNamespace(warnings=[]),
     notes=(),
-    classifier=SimpleNamespace(),
+    classifier=SimpleNamespace(device_name="cpu", precision="float32"),
     settings=Settings(),
 )
 

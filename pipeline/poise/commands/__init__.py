@@ -14,6 +14,7 @@ from poise.commands.doctor import doctor
 from poise.commands.export import export
 from poise.commands.purge import purge
 from poise.commands.report import report
+from poise.commands.schedule import schedule
 from poise.commands.status import status
 
 
@@ -27,5 +28,5 @@ def main() -> None:
     """
 
 
-for command in (analyze, report, export, status, purge, classify, doctor):
+for command in (analyze, report, export, status, purge, classify, doctor, schedule):
     main.add_command(command)
