@@ -120,7 +120,7 @@ def frames_schema(scheme: LabelScheme) -> list[Column]:
                "listened to."),
         Column(name="segment", dtype="Int64",
                meaning="Number of the answer, question or part, as in segments.csv; missing "
-               "between segments."),
+               "between segments. What is excluded has a number, too; nothing is smoothed there."),
     ]  # fmt: skip
 
 
@@ -221,7 +221,8 @@ def segments_schema(labels: Sequence[str]) -> list[Column]:
                meaning="Number of the segment, from 1; missing for the whole recording, without "
                "what is excluded."),
         Column(name="kind", dtype="string",
-               meaning="answer, question, part (given, of neither kind), or recording."),
+               meaning="answer, question, part (given, of neither kind), excluded (left out of all "
+               "figures, so that it has none), or recording."),
         Column(name="label", dtype="string", foreign=True,
                meaning="As given, such as the text of a question; missing if none was."),
         Column(name="source", dtype="string",
