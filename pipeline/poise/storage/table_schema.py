@@ -102,7 +102,8 @@ def frames_schema(scheme: LabelScheme) -> list[Column]:
         *posterior_columns(scheme),
         *(Column(name=f"rel_p_{v}", dtype="Float64", unit="probability",
                  meaning=f"As p_{v}, read against the candidate's own resting face (baseline_* in "
-                 "recordings.csv); equal to it where there is no baseline.")
+                 "recordings.csv), and with a margin for what speaking does to a face while the "
+                 "candidate speaks; equal to it where there is neither.")
           for v in VALENCES),
         *(Column(name=f"smooth_p_{label}", dtype="Float64", unit="probability", decimals=6,
                  meaning=f"Posterior of the label {label}, smoothed in time; episodes are made of "
