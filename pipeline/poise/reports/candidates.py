@@ -227,6 +227,8 @@ def _recording_report(
         video_s=info.get("duration_s"),
         baseline=result.baseline if result else None,
         remarks=result.remarks if result else (),
+        sound=result.sound.status if result else "off",
+        excluded=result.excluded_s if result else (),
         size_px=(int(size[0]), int(size[1])) if size[0] and size[1] else None,
     )
 

@@ -29,6 +29,8 @@ class RecordingReport:
         unseen: Stretches without a usable face, from and to in seconds.
         remarks: What was unusual about how it was read.
         baseline: The candidate's resting face; None if not known.
+        sound: What became of its sound, one of `poise.media.audio.SOUND_STATUSES`.
+        excluded: Stretches that the centre excludes, from and to in seconds; they are in no figure.
     """
 
     recording_id: str
@@ -48,6 +50,8 @@ class RecordingReport:
     unseen: list[tuple[float, float]] = field(default_factory=list)
     baseline: Baseline | None = None
     remarks: tuple[ReadingRemark, ...] = ()
+    sound: str = "off"
+    excluded: tuple[tuple[float, float], ...] = ()
 
     @property
     def end_s(self) -> float:

@@ -426,6 +426,17 @@ def test_a_resting_face_is_told_kindly(tmp_path: Path, language: str) -> None:
     assert texts("baseline.text") not in text
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_that_speaking_changes_a_face_is_said_where_voices_were_heard(
+    tmp_path: Path, language: str
+) -> None:
+    said = load_texts(language)("reading.speaking")
+    recording = make_recording(tmp_path / "p")
+    mute, heard = (replace(recording, sound=sound) for sound in ("none", "heard"))
+    assert said not in page_of(make_candidate([mute]), tmp_path, language).text
+    assert said in page_of(make_candidate([heard]), tmp_path, language).text
+
+
 def test_korean_pages_speak_as_an_editor_would(full: CandidateReport, tmp_path: Path) -> None:
     report = page_of(full, tmp_path / "kim", "ko")
     index = Page(write_index([full], tmp_path, Settings(language="ko")))
