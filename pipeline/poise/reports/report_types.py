@@ -24,6 +24,7 @@ class RecordingReport:
         directory: Where the pictures of `frames` lie.
         series: What its timeline shows; None without usable frames.
         video: Address of the recording, relative to the report; empty where there is none.
+        video_gone: Why a handout holds no video of it (`handout.CODE`); empty elsewhere.
         video_s: How long a player shows it to be; None if unknown.
         size_px: Width and height of its frames; None if unknown.
         unseen: Stretches without a usable face, from and to in seconds.
@@ -43,6 +44,7 @@ class RecordingReport:
     video: str = ""
     session_time: str = ""
     code: str = ""
+    video_gone: str = ""
     video_s: float | None = None
     size_px: tuple[int, int] | None = None
     unseen: list[tuple[float, float]] = field(default_factory=list)
