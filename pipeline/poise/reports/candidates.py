@@ -218,6 +218,7 @@ def _recording_report(
         video_s=info.get("duration_s"),
         baseline=result.baseline if result else None,
         remarks=result.remarks if result else (),
+        coach_notes=result.notes if result and not settings.anonymous else (),
         size_px=(int(size[0]), int(size[1])) if size[0] and size[1] else None,
     )
 

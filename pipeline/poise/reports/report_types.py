@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from poise.coach_notes import CoachNote
 from poise.remarks import ReadingRemark
 from poise.types import Baseline, Episode, RepresentativeFrame, Series, Statistics
 
@@ -29,6 +30,7 @@ class RecordingReport:
         size_px: Width and height of its frames; None if unknown.
         unseen: Stretches without a usable face, from and to in seconds.
         remarks: What was unusual about how it was read.
+        coach_notes: First those of the whole recording, then in order of time.
         baseline: The candidate's resting face; None if not known.
     """
 
@@ -50,6 +52,7 @@ class RecordingReport:
     unseen: list[tuple[float, float]] = field(default_factory=list)
     baseline: Baseline | None = None
     remarks: tuple[ReadingRemark, ...] = ()
+    coach_notes: tuple[CoachNote, ...] = ()
 
     @property
     def end_s(self) -> float:
