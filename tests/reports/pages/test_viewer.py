@@ -22,19 +22,31 @@ pytestmark = [
 ]
 
 
-def test_an_episode_leads_to_its_moment(watched: Path, opened: Callable[..., Opened]) -> None:
+def test_a_moment_is_played_from_a_second_before_and_stops_after_it(
+    watched: Path, opened: Callable[..., Opened]
+) -> None:
     there = opened(watched)
     there.until("document.querySelector('video').readyState > 0")
+    there.value(
+        "globalThis.times = []; const video = document.querySelector('video'); video.muted = true;"
+        " video.playbackRate = 4; video.addEventListener('seeked', () =>"
+        " times.push(video.currentTime)); video.addEventListener('pause', () =>"
+        " times.push(video.currentTime))"
+    )
     there.page.click("details.all-episodes summary")
     link = there.page.locator("table.episodes a").last
-    wanted = float(re.search(r"t=([\d.]+)", link.get_attribute("href"))[1])  # type: ignore[index]
-    assert wanted > 1
+    found = re.search(r"t=([\d.]+),([\d.]+)", link.get_attribute("href"))
+    assert found is not None
+    start_s, end_s = map(float, found.groups())
+    assert 1 < start_s < end_s
     link.click()
-    there.until(f"Math.abs(document.querySelector('video').currentTime - {wanted}) < 0.05")
-    assert there.value("location.hash") == f"#t={wanted:.1f}"
-    there.page.locator(".moment a.time").last.click()
-    moment = there.page.locator(".moment a.time").last.get_attribute("href")
-    there.until(f"Math.abs(document.querySelector('video').currentTime - {moment[3:]}) < 0.05")
+    there.until("times.length === 2")
+    assert there.value("location.hash") == f"#t={start_s:.1f},{end_s:.1f}"
+    began_s, ended_s = there.value("times")
+    assert began_s == pytest.approx(start_s - 1, abs=0.05)
+    assert end_s <= ended_s < end_s + 1
+    there.page.click("button[data-do=play]")  # goes on, and is not stopped again
+    there.until(f"document.querySelector('video').currentTime > Math.min(18, {ended_s} + 1)")
     assert there.faults == []
 
 
@@ -290,7 +302,7 @@ def test_where_a_browser_shows_no_picture_it_is_said_what_to_do(
 def test_a_link_to_a_later_recording_lands_on_it(
     tmp_path: Path, opened: Callable[..., Opened]
 ) -> None:
-    """Recordings above it come in afterwards and move nothing."""
+    """It is unfolded; recordings above it come in afterwards and move nothing."""
     shutil.copy(SAMPLE, tmp_path / "a.mp4")
     pictures = tmp_path / "p"
     recordings = [
@@ -299,17 +311,18 @@ def test_a_link_to_a_later_recording_lands_on_it(
         for k in range(1, 4)
     ]  # fmt: skip
     page = written(tmp_path, recordings) / "kim" / "report.html"
-    there = opened(page, "#t=8.5&r=3", reduced_motion="reduce")
+    there = opened(page, "#t=8.5&r=2", reduced_motion="reduce")
     there.value(
         "globalThis.moved = 0; new PerformanceObserver((list) => list.getEntries().forEach((e) =>"
         " moved += e.value)).observe({ type: 'layout-shift', buffered: true })"
     )
-    there.until("[...document.querySelectorAll('video')].every((v) => v.videoWidth > 0)")
+    there.until("[...document.querySelectorAll('video[src]')].every((v) => v.videoWidth > 0)")
     there.page.wait_for_timeout(400)
     assert there.value("moved") < 0.02
-    top = there.value("document.getElementById('viewer-3').getBoundingClientRect().top")
+    top = there.value("document.getElementById('viewer-2').getBoundingClientRect().top")
     assert -5 < top < 200
-    assert there.value("document.querySelectorAll('video')[2].currentTime") == 8.5
+    assert there.value("document.querySelector('#viewer-2 video').currentTime") == 8.5
+    assert there.value("document.querySelectorAll('video[src]').length") == 2  # none that is folded
 
 
 def test_the_readout_speaks_in_words(watched: Path, opened: Callable[..., Opened]) -> None:

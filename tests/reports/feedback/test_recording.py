@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 from poise.labels import QUALITY_FLAGS
-from poise.reports import feedback
-from poise.reports.feedback import Feedback, Remark, feedback_on
+from poise.reports.feedback import recording as rules
+from poise.reports.feedback.recording import feedback_on
+from poise.reports.feedback.remarks import Feedback, Remark
 from poise.reports.locales import LANGUAGES, load_texts
 from poise.reports.report_types import RecordingReport
 from poise.reports.sentences import remark_sentence
@@ -307,6 +308,6 @@ def test_the_list_of_words_catches_findings(language: str, sentence: str) -> Non
 
 
 def test_every_rule_stands_in_the_table_of_the_module() -> None:
-    assert feedback.__doc__ is not None
+    assert rules.__doc__ is not None
     for kind in {remark.kind for remark in all_remarks()}:
-        assert f"| `{kind}` |" in feedback.__doc__
+        assert f"| `{kind}` |" in rules.__doc__
