@@ -48,7 +48,7 @@ def remark_sentence(remark: Remark, statistics: Statistics, texts: Texts) -> str
     """What a remark or a piece of advice says.
 
     Args:
-        remark: Of `poise.reports.feedback.feedback_on`.
+        remark: Of a rule in `poise.reports.feedback`.
         statistics: Of the recording that it is about.
         texts: Of the reader's language.
     """
@@ -57,7 +57,7 @@ def remark_sentence(remark: Remark, statistics: Statistics, texts: Texts) -> str
     start_s, end_s = remark.start_s or 0.0, remark.end_s or 0.0
     phrase = texts.name("phrase", remark.label)
     tip = f"tip.{remark.label}"
-    return texts(
+    sentence = texts(
         _variant(remark, texts),
         phrase=phrase,
         share=texts.percent(remark.share),
@@ -67,12 +67,13 @@ def remark_sentence(remark: Remark, statistics: Statistics, texts: Texts) -> str
         length=texts.length(remark.seconds or end_s - start_s),
         number=texts.decimal(remark.rate),
         flag=texts.name("flag", remark.label),
-        counted=texts.integer(remark.number),
-        middle=texts.integer(remark.middle),
-        last=texts.integer(remark.last),
+        counted=texts.integer(remark.number) if remark.number else texts("format.none"),
+        middle=texts.integer(remark.middle) if remark.middle else texts("format.none"),
+        last=texts.integer(remark.last) if remark.last else texts("format.none"),
         total=texts.integer(remark.total),
         tip=texts(tip) if texts.has(tip) else "",
     )
+    return capitalised(sentence)
 
 
 def _variant(remark: Remark, texts: Texts) -> str:

@@ -197,7 +197,7 @@ def overview_svg(recording: RecordingReport) -> Markup:
         y = 100.0
         for label, share in zip(series.labels, shares, strict=True):
             if share > 0:
-                style, low, y = display_class(label), y, y - 100 * float(share)
+                style, low, y = display_class(label), y, max(0.0, y - 100 * float(share))
                 block = f"M{left} {low:.1f}H{right:.4g}V{y:.1f}H{left}z"
                 drawn[style] = drawn.get(style, "") + block
     paths = "".join(f'<path class="s-{style}" d="{path}"/>' for style, path in drawn.items())

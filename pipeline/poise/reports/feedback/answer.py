@@ -48,7 +48,7 @@ DIFFERS = 0.20
 SMILED = 0.20  # two of ten seconds
 TENSE_S = 1.5
 SEEN = 0.5  # least coverage of what is spoken of
-_LEAST_STRETCH_S = 0.5  # of an episode, within the answer
+_LEAST_STRETCH_S = 1.0  # of an episode, within the answer
 
 
 def feedback_on_answer(answer: Answer, recording: RecordingReport) -> Feedback:
