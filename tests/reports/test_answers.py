@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from poise.reports.answers import answers_of, in_state
+from poise.reports.answers import answers_of, in_state, without_excluded
 from poise.spoken import Segment
 from poise.timeline.segment_figures import SeenFrames, SegmentFigures, segment_figures
-from tests.factories import LABELS
+from poise.timeline.smoothing import runs_of
+from tests.factories import LABELS, make_recording
 
 
 def segment(kind: str, start_s: float, end_s: float, label: str = "") -> Segment:
@@ -76,3 +79,31 @@ def test_states_are_those_of_the_whole_recording() -> None:
     assert speaking is not None and speaking.duration_s == pytest.approx(120)
     assert in_state(figures_of(segments, sound=False), "speaking") is None
     assert answers_of([], figures_of([])) == []
+
+
+def test_what_a_centre_left_out_counts_nowhere(tmp_path: Path) -> None:
+    recording = make_recording(tmp_path, duration_s=120, seed=5)
+    series = recording.series
+    assert series is not None and recording.statistics is not None
+    segments = [segment("part", 0, 40), segment("excluded", 40, 80), segment("part", 80, 120)]
+    rest = without_excluded(recording, segments, figures_of(segments))
+    assert rest.statistics is not None and rest.series is not None
+    assert rest.statistics.duration_s == pytest.approx(80)
+    assert rest.statistics.shares["neutral"] == 1  # as the figures say
+    for times in ([e.peak_s for e in rest.episodes], [f.pts_s for f in rest.frames],
+                  rest.series.pts_s.tolist()):  # fmt: skip
+        assert times and not [t for t in times if 40 <= t < 80]
+    assert all(not 40 <= e.peak_s < 80 for e in rest.statistics.longest.values())
+    assert (40, 80) in rest.unseen and rest.left_out == [(40, 80)]
+    gaps = [rest.series.pts_s[start] for start, _ in runs_of(rest.series)[1:]]
+    assert any(gap == pytest.approx(80, abs=0.5) for gap in gaps)
+    assert without_excluded(recording, segments[:1], figures_of(segments[:1])) is recording
+
+
+def test_a_recording_of_nothing_but_what_is_left_out(tmp_path: Path) -> None:
+    segments = [segment("excluded", 0, 120)]
+    rest = without_excluded(
+        make_recording(tmp_path, duration_s=120), segments, figures_of(segments)
+    )
+    assert rest.statistics is not None and rest.statistics.usable_frames == 0
+    assert rest.series is None and rest.episodes == rest.frames == []

@@ -10,7 +10,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from poise.expression.model_spec import ModelSpec
-from poise.reports.answers import answers_of, in_state
+from poise.reports.answers import answers_of, in_state, without_excluded
 from poise.reports.drawing.captions import webvtt
 from poise.reports.drawing.geometry import unseen
 from poise.reports.locales import load_texts
@@ -195,16 +195,20 @@ def candidate_report(
     facts = provenance(settings, spec, [result.origin for result in results])
     for outcome in ordered:
         facts[f"input {outcome.recording.recording_id}"] = outcome.recording.sha256
+    recordings = [
+        _in_doubt(outcome.recording)
+        if outcome.recording.recording_id in unsure
+        else _recording_report(outcome, settings, directory)
+        for outcome in ordered
+    ]
     return CandidateReport(
         candidate_id=first.candidate_id,
         display_name=first.display_name,
-        recordings=[
-            _in_doubt(outcome.recording)
-            if outcome.recording.recording_id in unsure
-            else _recording_report(outcome, settings, directory)
-            for outcome in ordered
-        ],
-        overall=combine([r.statistics for r in results], [r.frames_shown for r in results]),
+        recordings=recordings,
+        overall=combine(
+            [r.statistics for r in recordings if r.statistics is not None],
+            [r.frames_shown for r in results],
+        ),
         provenance=facts,
     )
 
@@ -239,8 +243,10 @@ def _recording_report(
     recording, result = outcome.recording, outcome.result
     info = result.info if result else {}
     size = (info.get("width_px"), info.get("height_px"))
-    figures = result.read_segment_figures(settings.sample_rate_hz) if result and directory else []
-    return RecordingReport(
+    segments = result.segments if result else ()
+    wanted = directory is not None or any(s.kind == "excluded" for s in segments)
+    figures = result.read_segment_figures(settings.sample_rate_hz) if result and wanted else []
+    whole = RecordingReport(
         recording_id=recording.recording_id,
         session_date=recording.session_date,
         session_time=recording.session_time,
@@ -259,12 +265,13 @@ def _recording_report(
         video_s=info.get("duration_s"),
         baseline=result.baseline if result else None,
         remarks=result.remarks if result else (),
-        answers=answers_of(result.segments, figures) if result and directory else [],
+        answers=answers_of(segments, figures) if figures else [],
         speaking=in_state(figures, "speaking"),
         listening=in_state(figures, "listening"),
         sound=result.sound.status if result else "off",
         size_px=(int(size[0]), int(size[1])) if size[0] and size[1] else None,
     )
+    return without_excluded(whole, segments, figures)
 
 
 def _unseen(result: StoredResult) -> list[tuple[float, float]]:

@@ -71,6 +71,8 @@ class RecordingReport:
         answers: In order of time; empty where none are known.
         speaking, listening: Figures while the candidate, and while somebody else spoke; None
             where nothing was listened to.
+        left_out: Stretches that the centre left out, from and to in seconds: nothing above is of
+            them.
         sound: What became of its sound, one of `poise.media.audio.SOUND_STATUSES`.
     """
 
@@ -94,6 +96,7 @@ class RecordingReport:
     answers: list[Answer] = field(default_factory=list)
     speaking: SegmentFigures | None = None
     listening: SegmentFigures | None = None
+    left_out: list[tuple[float, float]] = field(default_factory=list)
     sound: str = "off"
 
     @property
