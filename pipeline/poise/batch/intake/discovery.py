@@ -134,9 +134,10 @@ def _walk(root: Path, aside: list[LeftAside]) -> Iterator[Path]:
             path = place / name
             if path.is_symlink() and not path.resolve().is_relative_to(inside):
                 note(path, "leads_outside")
-        for name in sorted(names):
-            if _SYSTEM.fullmatch(name):
-                continue
+        names = sorted(name for name in names if not _SYSTEM.fullmatch(name))
+        if not folders and not names and place != root:
+            note(place, "empty_folder")
+        for name in names:
             path = place / name
             code = _why_left_aside(path, root, inside)
             if code is None:
