@@ -105,6 +105,8 @@ def test_other_files_are_no_recordings_and_are_named(tmp_path: Path) -> None:
         ("double_click_to_convert_01.zoom", b"zoom", "zoom_unconverted"),
         ("a.ogv", b"OggS" + bytes(40), "unfamiliar_ending"),
         ("a.y4m", b"YUV4MPEG2" + bytes(40), "kind_not_read"),
+        ("a.bin", b"nut/multimedia container" + bytes(40), "kind_not_read"),
+        ("webex.arf", bytes(40), "kind_not_read"),
         ("a.RMVB", b".RMF" + bytes(40), "kind_not_read"),
         ("a.mkv.bak", b"\x1aE\xdf\xa3" + bytes(40), "unfamiliar_ending"),
         ("audio_only.m4a", b"\0\0\0\x18ftypM4A " + bytes(40), "sound_only"),
