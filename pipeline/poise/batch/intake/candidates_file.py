@@ -62,7 +62,7 @@ def read_cells(path: Path) -> tuple[str, list[list[str]]]:
     Raises:
         SettingsError: If it cannot be read.
     """
-    text = _text(path)
+    text = table_text(path)
     dialect = _dialect(text)
     try:
         return dialect.delimiter, list(csv.reader(io.StringIO(text, newline=""), dialect))
