@@ -23,7 +23,7 @@ from poise.faces.identity import Embedder, FaceEmbedder
 from poise.media.engine_slots import SLOTS_PER_GPU, EngineSlots
 from poise.media.reader import DecodingProcess
 from poise.settings import Settings
-from poise.system.timing import StageTiming
+from poise.system.timing import Progress, StageTiming
 
 _MANY_SLOTS = 256  # more than there are workers: every recording is given to the GPU
 
@@ -34,6 +34,7 @@ class AnalysisContext:
 
     Args:
         notes: What a reader of the log should know of it, such as that a GPU was given up.
+        progress: Of the looking at a recording, as a share of the whole.
     """
 
     settings: Settings
@@ -42,6 +43,7 @@ class AnalysisContext:
     decoding: DecodingProcess
     embedder: Embedder | None = None
     timing: StageTiming = field(default_factory=StageTiming)
+    progress: Progress = field(default_factory=Progress)
     notes: tuple[str, ...] = ()
 
     @property

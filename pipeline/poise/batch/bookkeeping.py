@@ -18,6 +18,8 @@ from poise.expression.model_spec import ModelSpec
 from poise.reports.left_aside import write_left_aside
 from poise.settings import Settings
 from poise.storage.ledger import Entry, Ledger
+from poise.storage.results.beside import keep_notes
+from poise.storage.results.exclusion import without_excluded
 from poise.storage.results.format import StoredResult
 from poise.storage.results.outcome import LeftAside, Outcome
 from poise.storage.results.owners import claim
@@ -209,7 +211,10 @@ class Batch:
         directory = self._store.directory(key)
         if recording.segments is not None:
             keep_given(directory, recording.recording_id, recording.segments)
+        if recording.notes is not None:
+            keep_notes(directory, recording.recording_id, recording.notes)
         result = StoredResult.read(directory, recording.recording_id)
+        result = without_excluded(result, self._settings)
         sharing = [self._found[name] for name in self._names[key]]
         claim([r for r in sharing if r.consent and r.sha256 == recording.sha256], directory)
         return outcome_of(recording, result, reused=reused, seconds=seconds)

@@ -25,6 +25,7 @@ from poise.storage.fingerprints import Hashed, hash_now, recognise, remember
 from poise.storage.forgotten import Forgotten
 from poise.storage.given_segments import with_segments
 from poise.storage.ledger import LEDGER_FILE, Ledger
+from poise.storage.notes import NOTES_FILE, with_notes
 from poise.storage.results.outcome import LeftAside, Outcome
 from poise.storage.results.store import HOUSE, ResultStore
 from poise.storage.secret import secret_of
@@ -94,8 +95,13 @@ def analyze(
             "--decode gpu needs a GPU for the networks, too", remedy="Use --decode auto."
         )
     found = discover(root)
-    found = replace(found, recordings=with_segments(root, found.recordings))
+    noted, unknown = with_notes(root, with_segments(root, found.recordings))
+    found = replace(found, recordings=noted)
     _check_candidates(root, target, found.recordings)
+    if unknown:
+        listener.noticed(
+            f"{NOTES_FILE} has notes of recordings that are not there: {', '.join(unknown)}."
+        )
     run = _Run(root, target, settings, spec, device, listener, force, strict, debug)
     if dry_run:
         outcomes, aside = run.imagine(found)

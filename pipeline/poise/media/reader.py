@@ -130,6 +130,11 @@ class DecodingProcess:
         self._answering = False  # whether more is to come of what was asked for
         self._slot = ExitStack()  # of an engine, held while it is sampled with
 
+    @property
+    def pid(self) -> int | None:
+        """Process identifier; None while there is no process."""
+        return None if self._process is None else self._process.pid
+
     def sample(
         self,
         path: Path,
