@@ -50,8 +50,10 @@ def test_click_and_jinja_are_known_to_one_room_each(library: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "module", ["poise", "poise.commands", "poise.media.decoders.server", "poise.batch.status"]
-)
+    "module",
+    ["poise", "poise.commands", "poise.media.decoders.server", "poise.batch.status",
+     "poise.batch.run"],
+)  # fmt: skip
 def test_what_starts_often_does_not_load_torch(module: str) -> None:
     program = f"import sys, {module}; print('torch' in sys.modules, 'pandas' in sys.modules)"
     done = subprocess.run(

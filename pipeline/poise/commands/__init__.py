@@ -12,6 +12,7 @@ from poise.commands.analyze import analyze
 from poise.commands.classify import classify
 from poise.commands.doctor import doctor
 from poise.commands.export import export
+from poise.commands.handout import handout
 from poise.commands.purge import purge
 from poise.commands.report import report
 from poise.commands.status import status
@@ -27,5 +28,5 @@ def main() -> None:
     """
 
 
-for command in (analyze, report, export, status, purge, classify, doctor):
+for command in (analyze, report, handout, export, status, purge, classify, doctor):
     main.add_command(command)

@@ -29,7 +29,7 @@ from poise.settings import Settings
 from poise.storage.results.format import StoredResult
 from poise.storage.results.outcome import LeftAside, Outcome
 from poise.system.atomic_files import write_text
-from poise.system.file_names import safe_name
+from poise.system.file_names import distinct
 from poise.timeline.statistics import combine
 from poise.types import SHOWN, Recording
 
@@ -105,17 +105,8 @@ def write_captions(outcomes: Sequence[Outcome], directory: Path, settings: Setti
 
 def _caption_files(outcomes: Sequence[Outcome], directory: Path) -> list[Path]:
     """A file for each, named after the recording; names that would meet get a number."""
-    taken: set[str] = set()
-    paths = []
-    for outcome in outcomes:
-        base = name = safe_name(outcome.recording.recording_id)
-        number = 2
-        while name.casefold() in taken:
-            name = f"{base} ({number})"
-            number += 1
-        taken.add(name.casefold())
-        paths.append(directory / f"{name}.vtt")
-    return paths
+    names = distinct(outcome.recording.recording_id for outcome in outcomes)
+    return [directory / f"{name}.vtt" for name in names]
 
 
 def write_overview(
@@ -229,6 +220,7 @@ def _recording_report(
         remarks=result.remarks if result else (),
         sound=result.sound.status if result else "off",
         excluded=result.excluded_s if result else (),
+        coach_notes=result.notes if result and not settings.anonymous else (),
         size_px=(int(size[0]), int(size[1])) if size[0] and size[1] else None,
     )
 

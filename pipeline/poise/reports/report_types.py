@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from poise.coach_notes import CoachNote
 from poise.remarks import ReadingRemark
 from poise.types import Baseline, Episode, RepresentativeFrame, Series, Statistics
 
@@ -24,10 +25,12 @@ class RecordingReport:
         directory: Where the pictures of `frames` lie.
         series: What its timeline shows; None without usable frames.
         video: Address of the recording, relative to the report; empty where there is none.
+        video_gone: Why a handout holds no video of it (`handout.CODE`); empty elsewhere.
         video_s: How long a player shows it to be; None if unknown.
         size_px: Width and height of its frames; None if unknown.
         unseen: Stretches without a usable face, from and to in seconds.
         remarks: What was unusual about how it was read.
+        coach_notes: First those of the whole recording, then in order of time.
         baseline: The candidate's resting face; None if not known.
         sound: What became of its sound, one of `poise.media.audio.SOUND_STATUSES`.
         excluded: Stretches that the centre excludes, from and to in seconds; they are in no figure.
@@ -45,6 +48,7 @@ class RecordingReport:
     video: str = ""
     session_time: str = ""
     code: str = ""
+    video_gone: str = ""
     video_s: float | None = None
     size_px: tuple[int, int] | None = None
     unseen: list[tuple[float, float]] = field(default_factory=list)
@@ -52,6 +56,7 @@ class RecordingReport:
     remarks: tuple[ReadingRemark, ...] = ()
     sound: str = "off"
     excluded: tuple[tuple[float, float], ...] = ()
+    coach_notes: tuple[CoachNote, ...] = ()
 
     @property
     def end_s(self) -> float:

@@ -214,7 +214,7 @@ class LocalProcesses:
             limit_s = self._silence_limit_s if process.ready else _START_LIMIT_S
             if now - process.heard > limit_s:
                 found.append((process, f"gave no sign of life for {limit_s:.0f} s"))
-            elif process.calls and now - process.worked > self._idle_limit_s:
+            elif process.ready and process.calls and now - process.worked > self._idle_limit_s:
                 found.append((process, f"did nothing for {self._idle_limit_s:.0f} s"))
         return found
 

@@ -20,8 +20,9 @@ def main() -> None:
     parent = channel_to_parent()
     sending = threading.Lock()
     try:
-        import poise.batch.workers.worker  # noqa: F401 (the heavy part; if it fails, that is said)
+        from poise.batch.workers.worker import load
 
+        load()  # if it fails, that is said
         _send(parent, sending, Beat(0.0))
         threading.Thread(target=_beat, args=(parent, sending), daemon=True).start()
         while True:

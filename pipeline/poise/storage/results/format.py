@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from poise.coach_notes import CoachNote
 from poise.errors import DamagedResultError, ModelError
 from poise.identity_findings import IdentityFindings
 from poise.labels import LabelScheme, display_labels
 from poise.remarks import ReadingRemark
 from poise.spoken import Segment, Sound
 from poise.storage.plain import from_plain
+from poise.storage.results.beside import read_notes
 from poise.storage.results.frames_table import (
     counted,
     excluded_spans,
@@ -131,6 +133,7 @@ class StoredResult:
     remarks: tuple[ReadingRemark, ...] = ()
     sound: Sound = field(default_factory=Sound)
     given_segments: tuple[Segment, ...] = ()
+    notes: tuple[CoachNote, ...] = ()
     origin: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
@@ -142,7 +145,8 @@ class StoredResult:
 
         Args:
             directory: Of the result.
-            recording_id: Whose given segments are meant, where several have the same bytes.
+            recording_id: Whose given segments and notes are meant, where several have the same
+                bytes.
 
         Raises:
             DamagedResultError: If anything is wrong with it.
@@ -182,6 +186,7 @@ class StoredResult:
             origin=from_plain(dict[str, str], plain.get("origin", {})),
             sound=sound_from_json(plain.get("sound", {})),
             given_segments=read_given(directory, recording_id),
+            notes=read_notes(directory, recording_id),
         )
 
     def read_frames(self, smoothing_s: float = 0.4, nominal_s: float = 0.2) -> pd.DataFrame:
