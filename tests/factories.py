@@ -490,6 +490,7 @@ IDLE_CONTEXT = SimpleNamespace(  # of a worker whose analysis only pretends
     timing=SimpleNamespace(seconds={}),
     decoding=SimpleNamespace(warnings=[]),
     notes=(),
+    progress=SimpleNamespace(tell=None),
     classifier=SimpleNamespace(),
     settings=Settings(),
 )

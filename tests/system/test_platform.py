@@ -39,7 +39,7 @@ def test_a_gpu_that_torch_finds_may_be_there() -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="containers of Linux")
 def test_a_container_limits_both(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(platform, "_CGROUP", tmp_path)
+    monkeypatch.setattr(platform, "CGROUP", tmp_path)
     (tmp_path / "cpu.max").write_text("100000 100000\n", encoding="ascii")
     (tmp_path / "memory.max").write_text("700000000\n", encoding="ascii")
     (tmp_path / "memory.current").write_text("200000000\n", encoding="ascii")

@@ -20,7 +20,7 @@ from poise.faces.detection.keyframes import Detector
 from poise.faces.identity import Embedder, FaceEmbedder
 from poise.media.reader import DecodingProcess
 from poise.settings import Settings
-from poise.system.timing import StageTiming
+from poise.system.timing import Progress, StageTiming
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,7 @@ class AnalysisContext:
 
     Args:
         notes: What a reader of the log should know of it, such as that a GPU was given up.
+        progress: Of the looking at a recording, as a share of the whole.
     """
 
     settings: Settings
@@ -37,6 +38,7 @@ class AnalysisContext:
     decoding: DecodingProcess
     embedder: Embedder | None = None
     timing: StageTiming = field(default_factory=StageTiming)
+    progress: Progress = field(default_factory=Progress)
     notes: tuple[str, ...] = ()
 
     @property

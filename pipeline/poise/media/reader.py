@@ -119,6 +119,11 @@ class DecodingProcess:
         self._connection: Any = None
         self._answering = False  # whether more is to come of what was asked for
 
+    @property
+    def pid(self) -> int | None:
+        """Process identifier; None while there is no process."""
+        return None if self._process is None else self._process.pid
+
     def sample(
         self,
         path: Path,

@@ -138,7 +138,7 @@ class Pool:
             return result  # type: ignore[no-any-return]
         error = VideoError(
             result.cause,
-            remedy="Try fewer --jobs, or export the recording again.",
+            remedy=result.remedy,
             path=task.recording.path,
             code=result.code,
         )

@@ -13,6 +13,7 @@ import time
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, TypeVar
@@ -117,6 +118,7 @@ class Worker:
         self.store.begin(task.key)
 
         def work(context: AnalysisContext) -> None:
+            context.progress.tell = partial(self.store.note_seen, task.key, 0)
             with self.store.writing(task.key) as directory:
                 analysis = analyse_recording(
                     task.recording.path,
@@ -159,6 +161,7 @@ class Worker:
         from poise.analysis.recording import observe_part
 
         def work(context: AnalysisContext) -> None:
+            context.progress.tell = partial(self.store.note_seen, parts.task.key, number)
             directory = self.store.parts(parts.task.key) / str(number)
             shutil.rmtree(directory, ignore_errors=True)  # of a process that died
             directory.mkdir(parents=True)
@@ -235,6 +238,7 @@ class Worker:
                     context = started_context(self.settings, self.servers)
                     stages, warnings = context.timing.seconds, context.decoding.warnings
                     warnings[:] = context.notes
+                    context.progress.tell = None
                     try:
                         result = work(context)
                         break

@@ -262,17 +262,7 @@ class StoredResult:
 
     def read_identity(self) -> IdentityFindings | None:
         """Who was seen; None where that was not kept."""
-        path = self.directory / IDENTITY_FILE
-        if not path.is_file():
-            return None
-        with np.load(path, allow_pickle=False) as file:
-            return IdentityFindings(
-                doubt=str(file["doubt"]),
-                by_portrait=bool(file["by_portrait"]),
-                embedding=file["embedding"],
-                others=file["others"],
-                uncertain_frames=int(file["uncertain_frames"]),
-            )
+        return read_identity(self.directory)
 
     def read_arrays(self) -> dict[str, npt.NDArray[Any]]:
         """The arrays of `poise.types.SampledFrames`, by name."""
@@ -280,6 +270,21 @@ class StoredResult:
         path = self.directory / FRAMES_FILE
         with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
             return {name: file[name] for name in file.files}
+
+
+def read_identity(directory: Path) -> IdentityFindings | None:
+    """Who was seen, of a result's directory; None where that was not kept."""
+    path = directory / IDENTITY_FILE
+    if not path.is_file():
+        return None
+    with np.load(path, allow_pickle=False) as file:
+        return IdentityFindings(
+            doubt=str(file["doubt"]),
+            by_portrait=bool(file["by_portrait"]),
+            embedding=file["embedding"],
+            others=file["others"],
+            uncertain_frames=int(file["uncertain_frames"]),
+        )
 
 
 def _check_arrays(seen: Mapping[str, npt.NDArray[Any]]) -> None:
