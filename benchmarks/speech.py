@@ -44,7 +44,7 @@ import pandas as pd
 from poise import Settings
 from poise.faces.detection.detector import FaceDetector
 from poise.faces.photographs import landmarks_in_picture, load_picture
-from poise.timeline.articulation import while_speaking
+from poise.timeline.articulation import SYLLABLES_S, while_speaking
 from poise.timeline.baseline import against, find_baseline, resting_odds
 from poise.timeline.episodes import find_episodes
 from poise.timeline.smoothing import smooth
@@ -281,13 +281,14 @@ def laid_out(posterior: FloatArray, seed: int, each: int, way: str) -> Counts:
     rows = np.concatenate([rng.permutation(len(posterior)) for _ in range(ROUNDS)])
     reading = np.repeat(posterior[rows], each, axis=0)
     pts_s = np.arange(len(reading)) * STEP_S
+    bandwidth_s = SYLLABLES_S if way == "speaking" else SETTINGS.smoothing_s
     if way != "before":
         baseline = find_baseline(pts_s, *resting_odds(reading), mode="auto")
         reading = against(baseline, reading)
         spoken = np.full(len(pts_s), way == "speaking")
         reading = while_speaking(reading, spoken, baseline.threshold)
     found = find_episodes(
-        pts_s, smooth(pts_s, reading, SETTINGS.smoothing_s), LABELS,
+        pts_s, smooth(pts_s, reading, bandwidth_s), LABELS,
         interval_s=STEP_S, min_duration_s=SETTINGS.min_episode_s,
     )  # fmt: skip
     wrong = [episode.duration_s / 60 for episode in found if episode.label in FALSE]
