@@ -68,6 +68,7 @@
       this.view = [0, this.end];
       this.time = 0;
       this.unseen = recording.unseen; // stretches without a usable face
+      this.excluded = recording.excluded; // stretches that the centre left out
       this.frame = section.querySelector(".plot");
       this.readout = section.querySelector(".readout");
       this.video = section.querySelector("video");
@@ -150,7 +151,8 @@
       this.redraw();
     }
 
-    // Below the lines: a scale from 0 to 100 % for each row, and stripes where no face could be used.
+    // Below the lines: a scale from 0 to 100 % for each row, stripes where no face could be used, a
+    // plain ground where the recording is left out.
     drawGround(plot, ink) {
       const { ctx, bbox } = plot;
       const ratio = devicePixelRatio;
@@ -170,6 +172,9 @@
           for (let x = left; x < right; x += period) {
             ctx.fillRect(x, bottom - height, Math.min(period / 2, right - x), height);
           }
+        }
+        for (const [start, end] of this.excluded) {
+          ctx.fillRect(within(start), bottom - height, within(end) - within(start), height);
         }
         for (const share of [0, 0.5, 1]) {
           const y = Math.round(bottom - share * height);
