@@ -16,7 +16,7 @@ from poise.batch.intake.discovery import Discovered, discover
 from poise.batch.outcomes import Listener, Plan, RunResult, count_statuses
 from poise.batch.workflow import Order, Sorting, Workflow, size_of
 from poise.errors import DiskFullError, PoiseError, ReportError, SettingsError
-from poise.expression.device import choose_device
+from poise.expression.device_name import device_name
 from poise.expression.model_spec import SHIPPED_MODEL, ModelSpec, read_spec
 from poise.reports.pages.content import rehearse
 from poise.reports.pseudonyms import with_pseudonym
@@ -87,7 +87,7 @@ def analyze(
     _check_paths(root, target)
     rehearse(settings)
     spec = read_spec(Path(settings.model) if settings.model else SHIPPED_MODEL)
-    device = str(choose_device(settings.device))
+    device = device_name(settings.device)
     found = discover(root)
     noted, unknown = with_notes(root, with_segments(root, found.recordings))
     found = replace(found, recordings=noted)

@@ -56,6 +56,32 @@ class CandidateRow:
     portrait: Path | None = None
 
 
+def read_cells(path: Path) -> tuple[str, list[list[str]]]:
+    """What separates the cells of a table, and all its cells as they stand, the header first.
+
+    Raises:
+        SettingsError: If it cannot be read.
+    """
+    text = table_text(path)
+    dialect = _dialect(text)
+    try:
+        return dialect.delimiter, list(csv.reader(io.StringIO(text, newline=""), dialect))
+    except csv.Error as error:
+        raise SettingsError(
+            f"cannot be read ({error})", remedy="Save the table again as CSV.", path=path
+        ) from error
+
+
+def column_of(cell: str) -> str:
+    """The column that a cell of the header means."""
+    return cell.strip().strip("\ufeff").casefold().replace(" ", "_")
+
+
+def recording_of(cell: str) -> str:
+    """The identifier of the recording that a cell means."""
+    return composed(cell.strip().replace("\\", "/").removeprefix("./"))
+
+
 def looks_like_one(name: str) -> bool:
     """Whether somebody may take a file of that name for the table."""
     return bool(_LOOKS_LIKE_ONE.fullmatch(name))
@@ -103,7 +129,7 @@ def read_candidates(path: Path, known: Iterable[str], root: Path) -> dict[str, C
         )  # fmt: skip
     rows: dict[str, CandidateRow] = {}
     for (line, row), session in zip(lines, dates, strict=True):
-        name = composed(row.get("recording", "").replace("\\", "/").removeprefix("./"))
+        name = recording_of(row.get("recording", ""))
         if name not in recordings:
             raise SettingsError(
                 f"line {line} names {name!r}, which is not among the recordings",
@@ -151,7 +177,7 @@ def refused_above(root: Path, names: Mapping[str, Path]) -> tuple[Path | None, s
             for name, file in names.items()
         }
         for line, row in _lines(table):
-            listed = composed(row.get("recording", "").replace("\\", "/").removeprefix("./"))
+            listed = recording_of(row.get("recording", ""))
             if listed in below and not _consent(row.get("consent", ""), table, line):
                 refused.add(below[listed])
     return nearest, refused
@@ -168,10 +194,7 @@ def rows_above(table: Path, names: Mapping[str, Path]) -> dict[str, CandidateRow
         SettingsError: As `read_candidates`.
     """
     folder = table.parent
-    listed = {
-        composed((row.get("recording", "")).replace("\\", "/").removeprefix("./"))
-        for _, row in _lines(table)
-    }
+    listed = {recording_of(row.get("recording", "")) for _, row in _lines(table)}
     rows = read_candidates(table, listed, folder)
     found = {}
     for name, file in names.items():
@@ -241,7 +264,7 @@ def _lines(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
 
 def _columns(cells: Sequence[str]) -> list[str]:
     """Names of the columns; a spreadsheet leaves empty cells behind the last one."""
-    names = [cell.strip().casefold().replace(" ", "_") for cell in cells]
+    names = [column_of(cell) for cell in cells]
     while names and not names[-1]:
         names.pop()
     return names
