@@ -377,7 +377,7 @@ def test_no_time_stamps(
 _TIMELESS = """
 import poise.media.decoders.pyav as pyav
 import poise.media.decoders.server as server
-pyav.PyAVDecoder._time = lambda self, frame: None
+pyav.PyAVDecoder.time_of = lambda self, frame: None
 server.main()
 """
 

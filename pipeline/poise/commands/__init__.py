@@ -13,6 +13,7 @@ from poise.commands.classify import classify
 from poise.commands.desk import desk
 from poise.commands.doctor import doctor
 from poise.commands.export import export
+from poise.commands.handout import handout
 from poise.commands.purge import purge
 from poise.commands.report import report
 from poise.commands.status import status
@@ -28,5 +29,7 @@ def main() -> None:
     """
 
 
-for command in (analyze, report, export, status, purge, desk, classify, doctor):
+for command in (
+    analyze, report, handout, export, status, purge, desk, classify, doctor,
+):  # fmt: skip
     main.add_command(command)

@@ -119,6 +119,11 @@ class DecodingProcess:
         self._connection: Any = None
         self._answering = False  # whether more is to come of what was asked for
 
+    @property
+    def pid(self) -> int | None:
+        """Process identifier; None while there is no process."""
+        return None if self._process is None else self._process.pid
+
     def sample(
         self,
         path: Path,
@@ -215,6 +220,14 @@ class DecodingProcess:
             yield item
             if isinstance(item, SoundEnd):
                 return
+
+    def prepare(self) -> None:
+        """Start the process, so that it is ready by the time something is asked of it."""
+        if self._connection is None:
+            try:
+                self._start()
+            except OSError:  # met again, and said, when something is asked
+                self.close()
 
     def close(self) -> None:
         """End the process, whatever it is doing."""

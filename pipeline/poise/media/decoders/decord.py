@@ -168,7 +168,7 @@ def opened_reader(path: Path, width: int = -1, height: int = -1) -> decord.Video
     """
     try:
         with opened(path) as (container, name):
-            if not container.is_called(_format_found(name)):
+            if not container.is_called(format_found(name)):
                 raise VideoError(
                     "decord takes it for another kind of file than it begins as",
                     remedy=_REMEDY,
@@ -210,7 +210,7 @@ class _InputFormat(ctypes.Structure):
     _fields_ = (("name", ctypes.c_char_p),)
 
 
-def _format_found(name: str) -> str | None:
+def format_found(name: str) -> str | None:
     """The format that decord will take a file for, as decord cannot be told one.
 
     Its own FFmpeg is asked by the functions, in the order, and with the limits with which

@@ -151,7 +151,7 @@ class PyAVDecoder:
         while True:
             missed_s, newest_s = None, -math.inf
             for frame in self._frames(plan=plan):
-                time_s = self._time(frame)
+                time_s = self.time_of(frame)
                 if time_s is not None:
                     self._losses.disordered += time_s < newest_s - _EXACT_S
                     newest_s = max(newest_s, time_s)
@@ -218,7 +218,7 @@ class PyAVDecoder:
             if found is None:  # without an index a seek may land too far
                 self._rewind()
                 found = self._last_until(wanted_s, skip_before_s)
-            if found is None or (self._time(found) or 0.0) >= wanted_s - _EXACT_S:
+            if found is None or (self.time_of(found) or 0.0) >= wanted_s - _EXACT_S:
                 break
         return found
 
@@ -226,7 +226,7 @@ class PyAVDecoder:
         """The last frame from here on that is not later than a time."""
         found = None
         for frame in self._frames(skip_before_s=skip_before_s):
-            time_s = self._time(frame)
+            time_s = self.time_of(frame)
             if time_s is None:
                 continue
             if time_s > wanted_s + _EXACT_S:
@@ -236,7 +236,7 @@ class PyAVDecoder:
                 break
         return found
 
-    def _time(self, frame: VideoFrame) -> float | None:
+    def time_of(self, frame: VideoFrame) -> float | None:
         """Time of a frame, counted from the first one."""
         return self._seconds(frame.pts)
 
@@ -301,7 +301,7 @@ class PyAVDecoder:
             return
         self._seek(time_s + self._start_s)
         first = next(self._frames(), None)
-        reached_s = None if first is None else self._time(first)
+        reached_s = None if first is None else self.time_of(first)
         self._rewind()
         if reached_s is not None and reached_s <= time_s:
             self._seek(time_s + self._start_s)
@@ -315,7 +315,7 @@ class PyAVDecoder:
         self._rewind()
         times = []
         for frame in self._frames(skip_before_s=math.inf):
-            time_s = self._time(frame)
+            time_s = self.time_of(frame)
             if time_s is None:
                 return False
             times.append(time_s)

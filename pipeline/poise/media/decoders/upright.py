@@ -164,7 +164,7 @@ class Upright:
         self._reducer, self._to_rgb = VideoReformatter(), VideoReformatter()
         self.pixel_aspect, self._aspect_believed = believed_aspect(pixel_aspect)
         self._turn = Orientation.turned(turn_deg)
-        self._matrix: tuple[float, float, float, float] | None = None
+        self._own = Orientation.turned(0)
         self._sizes = 0
         self._last_size = (0, 0)
         self.odd = self.recoloured = False
@@ -215,11 +215,10 @@ class Upright:
 
     def _orientation(self, frame: VideoFrame) -> Orientation:
         matrix = display_matrix(frame)
-        if matrix is None:
-            return self._turn
-        orientation, exact = Orientation.of_matrix(matrix)
-        self.odd |= not exact
-        return orientation.then(self._turn)
+        if matrix is not None:  # it holds until another comes
+            self._own, exact = Orientation.of_matrix(matrix)
+            self.odd |= not exact
+        return self._own.then(self._turn)
 
     def _own_size(self, frame: VideoFrame) -> tuple[int, int]:
         """Size of the frame's picture in full resolution; it may widen `wanted_px`."""
