@@ -12,10 +12,10 @@ import pytest
 from playwright.sync_api import Error
 
 from poise.batch.intake.discovery import discover
-from poise.desk.notes import read_notes
 from poise.reports.locales import LANGUAGES
 from poise.reports.pages.pdf import browser_options, find_browser
 from poise.storage.ledger import Ledger
+from poise.storage.notes import read_notes
 from poise.storage.results.store import ResultStore
 from poise.system.directory_lock import held
 from poise.types import Status
@@ -186,8 +186,8 @@ def test_notes_and_the_resting_span_are_taken_from_the_video(
         here.page.get_by_role("button", name="Save").click()
         here.until("document.getElementById('said').textContent.startsWith('Saved')")
         assert here.faults == []
-    (note,) = read_notes(night.recordings)
-    assert (note.time_s, note.author, note.note) == (3.0, "Park", "Look up here.")
+    (note,) = read_notes(night.recordings)["kim/1.mp4"]
+    assert (note.time_s, note.author, note.text) == (3.2, "Park", "Look up here.")
     assert discover(night.recordings).recordings[0].neutral_span_s == (3.2, 9.2)
 
 
