@@ -1,4 +1,4 @@
-"""Where the time goes: seconds of waiting for, or working in, each stage; how far work has come."""
+"""Where the time goes: seconds of each stage; how far work has come, and how long it may take."""
 
 from __future__ import annotations
 
@@ -8,7 +8,34 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
+LEAST_ALLOWED_S = 1800.0
+ALLOWED_PER_SAMPLE_S = 1.0  # some twenty times what a sampled frame takes
 _Item = TypeVar("_Item")
+
+
+class Allowance:
+    """How much this process may compute for the recording that it is working on.
+
+    It is told by whoever learns how long the recording is, and asked by whoever has to tell work
+    that takes long from work that never ends.
+
+    Attributes:
+        seconds: Processor seconds in all.
+    """
+
+    def __init__(self) -> None:
+        self.seconds = LEAST_ALLOWED_S
+
+    def begin(self) -> None:
+        """Another recording, of which nothing is known yet."""
+        self.seconds = LEAST_ALLOWED_S
+
+    def for_samples(self, count: float) -> None:
+        """So many frames of it will be sampled."""
+        self.seconds = LEAST_ALLOWED_S + ALLOWED_PER_SAMPLE_S * count
+
+
+ALLOWANCE = Allowance()
 
 
 class StageTiming:

@@ -6,7 +6,6 @@ import csv
 import io
 import os
 import re
-import stat
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from pathlib import Path
 
 from poise.batch.intake.dates import Session, read_column
 from poise.errors import SettingsError
+from poise.storage.saved_tables import separator_of, table_text
 from poise.system.file_names import composed
 
 CANDIDATES_FILE = "candidates.csv"
@@ -26,8 +26,6 @@ _NO = frozenset(
     ["no", "n", "false", "0", "x", "withdrawn", "아니오", "아니요", "아뇨", "거부", "철회",
      "미동의", "비동의", "동의안함", "동의하지않음"]
 )  # fmt: skip
-_MAX_TABLE_BYTES = 16_000_000
-_HEADER_BYTES = 100  # names of columns at least
 _MAX_PORTRAIT_BYTES = 50_000_000
 _PICTURES = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"RIFF", b"BM", b"II*\0", b"MM\0*")
 _LOOKS_LIKE_ONE = re.compile(r"candidates?\b.*\.(csv|tsv|txt|xlsx?|xlsm|ods|numbers)(\W.*)?", re.I)
@@ -64,7 +62,7 @@ def read_cells(path: Path) -> tuple[str, list[list[str]]]:
     Raises:
         SettingsError: If it cannot be read.
     """
-    text = _text(path)
+    text = table_text(path)
     dialect = _dialect(text)
     try:
         return dialect.delimiter, list(csv.reader(io.StringIO(text, newline=""), dialect))
@@ -222,7 +220,7 @@ def _check_same(path: Path, name: str, before: CandidateRow, new: CandidateRow) 
 
 def _header(path: Path) -> list[str]:
     try:
-        text = _text(path)
+        text = table_text(path)
     except SettingsError:
         return []
     return _columns(next(csv.reader(io.StringIO(text, newline=""), _dialect(text)), []))
@@ -230,7 +228,7 @@ def _header(path: Path) -> list[str]:
 
 def _lines(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
     """Lines that say something, with their numbers: values by column, without spaces around."""
-    text = _text(path)
+    text = table_text(path)
     reader = csv.reader(io.StringIO(text, newline=""), _dialect(text))
     columns = _columns(next(reader, []))
     unknown = [name for name in columns if name not in _COLUMNS]
@@ -272,44 +270,11 @@ def _columns(cells: Sequence[str]) -> list[str]:
     return names
 
 
-def _text(path: Path) -> str:
-    """The table's text, from whatever encoding a spreadsheet saves in."""
-    try:
-        status = path.stat()
-        if not stat.S_ISREG(status.st_mode) or status.st_size > _MAX_TABLE_BYTES:
-            raise SettingsError(
-                f"is larger than {_MAX_TABLE_BYTES // 1_000_000} MB, or not a file",
-                remedy="It must be a table with a line for each recording.",
-                path=path,
-            )
-        raw = path.read_bytes()
-    except OSError as error:
-        raise SettingsError(
-            f"cannot be read ({error.strerror or error})",
-            remedy="Give yourself permission to read it: it says who has consented.",
-            path=path,
-        ) from error
-    if raw.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
-        raise SettingsError(
-            "is a spreadsheet, not CSV", remedy="Save it as CSV, with the same name.", path=path
-        )
-    if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return raw.decode("utf-16", errors="replace")
-    for first, encoding in ((0, "utf-16-be"), (1, "utf-16-le")):  # without a mark
-        half = raw[first:_HEADER_BYTES:2]
-        if half.count(0) > len(half) / 3:
-            return raw.decode(encoding, errors="replace")
-    try:
-        return raw.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return raw.decode("cp949", errors="replace")  # Excel in Korea
-
-
 def _dialect(text: str) -> type[csv.Dialect]:
     """Commas, or what stands between the names of the columns: European Excel writes semicolons."""
 
     class Dialect(csv.excel):
-        delimiter = max(",;\t|", key=(text.splitlines() or [""])[0].count)
+        delimiter = separator_of(text)
 
     return Dialect
 
