@@ -15,7 +15,7 @@ from poise.labels import display_class
 from poise.reports.drawing.charts import overview_svg, progress_svg, strip_svg, timeline_svg
 from poise.reports.report_types import RecordingReport
 from poise.types import Episode
-from tests.factories import make_faceless, make_recording
+from tests.factories import make_answers, make_faceless, make_recording
 
 LABELS = {
     "positive": "긍정적 표정",
@@ -223,3 +223,10 @@ def test_an_overview_leaves_free_what_shows_no_face(tmp_path: Path) -> None:
     assert len(tops) == 58 and min(tops.values()) == 0  # in two no face is seen at all
     assert max(tops.values()) > 20
     assert overview_svg(make_faceless()) == ""
+
+
+def test_answers_are_numbered_below_the_rows(tmp_path: Path) -> None:
+    recording = make_answers(make_recording(tmp_path, duration_s=600))
+    texts = [element.text or "" for element in ElementTree.fromstring(draw(recording)).iter()]
+    numbers = [text for text in texts if re.fullmatch(r"\d", text)]
+    assert numbers == list("123456")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import itertools
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from poise.reports.drawing.geometry import (
+    ANSWERS_PX,
     EMPTY_PX,
     ROW_PX,
     averaged,
@@ -15,13 +17,14 @@ from poise.reports.drawing.geometry import (
     excluded_in_columns,
     extent,
     row_heights,
+    rows_px,
     shares_in_columns,
     thinned,
     ticks,
     unseen,
 )
 from poise.types import Episode, Series
-from tests.factories import make_faceless
+from tests.factories import make_answers, make_faceless, make_recording
 
 
 def _series(pts_s: list[float], values: list[float]) -> Series:
@@ -103,6 +106,12 @@ def test_a_row_without_episodes_is_small_unless_all_are() -> None:
     smile = Episode(label="positive", start_s=1, end_s=3, peak_s=2, mean_posterior=0.9)
     assert row_heights(("positive", "negative"), [smile]) == [ROW_PX, EMPTY_PX]
     assert row_heights(("positive", "negative"), []) == [ROW_PX, ROW_PX]
+
+
+def test_answers_have_a_place_below_the_rows(tmp_path: Path) -> None:
+    recording = make_recording(tmp_path, duration_s=120)
+    without = rows_px(recording, ("positive",))
+    assert rows_px(make_answers(recording, 2), ("positive",)) == without + ANSWERS_PX
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from markupsafe import Markup
 
 from poise.labels import display_class
 from poise.reports.drawing import geometry as g
-from poise.reports.report_types import RecordingReport
+from poise.reports.report_types import Answer, RecordingReport
 from poise.timeline.smoothing import runs_of
 from poise.timeline.timecodes import clock
 from poise.types import Series
@@ -61,7 +61,7 @@ def timeline_svg(
     across = _WIDTH - g.LEFT_PX - g.RIGHT_PX
     x_px = across / (end_s - start_s)
     heights = g.row_heights(series.labels, recording.episodes)
-    height = sum(heights) + _FOOT
+    height = g.rows_px(recording, series.labels) + _FOOT
 
     def x(time_s: float) -> float:
         return g.LEFT_PX + (min(max(time_s, start_s), end_s) - start_s) * x_px
@@ -91,6 +91,7 @@ def timeline_svg(
                   _BAR_HEIGHT, colour)
             for e in recording.episodes if e.label == label
         ]  # fmt: skip
+    parts += _answers(recording.answers, x, below)
     parts += _time_axis(start_s, end_s, x, height - _FOOT)
     return _svg("timeline", ident, _WIDTH, height, parts, title, description)
 
@@ -258,6 +259,17 @@ def _curve(
         dashed = f' stroke-dasharray="{dash}"' if dash else ""
         look = f'fill="none" stroke="{colour}" stroke-width="1.5"{dashed}'
         yield f'<polyline points="{line}" {look}/>'
+
+
+def _answers(answers: Sequence[Answer], x: Callable[[float], float], top: float) -> Iterable[str]:
+    """A numbered block for each answer."""
+    for answer in answers:
+        left, right = x(answer.start_s), x(answer.end_s)
+        yield _rect(left, top + 2, max(right - left - 1, 1), g.ANSWERS_PX - 4, _LINE)
+        if right - left > 14:
+            middle = (left + right) / 2
+            number = str(answer.number)
+            yield _text(middle, top + 13, number, _INK, "font-size:10.5px", "middle")
 
 
 def _time_axis(

@@ -18,8 +18,9 @@ Span = tuple[float, float]
 
 NAME_PX, CURVE_PX, BAR_PX = 21.0, 46.0, 12.0  # of a row: its name, its line, its episodes
 ROW_PX = NAME_PX + CURVE_PX + BAR_PX
+ANSWERS_PX = 18.0  # below the rows: where the answers lie, by their numbers
 EMPTY_PX = 23.0  # of a row without any episode: its name, and that there is none
-LEFT_PX, RIGHT_PX = 44.0, 20.0  # the scale from 0 to 100 % stands on the left
+LEFT_PX, RIGHT_PX = 44.0, 24.0  # the scale from 0 to 100 % stands on the left
 AXIS_PX = 30.0  # below the rows of the interactive chart
 _MOST_COLUMNS = 120  # of an overview
 STRIPE_PX = 6.0  # period of the stripes where no face could be used
@@ -35,6 +36,12 @@ def is_empty(label: str, episodes: Sequence[Episode]) -> bool:
 def row_heights(labels: Sequence[str], episodes: Sequence[Episode]) -> list[float]:
     """Of the rows of a timeline, from the top, in pixels."""
     return [EMPTY_PX if is_empty(label, episodes) else ROW_PX for label in labels]
+
+
+def rows_px(recording: RecordingReport, labels: Sequence[str]) -> float:
+    """Height of a timeline without its axis: its rows, and its answers where they are known."""
+    answers = ANSWERS_PX if recording.answers else 0.0
+    return sum(row_heights(labels, recording.episodes)) + answers
 
 
 def extent(recording: RecordingReport, series: Series) -> Span:

@@ -38,6 +38,7 @@ def page_data(report: CandidateReport, texts: Texts) -> dict[str, Any]:
             "curve": geometry.CURVE_PX,
             "bar": geometry.BAR_PX,
             "empty": geometry.EMPTY_PX,
+            "answers": geometry.ANSWERS_PX,
             "axis": geometry.AXIS_PX,
             "left": geometry.LEFT_PX,
             "right": geometry.RIGHT_PX,
@@ -75,6 +76,9 @@ def _viewer(
         "step": step_ms,
         "times": _packed(np.round(pts_s * 1000 / step_ms).astype("<u4")),
         "episodes": episodes,
+        "answers": [
+            [one.number, round(one.start_s, 2), round(one.end_s, 2)] for one in recording.answers
+        ],
         "classes": {
             "rows": [
                 {
