@@ -72,6 +72,7 @@
       this.time = 0;
       this.answers = recording.answers; // number, start and end of each
       this.unseen = recording.unseen; // stretches without a usable face
+      this.excluded = recording.excluded; // stretches that the centre left out
       this.frame = section.querySelector(".plot");
       this.readout = section.querySelector(".readout");
       this.video = section.querySelector("video");
@@ -155,7 +156,8 @@
       this.redraw();
     }
 
-    // Below the lines: a scale from 0 to 100 % for each row, and stripes where no face could be used.
+    // Below the lines: a scale from 0 to 100 % for each row, stripes where no face could be used, a
+    // plain ground where the recording is left out.
     drawGround(plot, ink) {
       const { ctx, bbox } = plot;
       const ratio = devicePixelRatio;
@@ -175,6 +177,9 @@
           for (let x = left; x < right; x += period) {
             ctx.fillRect(x, bottom - height, Math.min(period / 2, right - x), height);
           }
+        }
+        for (const [start, end] of this.excluded) {
+          ctx.fillRect(within(start), bottom - height, within(end) - within(start), height);
         }
         for (const share of [0, 0.5, 1]) {
           const y = Math.round(bottom - share * height);

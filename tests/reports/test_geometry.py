@@ -14,6 +14,7 @@ from poise.reports.drawing.geometry import (
     ROW_PX,
     averaged,
     column_s,
+    excluded_in_columns,
     extent,
     row_heights,
     rows_px,
@@ -65,6 +66,21 @@ def test_what_was_not_seen() -> None:
     assert unseen(np.array([]), [], 0.0) == []
     sparse = np.arange(20) * 1.5  # a picture in a second and a half: none of it is missing
     assert unseen(sparse, [(0, 20)], 30.0) == []
+
+
+def test_what_is_left_out_is_not_said_to_be_unseen() -> None:
+    pts_s = np.array([3.0, 3.2, 3.4, 8.0, 8.2])
+    runs, end_s = [(0, 3), (3, 5)], 10.0
+    assert unseen(pts_s, runs, end_s, [(3.5, 8.0)]) == [(0.0, 3.0), (8.2, 10.0)]
+    assert unseen(pts_s, runs, end_s, [(0.0, 1.0), (5.0, 6.0)]) == [
+        (1.0, 3.0), (3.4, 5.0), (6.0, 8.0), (8.2, 10.0),
+    ]  # fmt: skip
+    assert unseen(np.array([]), [], 7.0, [(2.0, 9.0)]) == [(0.0, 2.0)]
+
+
+def test_a_column_tells_what_is_left_out_of_it() -> None:
+    shares = excluded_in_columns(150.0, [(30.0, 90.0), (140.0, 200.0)])
+    assert shares.tolist() == pytest.approx([0.5, 0.5, 10 / 30])
 
 
 def test_runs_end_at_gaps() -> None:

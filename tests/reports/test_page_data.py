@@ -68,6 +68,15 @@ def test_the_chart_has_the_shape_of_the_drawing(tmp_path: Path) -> None:
     assert len(packed["unseen"]) == 2 and packed["step"] == 1
 
 
+def test_what_is_left_out_is_told_apart_from_what_was_not_seen(tmp_path: Path) -> None:
+    recording = make_recording(tmp_path, duration_s=100)
+    hidden = replace(recording, excluded=(recording.unseen[0], (1e6, 2e6)))
+    (packed,) = page_data(make_candidate([hidden]), load_texts("en"))["recordings"]
+    start_s, end_s = recording.unseen[0]
+    assert packed["excluded"] == [[round(start_s, 2), round(end_s, 2)]]
+    assert len(packed["unseen"]) == len(recording.unseen) - 1
+
+
 def test_without_series_there_is_nothing_to_read(tmp_path: Path) -> None:
     recording = replace(make_recording(tmp_path), series=None)
     assert page_data(make_candidate([recording]), load_texts("en"))["recordings"] == []

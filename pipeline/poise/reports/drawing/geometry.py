@@ -50,16 +50,22 @@ def extent(recording: RecordingReport, series: Series) -> Span:
     return 0.0, max(*ends, 1.0)
 
 
-def unseen(pts_s: TimeArray, runs: Sequence[tuple[int, int]], end_s: float) -> list[Span]:
+def unseen(
+    pts_s: TimeArray,
+    runs: Sequence[tuple[int, int]],
+    end_s: float,
+    excluded_s: Sequence[Span] = (),
+) -> list[Span]:
     """Stretches without a usable face: gaps between usable frames, and before and behind them.
 
     Args:
         pts_s: Times of the usable frames, ascending, float64 [K].
         runs: Of these without a gap, as half-open ranges; see `poise.timeline.smoothing`.
         end_s: End of the recording.
+        excluded_s: Stretches that are left out, whatever they show.
     """
     if not runs:
-        return [(0.0, end_s)] if end_s > 0 else []
+        return _without([(0.0, end_s)] if end_s > 0 else [], excluded_s, 0.0)
     edges = [0.0]
     for start, end in runs:
         edges += [float(pts_s[start]), float(pts_s[end - 1])]
@@ -69,7 +75,22 @@ def unseen(pts_s: TimeArray, runs: Sequence[tuple[int, int]], end_s: float) -> l
     usual_s = float(np.median(np.diff(pts_s))) if len(pts_s) > 1 else 0.0
     least_s = max(GAP_S, GAP_INTERVALS * usual_s)
     outer = [span for span in (spans[0], spans[-1]) if span[1] - span[0] > least_s]
-    return sorted([*outer, *inner])
+    return _without(sorted([*outer, *inner]), excluded_s, least_s)
+
+
+def _without(spans: Sequence[Span], cuts: Sequence[Span], least_s: float) -> list[Span]:
+    """Spans without what is cut out of them; of one that is cut, what is longer than `least_s`."""
+    left = list(spans)
+    for low, high in cuts:
+        pieces = []
+        for start, end in left:
+            if end <= low or start >= high:
+                pieces.append((start, end))
+            else:
+                both = ((start, low), (high, end))
+                pieces += [(a, b) for a, b in both if b - a > least_s]
+        left = pieces
+    return left
 
 
 def ticks(start_s: float, end_s: float, most: int) -> list[int]:
@@ -90,26 +111,44 @@ def column_s(end_s: float) -> float:
     return float(next((s for s in _STEPS_S if s >= wanted), wanted))
 
 
+def excluded_in_columns(end_s: float, excluded_s: Sequence[Span]) -> FloatArray:
+    """Share of each column's time that is left out, float32 [columns]; see `shares_in_columns`."""
+    starts, ends = _columns(end_s)
+    return np.asarray(_covered_s(starts, ends, excluded_s) / (ends - starts), np.float32)
+
+
+def _columns(end_s: float) -> tuple[TimeArray, TimeArray]:
+    """Where the columns of an overview begin and end, float64 [columns] each."""
+    length_s = column_s(end_s)
+    starts: TimeArray = np.arange(max(1, math.ceil(end_s / length_s)), dtype=np.float64) * length_s
+    ends: TimeArray = np.minimum(starts + length_s, end_s)
+    return starts, ends
+
+
+def _covered_s(starts: TimeArray, ends: TimeArray, spans: Sequence[Span]) -> TimeArray:
+    """Seconds of each column that spans cover, float64 [columns]."""
+    covered = np.zeros(len(starts))
+    for start_s, stop_s in spans:
+        covered += np.clip(np.minimum(ends, stop_s) - np.maximum(starts, start_s), 0, None)
+    return covered
+
+
 def shares_in_columns(series: Series, end_s: float, unseen_s: Sequence[Span]) -> FloatArray:
     """Share of each column's time in which each expression was the most visible one.
 
-    What is missing to 1 showed no usable face.
+    What is missing to 1 showed no usable face, or is left out.
 
     Args:
         series: Of a recording; L labels.
         end_s: Its end, where the last column ends.
-        unseen_s: Stretches without a usable face.
+        unseen_s: Stretches without a usable face, and those that are left out.
 
     Returns:
         float32 [columns, L].
     """
-    length_s = column_s(end_s)
-    count = max(1, math.ceil(end_s / length_s))
-    starts = np.arange(count) * length_s
-    ends = np.minimum(starts + length_s, end_s)
-    hidden = np.zeros(count)
-    for start_s, stop_s in unseen_s:
-        hidden += np.clip(np.minimum(ends, stop_s) - np.maximum(starts, start_s), 0, None)
+    starts, ends = _columns(end_s)
+    length_s, count = column_s(end_s), len(starts)
+    hidden = _covered_s(starts, ends, unseen_s)
     column = np.clip((series.pts_s // length_s).astype(np.int64), 0, count - 1)
     counts = np.zeros((count, len(series.labels)))
     np.add.at(counts, (column, series.smoothed.argmax(axis=1)), 1)

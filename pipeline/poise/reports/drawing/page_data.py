@@ -68,7 +68,10 @@ def _viewer(
         "length": recording.video_s and round(recording.video_s, 2),
         "unseen": [
             [round(a, 2), round(b, 2)]
-            for a, b in geometry.unseen(series.pts_s, runs_of(series), end_s)
+            for a, b in geometry.unseen(series.pts_s, runs_of(series), end_s, recording.excluded)
+        ],
+        "excluded": [
+            [round(a, 2), round(min(b, end_s), 2)] for a, b in recording.excluded if a < end_s
         ],
         "step": step_ms,
         "times": _packed(np.round(pts_s * 1000 / step_ms).astype("<u4")),
