@@ -275,4 +275,5 @@ def _recording_report(
 
 def _unseen(result: StoredResult) -> list[tuple[float, float]]:
     pts_s, runs = result.read_runs()
-    return unseen(pts_s, runs, max(result.statistics.duration_s, result.statistics.end_s))
+    end_s = max(result.statistics.duration_s, result.statistics.end_s)
+    return unseen(pts_s, runs, end_s, result.excluded_s)
