@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import ast
+import re
 import subprocess
 import sys
 import tomllib
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -50,14 +53,55 @@ def test_click_and_jinja_are_known_to_one_room_each(library: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "module", ["poise", "poise.commands", "poise.media.decoders.server", "poise.batch.status"]
-)
+    "module",
+    ["poise", "poise.commands", "poise.media.decoders.server", "poise.batch.status",
+     "poise.batch.run"],
+)  # fmt: skip
 def test_what_starts_often_does_not_load_torch(module: str) -> None:
     program = f"import sys, {module}; print('torch' in sys.modules, 'pandas' in sys.modules)"
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60
     )
     assert done.stdout.split() == ["False", "False"]
+
+
+def _private_names(paths: Iterable[Path]) -> set[str]:
+    """Names with one underscore before them that the packages give to what is theirs."""
+    found: set[str] = set()
+    for path in paths:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            match node:
+                case ast.FunctionDef(name=name) | ast.ClassDef(name=name):
+                    found.add(name)
+                case ast.Name(id=name, ctx=ast.Store()) | ast.Attribute(attr=name, ctx=ast.Store()):
+                    found.add(name)
+    return {name for name in found if re.fullmatch(r"_[A-Za-z]\w*", name)}
+
+
+def _touched(path: Path) -> set[str]:
+    """Names that a test reaches for in what is not its own, in its code and in code it quotes."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        match node:
+            case ast.ImportFrom(module=module, names=names) if module and module[:5] == "poise":
+                found |= {alias.name for alias in names}
+            case ast.Attribute(value=ast.Name(id="self" | "cls")):
+                pass
+            case ast.Attribute(attr=name):
+                found.add(name)
+            case ast.Constant(value=str(text)):
+                found |= {text, *re.findall(r"(?<!self)\.(_[a-z]\w*)", text)}
+    return found
+
+
+def test_no_test_touches_a_private_name() -> None:
+    private = _private_names(MODULES) - {"_exit"}  # of os
+    touched = {
+        f"{path.relative_to(ROOT)}: {name}"
+        for path in sorted((ROOT / "tests").rglob("*.py"))
+        for name in _touched(path) & private
+    }
+    assert touched == set()
 
 
 def test_the_map_names_every_module_as_it_is() -> None:

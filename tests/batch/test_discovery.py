@@ -87,7 +87,6 @@ def _container(path: Path, head: bytes = b"\0\0\0\x18ftypisom" + bytes(40)) -> P
 
 def test_other_files_are_no_recordings_and_are_named(tmp_path: Path) -> None:
     _tree(tmp_path, "a.txt", "b.mp4.part", "c.jpg", "d.wav", "e", "mp4", "f.zip", "thumbs.db")
-    (tmp_path / "folder.mp4").mkdir()
     assert discover(tmp_path) == []
     assert _aside(tmp_path) == {
         "a.txt": "other_kind", "b.mp4.part": "unfinished_download", "c.jpg": "other_kind",
@@ -106,6 +105,8 @@ def test_other_files_are_no_recordings_and_are_named(tmp_path: Path) -> None:
         ("double_click_to_convert_01.zoom", b"zoom", "zoom_unconverted"),
         ("a.ogv", b"OggS" + bytes(40), "unfamiliar_ending"),
         ("a.y4m", b"YUV4MPEG2" + bytes(40), "kind_not_read"),
+        ("a.bin", b"nut/multimedia container" + bytes(40), "kind_not_read"),
+        ("webex.arf", bytes(40), "kind_not_read"),
         ("a.RMVB", b".RMF" + bytes(40), "kind_not_read"),
         ("a.mkv.bak", b"\x1aE\xdf\xa3" + bytes(40), "unfamiliar_ending"),
         ("audio_only.m4a", b"\0\0\0\x18ftypM4A " + bytes(40), "sound_only"),
@@ -129,7 +130,7 @@ def test_what_may_be_a_recording_is_named_with_its_reason(
 def test_every_reason_has_its_words(tmp_path: Path, language: str) -> None:
     source = Path(discovery.__file__).read_text(encoding="utf-8")
     codes = set(re.findall(r'return "(\w+)"', source)) | set(re.findall(r'"(\w+)": "\.', source))
-    codes |= {"unreadable_folder", "leads_outside", "forgotten"}
+    codes |= {"unreadable_folder", "empty_folder", "leads_outside", "forgotten"}
     assert {"hidden", "archive", "kind_not_read", "no_permission"} <= codes
     texts = load_texts(language)
     for code in codes:
@@ -158,6 +159,15 @@ def test_a_folder_that_cannot_be_opened_is_named(
     monkeypatch.setattr(os, "scandir", forbidden)
     assert [r.recording_id for r in discover(tmp_path)] == ["lee/1.mp4"]
     assert _aside(tmp_path) == {"kim": "unreadable_folder"}
+
+
+def test_an_empty_folder_below_the_top_is_named(tmp_path: Path) -> None:
+    _tree(tmp_path, "kim/1.mp4", "lee/.DS_Store")
+    for name in ("folder.mp4", "choi/first", "kim/second"):
+        (tmp_path / name).mkdir(parents=True)
+    assert [r.recording_id for r in discover(tmp_path)] == ["kim/1.mp4"]
+    empty = ["folder.mp4", "choi/first", "kim/second", "lee"]
+    assert _aside(tmp_path) == dict.fromkeys(empty, "empty_folder")
 
 
 def test_links_that_lead_out_are_named_and_not_followed(tmp_path: Path) -> None:
@@ -262,6 +272,9 @@ def test_recordings_of_one_candidate_share_the_name(tmp_path: Path) -> None:
         ("index", "candidate_index"),
         ("CON", "candidate_CON"),
         ("nul.txt", "candidate_nul.txt"),
+        ("com7 .mp4", "candidate_com7 .mp4"),
+        ("LPT¹", "candidate_LPT¹"),
+        ("company", "company"),
         ("", "candidate"),
         ("...", "candidate"),
         ("é", "é"),

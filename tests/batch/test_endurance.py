@@ -22,7 +22,8 @@ pytestmark = pytest.mark.slow
 _MEASURED = """
 import json, sys
 from pathlib import Path
-from pipeline import run, work
+from poise.analysis.context import context_kept, started_context
+from poise.batch.run import analyze
 from poise.settings import Settings
 
 def peak(pid):
@@ -31,15 +32,15 @@ def peak(pid):
             return int(line.split()[1]) / 1024
 
 settings = Settings(model=sys.argv[3], device="cpu", jobs=1)
-result = run.analyze(sys.argv[1], sys.argv[2], settings)
-outcome, = result.outcomes
-print(json.dumps({
-    "frames": outcome.result.statistics.sampled_frames,
-    "usable": outcome.result.statistics.usable_frames,
-    "analysis_mb": peak("self"),
-    "decoding_mb": peak(work._context[1].decoding._process.pid),
-}))
-work._context[1].decoding.close()
+with context_kept():
+    result = analyze(sys.argv[1], sys.argv[2], settings)
+    outcome, = result.outcomes
+    print(json.dumps({
+        "frames": outcome.result.statistics.sampled_frames,
+        "usable": outcome.result.statistics.usable_frames,
+        "analysis_mb": peak("self"),
+        "decoding_mb": peak(started_context(settings).decoding.pid),
+    }))
 """
 
 
@@ -91,7 +92,9 @@ def test_a_killed_run_leaves_no_decoder_behind(tmp_path: Path, analysed: Analyse
     while not children:
         assert process.poll() is None and time.monotonic() < limit
         time.sleep(0.1)
-        listed = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text()
+        listed = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text(
+            encoding="utf-8"
+        )
         for pid in map(int, listed.split()):
             if b"decoders" in Path(f"/proc/{pid}/cmdline").read_bytes():
                 children.append(pid)

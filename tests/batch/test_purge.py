@@ -47,9 +47,9 @@ def seen(monkeypatch: pytest.MonkeyPatch, analysed: Analysed) -> list[str]:
         shutil.copy(result.directory / "frames.npz", directory)
         (directory / "result.json").write_text(json.dumps(plain), encoding="utf-8")
 
-    monkeypatch.setattr(worker, "analyse_recording", analyse)
+    monkeypatch.setattr("poise.analysis.recording.analyse_recording", analyse)
     monkeypatch.setattr(worker, "write_result", write_owner_only)
-    monkeypatch.setattr(worker, "started_context", lambda settings, servers: IDLE_CONTEXT)
+    monkeypatch.setattr("poise.analysis.context.started_context", lambda *_: IDLE_CONTEXT)
     return seen
 
 
@@ -164,6 +164,46 @@ def test_what_poise_did_not_write_is_left_and_named(tmp_path: Path, run: Run) ->
     result = _poise("purge", tmp_path / "out", KIM)
     assert result.exit_code == 1
     assert "notes.txt" in result.stderr and "found in 1" in result.stdout
+
+
+def _page(tmp_path: Path, candidate: str) -> str:
+    return (tmp_path / "out" / candidate / "report.html").read_text(encoding="utf-8")
+
+
+def test_changed_notes_are_shown_without_a_new_analysis(
+    tmp_path: Path, run: Run, seen: list[str]
+) -> None:
+    table = tmp_path / "in" / "notes.csv"
+    table.write_text(f"recording,time,note\n{KIM}/1.mp4,0:02,first words\n", encoding="utf-8")
+    run()
+    analysed = len(seen)
+    assert "first words" in _page(tmp_path, KIM)
+    assert not (tmp_path / "out" / "left_aside.csv").exists()
+    table.write_text(f"recording,time,note\n{KIM}/1.mp4,,other words\n", encoding="utf-8")
+    run()
+    assert "other words" in _page(tmp_path, KIM) and "first words" not in _page(tmp_path, KIM)
+    table.unlink()
+    run()
+    assert "other words" not in _page(tmp_path, KIM)
+    assert len(seen) == analysed
+
+
+def test_notes_go_with_whoever_they_are_about(tmp_path: Path, run: Run) -> None:
+    """Also where somebody else's recording has the same bytes, and so the same result."""
+    (tmp_path / "in" / "notes.csv").write_text(
+        f"recording,note\n{KIM}/shared.mp4,about Kim\n{KIM}/1.mp4,about Kim\n{LEE}.mp4,about Lee\n",
+        encoding="utf-8",
+    )
+    run()
+    _poise("report", tmp_path / "out", "--anonymous")
+    pages = [path.read_text(encoding="utf-8") for path in tmp_path.glob("out/*/report.html")]
+    assert not any("about Kim" in page for page in pages if "candidate-" in page)
+    result = _poise("purge", tmp_path / "out", KIM)
+    assert result.exit_code == 0, result.output
+    assert "Handouts and exported tables lie elsewhere" in result.stdout
+    left = [p for p in (tmp_path / "out").rglob("*") if p.is_file()]
+    assert not [p for p in left if b"about Kim" in p.read_bytes()]
+    assert [p for p in left if b"about Lee" in p.read_bytes()]
 
 
 def test_what_others_are_called_is_no_trace(tmp_path: Path, run: Run) -> None:

@@ -191,7 +191,9 @@ def test_representative_frames_show_what_they_say(analysed: Analysed) -> None:
 def test_a_second_run_analyses_nothing_and_writes_the_same_tables(
     analysed: Analysed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(worker, "analyse_recording", lambda *a: pytest.fail("analysed again"))
+    monkeypatch.setattr(
+        "poise.analysis.recording.analyse_recording", lambda *a: pytest.fail("analysed again")
+    )
     before = {name: data for name, data in contents(analysed.output).items() if "csv" in name}
     plans: list[Plan] = []
     again = analyze(
@@ -208,7 +210,9 @@ def test_a_second_run_analyses_nothing_and_writes_the_same_tables(
 def test_parquet_and_korean_need_no_new_analysis(
     analysed: Analysed, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(worker, "analyse_recording", lambda *a: pytest.fail("analysed again"))
+    monkeypatch.setattr(
+        "poise.analysis.recording.analyse_recording", lambda *a: pytest.fail("analysed again")
+    )
     output = tmp_path / "reports"
     shutil.copytree(analysed.output / ".poise", output / ".poise")
     settings = Settings(
@@ -365,9 +369,9 @@ def pretended(monkeypatch: pytest.MonkeyPatch, small_run: RunResult) -> Pretende
             raise ZeroDivisionError("division by zero")
         shutil.copytree(source, directory, dirs_exist_ok=True)
 
-    monkeypatch.setattr(worker, "analyse_recording", analyse)
+    monkeypatch.setattr("poise.analysis.recording.analyse_recording", analyse)
     monkeypatch.setattr(worker, "write_result", write_owner_only)
-    monkeypatch.setattr(worker, "started_context", lambda settings, servers: IDLE_CONTEXT)
+    monkeypatch.setattr("poise.analysis.context.started_context", lambda *_: IDLE_CONTEXT)
     return pretended
 
 
@@ -644,6 +648,21 @@ def test_an_output_that_is_a_file_is_refused(
     (tmp_path / "out").write_text("", encoding="utf-8")
     with pytest.raises(SettingsError, match="is a file"):
         analyze(tmp_path / "in", tmp_path / "out", settings)
+
+
+def test_a_path_too_long_for_windows_is_refused_before_anything_is_written(
+    tmp_path: Path, small: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("poise.batch.run.longest_path", lambda: 259)
+    with pytest.raises(SettingsError, match="too long"):
+        analyze(small, tmp_path / ("x" * 100), settings)
+    assert not (tmp_path / ("x" * 100)).exists()
+
+
+def test_gpu_decoding_without_a_gpu_is_refused(tmp_path: Path, small: Path) -> None:
+    settings = Settings(device="cpu", decode="gpu")
+    with pytest.raises(SettingsError, match="--decode gpu needs a GPU"):
+        analyze(small, tmp_path / "out", settings)
 
 
 def test_a_missing_input_is_refused(tmp_path: Path, settings: Settings) -> None:

@@ -50,9 +50,9 @@ def pretended(monkeypatch: pytest.MonkeyPatch, analysed: Analysed) -> list[str]:
             raise ZeroDivisionError("division by zero")
         shutil.copytree(result.directory, directory, dirs_exist_ok=True)
 
-    monkeypatch.setattr(worker, "analyse_recording", analyse)
+    monkeypatch.setattr("poise.analysis.recording.analyse_recording", analyse)
     monkeypatch.setattr(worker, "write_result", write_owner_only)
-    monkeypatch.setattr(worker, "started_context", lambda settings, servers: IDLE_CONTEXT)
+    monkeypatch.setattr("poise.analysis.context.started_context", lambda *_: IDLE_CONTEXT)
     return seen
 
 
@@ -226,7 +226,7 @@ def test_being_stopped_says_that_it_can_go_on(
     def stop(*arguments: object, **_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(worker, "analyse_recording", stop)
+    monkeypatch.setattr("poise.analysis.recording.analyse_recording", stop)
     result = poise("analyze", recordings, "-o", "out", "--jobs", 1)
     assert result.exit_code == 130
     assert "Stopped" in result.stderr

@@ -15,7 +15,7 @@ import poise.expression.classifier
 from poise.expression.architectures import ARCHITECTURES, ExpressionNetwork
 from poise.expression.classifier import ExpressionClassifier
 from poise.expression.device import prefers_int8
-from poise.expression.int8 import _in_bytes, quantise, trouble
+from poise.expression.int8 import in_bytes, quantise, trouble
 from poise.expression.model_spec import SPEC_FILE
 from tests.conftest import SampleFaces
 
@@ -103,7 +103,7 @@ def test_activations_beyond_the_range_are_cut_off(
 
 def test_counts_become_bytes() -> None:
     counted = torch.tensor([-5.0, -0.1, 0.9, 1.0, 254.9, 255.4, 1e9])
-    assert _in_bytes(counted).tolist() == [0, 0, 0, 1, 254, 255, 255]
+    assert in_bytes(counted).tolist() == [0, 0, 0, 1, 254, 255, 255]
 
 
 @pytest.mark.parametrize("size", [(16, 16), (17, 22), (23, 33)])

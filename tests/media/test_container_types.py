@@ -23,7 +23,7 @@ import poise.media.reader
 from poise.errors import PoiseError, VideoError
 from poise.media import container_types
 from poise.media.container_types import begun_as, container_of, names_others, opened
-from poise.media.decoders.decord import _format_found, opened_reader
+from poise.media.decoders.decord import format_found, opened_reader
 from poise.media.decoders.server import SampleEnd
 from poise.media.decoders.streams import OpenedRecording
 from poise.media.reader import DecodingProcess
@@ -257,13 +257,13 @@ def test_decord_is_asked_what_it_would_take_a_file_for(
         path = tmp_path / f"a.{kind}"
         path.write_bytes(data)
         with opened(path) as (container, name):
-            assert container.is_called(_format_found(name))
+            assert container.is_called(format_found(name))
     path.write_bytes(_lists(tmp_path, 1)["hls"].encode() + own["ts"])
-    assert _format_found(str(path)) == "hls,applehttp"
-    assert _format_found(str(tmp_path / "%d.png")) == "image2"
-    assert _format_found(str(tmp_path / "missing")) is None
+    assert format_found(str(path)) == "hls,applehttp"
+    assert format_found(str(tmp_path / "%d.png")) == "image2"
+    assert format_found(str(tmp_path / "missing")) is None
     monkeypatch.setattr(container_types, "names_others", lambda head: False)
-    monkeypatch.setattr(container_types, "begun_as", lambda head: container_types._TRANSPORT_STREAM)
+    monkeypatch.setattr(container_types, "begun_as", lambda head: container_types.TRANSPORT_STREAM)
     with pytest.raises(VideoError, match="another kind of file than it begins as"):
         opened_reader(path)
 
@@ -272,7 +272,7 @@ def test_pyav_reads_as_what_it_begins_as_and_as_nothing_else(
     tmp_path: Path, own: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "a.mp4").write_bytes(own["mp4"])
-    monkeypatch.setattr(container_types, "begun_as", lambda head: container_types._MATROSKA)
+    monkeypatch.setattr(container_types, "begun_as", lambda head: container_types.MATROSKA)
     with pytest.raises((av.error.FFmpegError, VideoError)):
         OpenedRecording(tmp_path / "a.mp4")
 
@@ -326,7 +326,7 @@ def test_a_recording_is_handed_over_without_its_name(
     tmp_path: Path, own: dict[str, bytes], monkeypatch: pytest.MonkeyPatch, folder: str
 ) -> None:
     """By its descriptor or, where the system names none, by a link."""
-    monkeypatch.setattr(container_types, "_DESCRIPTORS", folder)
+    monkeypatch.setattr(container_types, "DESCRIPTORS", folder)
     path = tmp_path / "a%03d.gif"
     path.write_bytes(own["mp4"])
     with opened(path) as (_, name):
@@ -569,7 +569,7 @@ def test_every_allowed_container_is_read(
         (b"\x1a\x45\xdf\xa3\x01", "matroska"), (b"RIFF\0\0\0\0AVI LIST", "avi"),
         (b"FLV\x01\x05", "flv"), (b"G" + bytes(187) + b"G" + bytes(187) + b"G", "mpegts"),
         (bytes(4) + (b"G" + bytes(191)) * 3, "mpegts"), (b"\0\0\x01\xba", "mpeg"),
-        (b"\0\0\x01\xb3", "mpegvideo"), (container_types._ASF, "asf"), (b"GIF89a", "gif"),
+        (b"\0\0\x01\xb3", "mpegvideo"), (container_types.ASF, "asf"), (b"GIF89a", "gif"),
         (b"", None), (b"G", None), (b"G" * 3, None), (b"\0\0\0\x04ftyp", None), (b"OggS", None),
         (b"RIFF\0\0\0\0WAVE", None), (b"MLVI", None), (b" #EXTM3U", None), (b"\xff\xd8\xff", None),
         (b"G" + bytes(187) + b"G" + bytes(187) + b"x" + bytes(187), None),

@@ -155,9 +155,9 @@ def test_it_comes_through_the_decoding_process(tmp_path: Path) -> None:
         with pytest.raises(VideoError):
             list(process.listen(tmp_path / "absent.mp4"))
         process.describe(path, backend="pyav")
-        before = process._process
+        before = process.pid
         list(process.listen(path))
         process.describe(path, backend="pyav")
-        assert process._process is before  # it goes on, also after it has listened
+        assert process.pid == before  # it goes on, also after it has listened
         next(process.listen(path))  # left in the middle
         assert process.describe(path, backend="pyav").width_px == 64

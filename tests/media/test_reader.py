@@ -21,7 +21,9 @@ from tests.clips import (
     counting_clip,
     number_in,
 )
+from tests.conftest import SAMPLES
 from tests.media.kit import BACKENDS, UNEVEN_MS, numbers_of, sampled, times_of
+from tests.processes import is_alive, wait_until
 
 # Decoders that hang, die or fall silent
 
@@ -35,7 +37,7 @@ time.sleep(600)
 _STOPS_AFTER_A_BATCH = """
 import ctypes, os, sys, time
 import poise.media.decoders.server as server
-answer = server._answer
+answer = server.answer
 class Counting:
     def __init__(self, connection):
         self.connection, self.sent = connection, 0
@@ -56,7 +58,7 @@ server.send = counted
 def stopping(connection, request):
     stops = request.backend in {backends}
     answer(Counting(connection) if stops else connection, request)
-server._answer = stopping
+server.answer = stopping
 if {after} == 0:
     open_decoder = server.open_decoder
     def opening(path, backend, view):
@@ -69,12 +71,27 @@ server.main()
 _HOLDS_THE_LOCK = "ctypes.PyDLL(None).sleep(600)"
 
 
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
+def test_a_process_may_be_started_before_it_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    with DecodingProcess() as process:
+        process.prepare()
+        monkeypatch.setattr("poise.media.reader.start_python", None)  # no second one
+        process.prepare()
+        info = process.describe(SAMPLES / "Sample A" / "interview 1.mp4", backend="pyav")
+        assert info.width_px == 640
+
+
+def test_one_that_cannot_be_started_is_met_when_it_is_asked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise OSError("no more processes")
+
+    monkeypatch.setattr("poise.media.reader.start_python", fail)
+    with DecodingProcess() as process:
+        process.prepare()
+        monkeypatch.undo()
+        info = process.describe(SAMPLES / "Sample A" / "interview 1.mp4", backend="pyav")
+        assert info.width_px == 640
 
 
 def test_a_decoder_that_hangs_is_killed_and_the_next_recording_works(
@@ -121,7 +138,7 @@ import ctypes, os, sys, time
 from pathlib import Path
 import poise.errors
 import poise.media.decoders.server as server
-answer, send = server._answer, server.send
+answer, send = server.answer, server.send
 reading = [""]
 def answering(connection, request):
     reading[0] = request.backend
@@ -131,7 +148,7 @@ def sending(connection, item):
     if reading[0] in {backends} and pts_s is not None and pts_s[-1] > {at_s}:
         {end}
     send(connection, item)
-server._answer, server.send = answering, sending
+server.answer, server.send = answering, sending
 server.main()
 """
 _ONCE = """
@@ -265,18 +282,18 @@ server.main()
 def test_a_decoder_that_died_while_idle_is_replaced(even: Path) -> None:
     with DecodingProcess(stall_timeout_s=30) as process:
         sampled(process, even)
-        assert process._process is not None
-        os.kill(process._process.pid, signal.SIGKILL)
-        process._process.wait()
+        pid = process.pid
+        assert pid is not None
+        os.kill(pid, signal.SIGKILL)
+        wait_until(lambda: not is_alive(pid), 10)
         assert numbers_of(sampled(process, even)[1])[:2] == [0, 5]
 
 
 def test_no_process_is_left_behind(even: Path) -> None:
     with DecodingProcess(stall_timeout_s=30) as process:
         sampled(process, even)
-        assert process._process is not None
-        pid = process._process.pid
-    assert not _alive(pid)
+        pid = process.pid
+    assert pid is not None and not is_alive(pid)
 
 
 def test_a_recording_left_in_the_middle_does_not_answer_for_the_next(
@@ -290,7 +307,7 @@ def test_a_recording_left_in_the_middle_does_not_answer_for_the_next(
 
 def test_nothing_starts_before_it_is_needed() -> None:
     with DecodingProcess() as process:
-        assert process._process is None
+        assert process.pid is None
 
 
 def test_long_recordings_are_read_no_further_than_asked(

@@ -10,6 +10,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from av.bitstream import BitStreamFilterContext
 
 from poise.media.decoders.protocol import View
 from poise.media.decoders.upright import Orientation, believed_aspect, square_size
@@ -76,6 +77,26 @@ def test_every_display_matrix_is_undone(
     assert np.abs(batches[0].images[0].astype(int) - picture()).mean() < 6
     (fetched,) = decoding.fetch(path, backend=backend, pts_s=[0.0])
     assert np.abs(fetched.astype(int) - picture()).mean() < 6
+
+
+def test_a_turn_that_key_frames_ask_for_holds_until_the_next(
+    decoding: DecodingProcess, tmp_path: Path
+) -> None:
+    """The stream itself asks for it (H.264's display orientation), not the container."""
+    head_down = np.ascontiguousarray(picture()[::-1, ::-1])
+    path = write_clip(tmp_path / "a.mp4", [head_down] * 20, range(0, 800, 40))
+    with av.open(str(path)) as source, av.open(str(tmp_path / "b.mp4"), "w") as target:
+        stream = target.add_stream_from_template(source.streams.video[0])
+        asking = BitStreamFilterContext(
+            "h264_metadata=display_orientation=insert:rotate=180", source.streams.video[0]
+        )
+        for packet in source.demux(video=0):
+            for changed in asking.filter(packet if packet.size else None):
+                changed.stream = stream
+                target.mux(changed)
+    _, batches, _ = sampled(decoding, tmp_path / "b.mp4", "pyav")
+    images = np.concatenate([batch.images for batch in batches]).astype(int)
+    assert len(images) == 4 and np.abs(images - picture()).mean() < 6
 
 
 @pytest.mark.parametrize(

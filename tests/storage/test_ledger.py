@@ -61,12 +61,10 @@ def test_an_earlier_run_is_remembered_but_is_not_the_last(tmp_path: Path) -> Non
 
 
 def test_it_is_written_so_that_a_power_cut_does_not_harm_it(tmp_path: Path) -> None:
-    with Ledger(tmp_path) as ledger:
-        ask = ledger._connection.execute
-        assert ask("PRAGMA journal_mode").fetchone() == ("delete",)
-        assert ask("PRAGMA synchronous").fetchone() == (2,)
-        assert ask("PRAGMA secure_delete").fetchone() == (1,)
-        assert ask("PRAGMA user_version").fetchone() == (2,)
+    with Ledger(tmp_path) as ledger, ledger.changing() as database:
+        asked = ("journal_mode", "synchronous", "secure_delete", "user_version")
+        said = [database.execute(f"PRAGMA {name}").fetchone()[0] for name in asked]
+    assert said == ["delete", 2, 1, 2]
 
 
 def test_killed_in_a_transaction_it_is_as_before(tmp_path: Path) -> None:
@@ -77,7 +75,7 @@ import os, signal
 from pathlib import Path
 from poise.storage.ledger import Ledger
 ledger = Ledger(Path({str(tmp_path)!r}))
-with ledger._changing() as database:
+with ledger.changing() as database:
     database.execute("UPDATE recordings SET status = 'done'")
     os.kill(os.getpid(), signal.SIGKILL)
 """
@@ -90,7 +88,7 @@ with ledger._changing() as database:
 
 def test_a_failure_in_a_transaction_leaves_nothing_of_it(tmp_path: Path) -> None:
     with Ledger(tmp_path) as ledger:
-        with pytest.raises(ZeroDivisionError), ledger._changing() as database:
+        with pytest.raises(ZeroDivisionError), ledger.changing() as database:
             database.execute("INSERT INTO expired VALUES ('x')")
             raise ZeroDivisionError
         assert ledger.expired() == set()
@@ -189,8 +187,9 @@ def test_it_can_be_read_while_it_is_written(tmp_path: Path) -> None:
 def test_a_full_disk_is_said(tmp_path: Path) -> None:
     with Ledger(tmp_path) as ledger:
         ledger.plan({}, {}, [_entry()])
-        (pages,) = ledger._connection.execute("PRAGMA page_count").fetchone()
-        ledger._connection.execute(f"PRAGMA max_page_count = {pages}")
+        with ledger.changing() as database:
+            (pages,) = database.execute("PRAGMA page_count").fetchone()
+            database.execute(f"PRAGMA max_page_count = {pages}")
         with pytest.raises(DiskFullError, match="the disk is full"):
             ledger.expire(f"{k:064x}" for k in range(1000))
         assert ledger.expired() == set()

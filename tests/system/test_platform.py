@@ -15,6 +15,8 @@ from poise.system.platform import (
     cores,
     is_running,
     kill,
+    longest_path,
+    may_have_gpu,
     memory_bytes,
     open_without_waiting,
     read_at,
@@ -30,9 +32,19 @@ def test_cores_and_memory_are_plausible() -> None:
     assert total is not None and free is not None and 10**8 < free <= total
 
 
+def test_paths_may_be_long_but_on_windows() -> None:
+    assert (longest_path() is None) == (sys.platform != "win32")
+
+
+def test_a_gpu_that_torch_finds_may_be_there() -> None:
+    import torch
+
+    assert may_have_gpu() or not torch.cuda.is_available()
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="containers of Linux")
 def test_a_container_limits_both(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(platform, "_CGROUP", tmp_path)
+    monkeypatch.setattr(platform, "CGROUP", tmp_path)
     (tmp_path / "cpu.max").write_text("100000 100000\n", encoding="ascii")
     (tmp_path / "memory.max").write_text("700000000\n", encoding="ascii")
     (tmp_path / "memory.current").write_text("200000000\n", encoding="ascii")

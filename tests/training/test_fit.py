@@ -15,7 +15,7 @@ from poise.errors import ModelError, SettingsError
 from poise.expression.classifier import normalise
 from poise.expression.model_spec import ModelSpec
 from poise.labels import LabelScheme
-from poise_training.augment import _evened, _sharpened, augment
+from poise_training.augment import augment, evened, sharpened
 from poise_training.fit import (
     CHECKPOINT_FILE,
     CURVES_FILE,
@@ -132,7 +132,7 @@ def test_checkpoints_that_cannot_be_used(tmp_path: Path) -> None:
     other.network.classifier = torch.nn.Linear(8, 3)
     other.averaged.classifier = torch.nn.Linear(8, 3)
     (tmp_path / "other").mkdir()
-    other._save_checkpoint()
+    other.save_checkpoint()
     with pytest.raises(ModelError, match="another network"):
         _fit(tmp_path / "other").run()
 
@@ -156,7 +156,7 @@ def test_negative_logits_of_large_faces_are_raised_while_training(tmp_path: Path
     sizes = np.where(np.arange(len(faces.split)) % 2, 60, 18).astype(np.float32)
     run = _fit(tmp_path, replace(faces, eye_px=sizes))
     run.options = replace(run.options, large_bias=2.0, mixup=0.0)
-    _, targets, added = run._batch()
+    _, targets, added = run.next_batch()
     order = np.random.default_rng([_OPTIONS.seed, 1, 0]).permutation(run.train_index)[:8]
     assert torch.equal(targets, torch.from_numpy(faces.targets[order]))
     expected = np.zeros((8, 4), np.float32)
@@ -177,11 +177,11 @@ def test_portraits_are_trained_on_in_their_own_light() -> None:
 
 def test_the_light_of_a_face_is_evened() -> None:
     ramp = np.tile(np.linspace(0, 255, 48).astype(np.uint8), (48, 1))
-    spread = [np.ptp(_evened(ramp, np.random.default_rng(k)).astype(int)) for k in range(8)]
+    spread = [np.ptp(evened(ramp, np.random.default_rng(k)).astype(int)) for k in range(8)]
     assert min(spread) < 150 and max(spread) <= 255
 
 
 def test_a_face_is_sharpened() -> None:
     edge = np.tile(np.repeat(np.array([100, 150], np.uint8), 24), (48, 1))
-    sharp = _sharpened(edge, np.random.default_rng(1))
+    sharp = sharpened(edge, np.random.default_rng(1))
     assert sharp.max() > 150 and sharp.min() < 100

@@ -41,9 +41,9 @@ def augment(
     if rng.random() < 0.6:
         face = _relit(face, rng)
     if portrait and rng.random() < portrait:
-        face = _evened(face, rng)
+        face = evened(face, rng)
     if portrait and rng.random() < portrait:
-        face = _sharpened(face, rng)
+        face = sharpened(face, rng)
     if rng.random() < 0.3:
         face = _coarser(face, rng)
     if rng.random() < 0.25:
@@ -99,7 +99,7 @@ def _relit(face: Image, rng: np.random.Generator) -> Image:
     return np.asarray(np.clip(value, 0, 1) * 255, np.uint8)
 
 
-def _evened(face: Image, rng: np.random.Generator) -> Image:
+def evened(face: Image, rng: np.random.Generator) -> Image:
     """Light spread more evenly over the face: some of the slow differences taken away."""
     value = face.astype(np.float32)
     slow = cv2.GaussianBlur(value, (0, 0), 0.15 * face.shape[0], borderType=cv2.BORDER_REPLICATE)
@@ -107,7 +107,7 @@ def _evened(face: Image, rng: np.random.Generator) -> Image:
     return np.clip(value, 0, 255).astype(np.uint8)
 
 
-def _sharpened(face: Image, rng: np.random.Generator) -> Image:
+def sharpened(face: Image, rng: np.random.Generator) -> Image:
     """Fine detail brought out, as a camera's own processing does."""
     value = face.astype(np.float32)
     fine = value - cv2.GaussianBlur(value, (0, 0), 1.0, borderType=cv2.BORDER_REPLICATE)

@@ -116,7 +116,7 @@ class Fit:
             if ends_epoch:
                 self._close_epoch()
             if ends_epoch or self.step % self.options.checkpoint_steps == 0:
-                self._save_checkpoint()
+                self.save_checkpoint()
             rate = (self.step - first) / (time.monotonic() - started)
             progress(
                 Progress(
@@ -161,8 +161,8 @@ class Fit:
         """Whether the rate has not begun to fall; the end belongs to unmixed faces."""
         return self.step < (1 - self.options.decay) * self.steps
 
-    def _batch(self) -> tuple[Tensor, Tensor, Tensor]:
-        """Inputs, targets, and what is added to the logits, float [N, C]."""
+    def next_batch(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Of the next step: inputs, targets, and what is added to the logits, float [N, C]."""
         options, faces = self.options, self.faces
         epoch, position = divmod(self.step, self.steps_per_epoch)
         order = np.random.default_rng([options.seed, 1, epoch]).permutation(self.train_index)
@@ -190,7 +190,7 @@ class Fit:
         return inputs, targets, added
 
     def _train_step(self) -> float:
-        inputs, targets, added = self._batch()
+        inputs, targets, added = self.next_batch()
         torch.manual_seed(self.options.seed * 1_000_003 + self.step)
         self.network.train()
         rate = self._rate()
@@ -240,7 +240,8 @@ class Fit:
         write_whole(self.directory / CURVES_FILE, lambda draft: curves.to_csv(draft, index=False))
         learning_curves(self.curves, self.directory / FIGURE_FILE)
 
-    def _save_checkpoint(self) -> None:
+    def save_checkpoint(self) -> None:
+        """Write what the fit needs to go on from here."""
         state = {
             "step": self.step,
             "network": self.network.state_dict(),

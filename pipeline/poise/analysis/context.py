@@ -14,13 +14,18 @@ import torch
 
 from poise.analysis.gpu.client import Address, GpuServerGone, RemoteNetworks
 from poise.expression.classifier import Classifier, ExpressionClassifier
+from poise.expression.device import all_devices
+from poise.expression.device_name import device_name
 from poise.expression.model_spec import ModelSpec
 from poise.faces.detection.detector import FaceDetector
 from poise.faces.detection.keyframes import Detector
 from poise.faces.identity import Embedder, FaceEmbedder
+from poise.media.engine_slots import SLOTS_PER_GPU, EngineSlots
 from poise.media.reader import DecodingProcess
 from poise.settings import Settings
-from poise.system.timing import StageTiming
+from poise.system.timing import Progress, StageTiming
+
+_MANY_SLOTS = 256  # more than there are workers: every recording is given to the GPU
 
 
 @dataclass(frozen=True)
@@ -29,6 +34,7 @@ class AnalysisContext:
 
     Args:
         notes: What a reader of the log should know of it, such as that a GPU was given up.
+        progress: Of the looking at a recording, as a share of the whole.
     """
 
     settings: Settings
@@ -37,6 +43,7 @@ class AnalysisContext:
     decoding: DecodingProcess
     embedder: Embedder | None = None
     timing: StageTiming = field(default_factory=StageTiming)
+    progress: Progress = field(default_factory=Progress)
     notes: tuple[str, ...] = ()
 
     @property
@@ -52,10 +59,12 @@ class AnalysisContext:
             ModelError, SettingsError: If the model or the device cannot be used.
         """
         notes: tuple[str, ...] = ()
+        decoding = DecodingProcess(
+            stall_timeout_s=settings.stall_timeout_s, engines=engines_for(settings)
+        )
         if server:
             try:
                 networks = RemoteNetworks(server)
-                decoding = DecodingProcess(stall_timeout_s=settings.stall_timeout_s)
                 return cls(
                     settings,
                     classifier=networks,
@@ -66,25 +75,40 @@ class AnalysisContext:
             except GpuServerGone as gone:
                 notes = (f"{gone.cause}; computed on the processor",)
                 settings = replace(settings, device="cpu")
-        classifier = ExpressionClassifier(
-            Path(settings.model) if settings.model else None,
-            device=settings.device,
-            batch_size=settings.batch_size,
-        )
-        return cls(
-            settings,
-            classifier=classifier,
-            detector=FaceDetector(device=str(classifier.device)),
-            decoding=DecodingProcess(stall_timeout_s=settings.stall_timeout_s),
-            embedder=FaceEmbedder(device=str(classifier.device)) if settings.identity else None,
-            notes=notes,
-        )
+        decoding.prepare()  # its libraries and the networks are loaded at the same time
+        try:
+            classifier = ExpressionClassifier(
+                Path(settings.model) if settings.model else None,
+                device=settings.device,
+                batch_size=settings.batch_size,
+            )
+            device = str(classifier.device)
+            return cls(
+                settings,
+                classifier=classifier,
+                detector=FaceDetector(device=device),
+                decoding=decoding,
+                embedder=FaceEmbedder(device=device) if settings.identity else None,
+                notes=notes,
+            )
+        except BaseException:
+            decoding.close()
+            raise
 
     def close(self) -> None:
         """End the decoding process and the connection to a GPU server."""
         self.decoding.close()
         if isinstance(self.classifier, RemoteNetworks):
             self.classifier.close()
+
+
+def engines_for(settings: Settings) -> EngineSlots | None:
+    """The decoding engines that recordings are read with, where the networks run on a GPU too."""
+    if settings.decode == "cpu" or not device_name(settings.device).startswith("cuda"):
+        return None
+    each = SLOTS_PER_GPU if settings.decode == "auto" else _MANY_SLOTS
+    gpus = [int(name.partition(":")[2]) for name in all_devices(settings.device)]
+    return EngineSlots(gpus, each)
 
 
 @dataclass(frozen=True)

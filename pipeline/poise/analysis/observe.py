@@ -26,11 +26,13 @@ from poise.faces.people import FaceTrack
 from poise.faces.quality import brightness_of, quality_flags, sharpness_of
 from poise.media.decoders.sampling import WHOLE, SampleSpan
 from poise.media.decoders.server import SampleEnd
+from poise.system.timing import ALLOWANCE
 from poise.types import FaceDetections, FloatArray, FrameBatch, Image, IntArray, VideoInfo
 
 _CLEAR_FACE_PX = 64.0  # a smaller face in the reduced frames is worth a closer look
 _MAX_DETECTION_PX = 2160
 _GLANCE_SAMPLES = 25  # enough to see how large the candidate's face is
+_UNKNOWN_LENGTH_S = 6 * 3600.0  # taken for the length of what does not say how long it is
 
 
 def closer(seen: Sightings, chosen: Sequence[FaceTrack]) -> int | None:
@@ -98,6 +100,7 @@ def observe(
         stream = stream_with_faces(path, context, look, info)
         look = replace(look, view=replace(look.view, stream=stream))
         info, items = _sampled(path, context, look, span)
+    ALLOWANCE.for_samples((info.duration_s or _UNKNOWN_LENGTH_S) * settings.sample_rate_hz)
     size = (info.width_px, info.height_px)
     reading = _Reading(watch.timing("decode", items))
     followed = follow(
@@ -109,12 +112,16 @@ def observe(
     )
     glance_s = _GLANCE_SAMPLES / settings.sample_rate_hz - 1e-6 + info.start_offset_s
     end_s = np.inf if span.last is None else span.last / settings.sample_rate_hz - 1e-6
+    begin_s = info.start_offset_s + span.first / settings.sample_rate_hz
+    length_s = (info.duration_s or 0.0) - info.start_offset_s
     parts: list[dict[str, npt.NDArray[Any]]] = []
     picker, seen = ChipPicker(info.start_offset_s), 0
     for batch, found in watch.timing("detect", followed, inner="decode"):
         with watch("align"):
             parts.append(_described(batch, found, context.spec, size, seen, crops, picker))
         seen += len(batch)
+        if length_s > 0:
+            context.progress((batch.pts_s[-1] - begin_s) / length_s)
         if glancing and batch.pts_s[-1] >= glance_s:
             glancing = False
             early = gathered(parts, info, look, reading.end, glance_s)

@@ -56,6 +56,14 @@ class Classifier(Protocol):
 
     spec: ModelSpec
 
+    @property
+    def precision(self) -> str:
+        """See `ExpressionClassifier.precision`."""
+
+    @property
+    def device_name(self) -> str:
+        """See `ExpressionClassifier.device_name`."""
+
     def predict(self, crops: Image, *, mirrored: bool = True) -> Predictions:
         """See `ExpressionClassifier.predict`."""
 
@@ -90,14 +98,14 @@ class ExpressionClassifier:
         network, self.spec = load_model(self._directory)
         self.network = in_precision(network.to(self.device), self.dtype)
         wanted = prefers_int8(self.device) and bool(self.spec.activation_ranges)
-        self._in_bytes = wanted and not trouble()
-        if self._in_bytes:
+        self.in_bytes = wanted and not trouble()
+        if self.in_bytes:
             quantise(self.network, self.spec.activation_ranges)
 
     @property
     def precision(self) -> str:
         """Arithmetic of the network, for provenance: float32, bfloat16, float16 or int8."""
-        return "int8" if self._in_bytes else str(self.dtype).removeprefix("torch.")
+        return "int8" if self.in_bytes else str(self.dtype).removeprefix("torch.")
 
     @property
     def device_name(self) -> str:
@@ -180,7 +188,7 @@ class ExpressionClassifier:
     @cached_property
     def _exact(self) -> ExpressionNetwork:
         """The network in float32, as gradients need it; 40 MB, loaded when first asked for."""
-        if self.dtype == torch.float32 and not self._in_bytes:
+        if self.dtype == torch.float32 and not self.in_bytes:
             return self.network
         network, _ = load_model(self._directory)
         return network.requires_grad_(False).to(self.device)

@@ -84,7 +84,7 @@ def _features(features: nn.Sequential, ranges: Sequence[float]) -> nn.Sequential
     return nn.Sequential(*layers)
 
 
-def _in_bytes(counted: Tensor) -> Tensor:
+def in_bytes(counted: Tensor) -> Tensor:
     """Activations counted in steps, and half of one more, as uint8 of the same layout.
 
     So cutting off is rounding. NumPy does it six times as fast as torch.
@@ -102,7 +102,7 @@ class _FirstConvolution(nn.Module):
         self.kernels, self.bias = convolution.weight / step, convolution.bias / step + 0.5
 
     def forward(self, images: Tensor) -> Tensor:
-        return _in_bytes(nn.functional.conv2d(images, self.kernels, self.bias, padding=1))
+        return in_bytes(nn.functional.conv2d(images, self.kernels, self.bias, padding=1))
 
 
 class _Convolution(nn.Module):
@@ -166,7 +166,7 @@ class _DenseLayer(nn.Module):
         self.grow = _Convolution(kernels, None, to_bytes=False, relu=False)
 
     def forward(self, maps: Tensor) -> Tensor:
-        counted = _in_bytes(torch.addcmul(self.shift, maps, self.factor))
+        counted = in_bytes(torch.addcmul(self.shift, maps, self.factor))
         result: Tensor = self.grow(self.reduce(counted.permute(0, 3, 1, 2)))
         return result
 

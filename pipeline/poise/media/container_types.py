@@ -22,11 +22,11 @@ from poise.system.platform import open_without_waiting, read_at
 
 PROBED_BYTES = 2**20  # that FFmpeg looks at before it decides
 _SYNCS = range(3, 6)  # packets that must begin as they should: at least and at most
-_DESCRIPTORS = "/proc/self/fd"  # not /dev/fd: there what opens a file again may share its position
+DESCRIPTORS = "/proc/self/fd"  # not /dev/fd: there what opens a file again may share its position
 _BOXES = frozenset(
     b"ftyp moov mdat wide free skip pnot udta uuid styp sidx moof junk prfl PICT".split()
 )
-_ASF = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
+ASF = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
 # What FFmpeg looks for up to the first zero byte, and what other players read as lists.
 _LISTS = re.compile(
     rb"#extm3u|#ext-x-|ffconcat|<mpd|<smil\b|<smoothstreamingmedia|<playlist|<asx\b|<\?wpl"
@@ -60,10 +60,10 @@ class Container:
 
 
 _MOV = Container(demuxer="mov")
-_MATROSKA = Container(demuxer="matroska")
+MATROSKA = Container(demuxer="matroska")
 _AVI = Container(demuxer="avi")
 _FLV = Container(demuxer="flv", also=frozenset({"live_flv"}))
-_TRANSPORT_STREAM = Container(demuxer="mpegts")
+TRANSPORT_STREAM = Container(demuxer="mpegts")
 _PROGRAM_STREAM = Container(demuxer="mpeg")
 _MPEG_VIDEO = Container(demuxer="mpegvideo")
 _WINDOWS_MEDIA = Container(demuxer="asf")
@@ -71,11 +71,11 @@ _GIF = Container(demuxer="gif")
 _MXF = Container(demuxer="mxf")
 _OGG = Container(demuxer="ogg")
 _MAGIC = (
-    (b"\x1aE\xdf\xa3", _MATROSKA),
+    (b"\x1aE\xdf\xa3", MATROSKA),
     (b"FLV\x01", _FLV),
     (b"\0\0\x01\xba", _PROGRAM_STREAM),
     (b"\0\0\x01\xb3", _MPEG_VIDEO),
-    (_ASF, _WINDOWS_MEDIA),
+    (ASF, _WINDOWS_MEDIA),
     (b"\x06\x0e+4\x02\x05\x01\x01\r\x01\x02\x01\x01\x02", _MXF),
     (b"OggS\0", _OGG),
     (b"GIF87a", _GIF),
@@ -129,7 +129,7 @@ def begun_as(head: bytes) -> Container | None:
     for spacing, first in ((188, 0), (192, 4), (204, 0)):
         syncs = head[first : first + spacing * _SYNCS.stop : spacing][: _SYNCS.stop - 1]
         if len(syncs) >= _SYNCS.start and set(syncs) == {0x47}:
-            return _TRANSPORT_STREAM
+            return TRANSPORT_STREAM
     return None
 
 
@@ -185,7 +185,7 @@ def opened(path: Path) -> Iterator[tuple[Container, str]]:
 
 def _neutral_name(path: Path, descriptor: int, stack: ExitStack) -> str:
     """Another name of an open file: by its descriptor or, where Linux is not, by a link."""
-    name = Path(_DESCRIPTORS, str(descriptor))
+    name = Path(DESCRIPTORS, str(descriptor))
     if name.exists():
         return str(name)
     link = Path(stack.enter_context(tempfile.TemporaryDirectory()), "recording")

@@ -138,7 +138,7 @@ class Ledger:
     ) -> None:
         """Enter a run and its recordings, all at once, before anything is analysed."""
         now = time.time()
-        with self._changing() as database:
+        with self.changing() as database:
             (number,) = database.execute("SELECT coalesce(max(id), 0) + 1 FROM run").fetchone()
             database.execute("DELETE FROM run")
             database.execute(
@@ -160,7 +160,7 @@ class Ledger:
 
     def record(self, entries: Iterable[Entry]) -> None:
         """Enter what became of recordings of the run."""
-        with self._changing() as database:
+        with self.changing() as database:
             database.executemany(
                 "UPDATE recordings SET sha256 = ?, recording = ?, key = ?, status = ?, code = ?,"
                 " message = ? WHERE recording_id = ?",
@@ -173,7 +173,7 @@ class Ledger:
 
     def end(self) -> None:
         """Enter that the run has ended."""
-        with self._changing() as database:
+        with self.changing() as database:
             database.execute("UPDATE run SET ended = ?", (time.time(),))
 
     def last_run(self) -> Run:
@@ -231,7 +231,7 @@ class Ledger:
 
     def stamp(self, files: Iterable[tuple[Path, Stamp, str]]) -> None:
         """Remember files: path, stamp, SHA-256."""
-        with self._changing() as database:
+        with self.changing() as database:
             database.executemany(
                 "INSERT OR REPLACE INTO files VALUES (?, ?, ?)",
                 [(os.fsencode(path), json.dumps(stamp), digest) for path, stamp, digest in files],
@@ -268,7 +268,7 @@ class Ledger:
 
     def report_written(self, candidate_id: str, made_from: str, files: Sequence[str]) -> None:
         """Remember what `report` tells."""
-        with self._changing() as database:
+        with self.changing() as database:
             database.execute(
                 "INSERT OR REPLACE INTO reports VALUES (?, ?, ?)",
                 (candidate_id, made_from, json.dumps(files)),
@@ -282,7 +282,7 @@ class Ledger:
 
     def expire(self, hashes: Iterable[str]) -> None:
         """Add to what `expired` says."""
-        with self._changing() as database:
+        with self.changing() as database:
             database.executemany(
                 "INSERT OR IGNORE INTO expired VALUES (?)", [(h,) for h in hashes if h]
             )
@@ -291,7 +291,7 @@ class Ledger:
         """Forget those that `expired` names and that are not among these: they are gone."""
         gone = self.expired() - set(hashes)
         if gone:
-            with self._changing() as database:
+            with self.changing() as database:
                 for table in ("expired", "files", "recordings"):
                     database.executemany(
                         f"DELETE FROM {table} WHERE sha256 = ?", [(digest,) for digest in gone]
@@ -311,7 +311,7 @@ class Ledger:
             How many rows were erased.
         """
         before = self._connection.total_changes
-        with self._changing() as database:
+        with self.changing() as database:
             for recording in gone:
                 database.execute(
                     "DELETE FROM recordings WHERE recording_id = ?", (recording.recording_id,)
@@ -343,7 +343,7 @@ class Ledger:
     # The database
 
     @contextmanager
-    def _changing(self) -> Iterator[sqlite3.Connection]:
+    def changing(self) -> Iterator[sqlite3.Connection]:
         """A transaction: all of the block, or nothing."""
         database = self._connection
         try:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import re
 import unicodedata
+from collections.abc import Iterable
 
 _NAME_BYTES = 120
-_RESERVED = frozenset(
-    {"con", "prn", "aux", "nul", "index", "candidates", "recordings", "data_dictionary"}
-)
+_OF_WINDOWS = {"con", "prn", "aux", "nul"} | {
+    f"{port}{number}" for port in ("com", "lpt") for number in "0123456789¹²³"
+}  # devices, also with a suffix behind them
+_RESERVED = frozenset({*_OF_WINDOWS, "index", "candidates", "recordings", "data_dictionary"})
 
 
 def safe_name(name: str) -> str:
@@ -21,7 +23,7 @@ def safe_name(name: str) -> str:
     cleaned = re.sub(r"[^\w\-. ()]+", "_", composed(name)).strip(" ._")
     cleaned = re.sub(r"\s+", " ", cleaned)
     cleaned = cleaned.encode()[:_NAME_BYTES].decode(errors="ignore").rstrip(" ._")
-    if not cleaned or cleaned.casefold().split(".")[0] in _RESERVED:
+    if not cleaned or cleaned.casefold().split(".")[0].rstrip() in _RESERVED:
         cleaned = f"candidate_{cleaned}".rstrip("_")
     return cleaned
 
@@ -33,3 +35,21 @@ def composed(name: str) -> str:
     except UnicodeEncodeError:
         name = os.fsencode(name).decode("cp949", errors="replace")
     return unicodedata.normalize("NFC", name)
+
+
+def distinct(names: Iterable[str]) -> list[str]:
+    """The names as `safe_name` makes them; those that would meet get a number.
+
+    Also where a file system takes capitals and small letters for the same.
+    """
+    taken: set[str] = set()
+    made = []
+    for whole in names:
+        base = name = safe_name(whole)
+        number = 2
+        while name.casefold() in taken:
+            name = f"{base} ({number})"
+            number += 1
+        taken.add(name.casefold())
+        made.append(name)
+    return made

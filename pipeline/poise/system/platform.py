@@ -15,7 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 
 _REPLACE_AGAIN_S = 0.05  # a virus scanner holds a new file for moments
-_CGROUP = Path("/sys/fs/cgroup")
+CGROUP = Path("/sys/fs/cgroup")
 
 
 def cores() -> int:
@@ -23,7 +23,7 @@ def cores() -> int:
     if sys.platform == "linux":
         count = len(os.sched_getaffinity(0))
         with suppress(OSError, ValueError):
-            quota, period = (_CGROUP / "cpu.max").read_text(encoding="ascii").split()
+            quota, period = (CGROUP / "cpu.max").read_text(encoding="ascii").split()
             if quota != "max":
                 count = min(count, math.ceil(int(quota) / int(period)))
         return max(1, count)
@@ -57,7 +57,7 @@ def available_memory_bytes() -> int | None:
     limit = _cgroup_limit()
     if limit is not None:
         with suppress(OSError, ValueError):
-            used = int((_CGROUP / "memory.current").read_text(encoding="ascii"))
+            used = int((CGROUP / "memory.current").read_text(encoding="ascii"))
             left = max(0, limit - used)
             available = left if available is None else min(available, left)
     return available
@@ -65,7 +65,7 @@ def available_memory_bytes() -> int | None:
 
 def _cgroup_limit() -> int | None:
     with suppress(OSError, ValueError):
-        return int((_CGROUP / "memory.max").read_text(encoding="ascii"))
+        return int((CGROUP / "memory.max").read_text(encoding="ascii"))
     return None
 
 
@@ -86,6 +86,35 @@ def _windows_memory() -> tuple[int, int] | None:
     if not ctypes.windll.kernel32.GlobalMemoryStatusEx(ctypes.byref(status)):
         return None
     return int(status.total), int(status.available)
+
+
+def may_have_gpu() -> bool:
+    """Whether a GPU that networks could run on may be there; False only where none can be."""
+    if sys.platform == "darwin":
+        return True
+    import ctypes
+
+    if Path("/dev/kfd").exists():  # AMD's
+        return True
+    try:
+        ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
+    except OSError:
+        return False
+    return True
+
+
+def longest_path() -> int | None:
+    """Characters of the longest path that files can have; None where it does not matter."""
+    if sys.platform == "win32":
+        import winreg
+
+        with suppress(OSError):
+            place = r"SYSTEM\CurrentControlSet\Control\FileSystem"
+            with winreg.OpenKey(winreg.HKEY_LOCAL_MACHINE, place) as key:
+                if winreg.QueryValueEx(key, "LongPathsEnabled")[0]:
+                    return None
+        return 259
+    return None
 
 
 def is_running(pid: int) -> bool:

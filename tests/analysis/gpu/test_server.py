@@ -17,6 +17,7 @@ from poise.analysis.gpu.supervisor import GpuServerProcess
 from poise.errors import ModelError
 from poise.expression.classifier import ExpressionClassifier
 from poise.faces.detection.detector import FaceDetector
+from poise.faces.detection.mtcnn import PNet
 from poise.settings import HEAT_MAPS, Settings
 from poise.types import FaceDetections, Image
 from tests.conftest import SampleFaces
@@ -41,6 +42,7 @@ def test_it_answers_as_the_networks_do(
 ) -> None:
     crops, images = sample_faces.crops, sample_faces.images
     assert remote.spec.sha256 == classifier.spec.sha256
+    assert remote.precision == classifier.precision and remote.device_name == "cpu"
     for mirrored in (True, False):
         np.testing.assert_allclose(
             remote.predict(crops, mirrored=mirrored).posterior,
@@ -144,14 +146,14 @@ def test_frames_that_do_not_fit_into_memory_are_looked_at_in_halves(
     detector: FaceDetector, sample_faces: SampleFaces, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     expected = detector.detect(sample_faces.images)
-    propose = detector._propose
+    forward = PNet.forward
 
-    def small(images: Image, min_face_px: float) -> Any:
+    def small(network: PNet, images: torch.Tensor) -> Any:
         if len(images) > 1:
             raise torch.OutOfMemoryError
-        return propose(images, min_face_px)
+        return forward(network, images)
 
-    monkeypatch.setattr(detector, "_propose", small)
+    monkeypatch.setattr(PNet, "forward", small)
     found = detector.detect(sample_faces.images)
     np.testing.assert_allclose(found.boxes_xyxy_px, expected.boxes_xyxy_px, atol=0.1)
     np.testing.assert_array_equal(found.row, expected.row)

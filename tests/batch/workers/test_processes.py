@@ -14,6 +14,7 @@ import pytest
 from poise.batch.workers.calls import Call, Crash
 from poise.batch.workers.processes import LocalProcesses
 from poise.errors import PoiseError
+from poise.system.timing import ALLOWANCE
 from tests.conftest import ROOT
 from tests.processes import is_alive, wait_until, with_python_path
 
@@ -48,6 +49,20 @@ def hang_holding_the_lock() -> None:
 
 def wait_for_ever() -> None:
     threading.Event().wait()
+
+
+def spin() -> None:
+    ALLOWANCE.seconds = 0.5
+    while True:
+        pass
+
+
+def take_long() -> str:
+    ALLOWANCE.for_samples(1.0)
+    ends = time.process_time() + 3.0
+    while time.process_time() < ends:
+        pass
+    return "done"
 
 
 @pytest.fixture
@@ -113,6 +128,14 @@ def test_a_hanging_call_has_a_time_limit(
     assert isinstance(crash, Crash) and said in crash.cause
 
 
+def test_a_call_that_computes_without_end_is_given_up_at_once(processes: LocalProcesses) -> None:
+    """Unlike one that takes long, for it says how long it may take."""
+    calls = [_call(spin), _call(double, 1), _call(take_long), _call(double, 2)]
+    found = {call.function.__name__: result for call, result in processes.run(calls, 2)}
+    assert found["spin"].code == "endless" and "report it" in found["spin"].remedy
+    assert found["double"] == 4 and found["take_long"] == "done"
+
+
 def test_processes_that_cannot_start_are_said(
     processes: LocalProcesses, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -138,8 +161,8 @@ def test_memory_running_out_takes_a_worker_rather_than_the_run(processes: LocalP
         pytest.skip("needs Linux")
     list(processes.run([_call(double, 1)], 1))
     (pid,) = processes.pids
-    of_worker = int(Path(f"/proc/{pid}/oom_score_adj").read_text())
-    assert of_worker > int(Path("/proc/self/oom_score_adj").read_text())
+    of_worker = int(Path(f"/proc/{pid}/oom_score_adj").read_text(encoding="utf-8"))
+    assert of_worker > int(Path("/proc/self/oom_score_adj").read_text(encoding="utf-8"))
 
 
 def test_calls_that_come_later_do_not_wait_for_those_before(processes: LocalProcesses) -> None:

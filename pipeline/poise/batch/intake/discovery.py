@@ -21,8 +21,10 @@ from poise.batch.intake.candidates_file import (
 from poise.batch.intake.dates import session_in
 from poise.errors import SettingsError
 from poise.media.container_types import container_of
+from poise.storage.notes import NOTES_FILE
 from poise.storage.results.outcome import LeftAside
 from poise.system.file_names import composed, safe_name
+from poise.timeline.segments import SEGMENTS_FILE
 from poise.types import Recording
 
 SUFFIXES = frozenset(
@@ -43,11 +45,13 @@ _BY_ENDING = {
     for ending in endings.split()
 }
 _UNREAD_ENDINGS = frozenset(
-    [".amv", ".asf", ".braw", ".dav", ".divx", ".dv", ".evo", ".f4v", ".h264", ".h265", ".hevc",
-     ".insv", ".ivf", ".m1v", ".m2v", ".mjpeg", ".mjpg", ".mod", ".mpv", ".mxf", ".nsv", ".ogm",
-     ".ogv", ".qt", ".r3d", ".rm", ".rmvb", ".tod", ".vob", ".wtv", ".xvid", ".y4m"]
+    [".264", ".265", ".amv", ".arf", ".asf", ".av1", ".bik", ".braw", ".camrec", ".dav", ".divx",
+     ".dv", ".evo", ".f4v", ".h264", ".h265", ".hevc", ".insv", ".ivf", ".m1v", ".m2v", ".mjpeg",
+     ".mjpg", ".mod", ".mpe", ".mpv", ".mxf", ".nsv", ".nut", ".obu", ".ogm", ".ogv", ".qt", ".r3d",
+     ".rm", ".rmvb", ".swf", ".tod", ".trec", ".vob", ".wrf", ".wtv", ".xvid", ".y4m"]
 )  # fmt: skip
-_UNREAD_MAGIC = (b".RMF", b"YUV4MPEG2")  # of recordings that are not read: RealMedia, raw frames
+# Of recordings that are not read: RealMedia, raw frames, NUT, IVF.
+_UNREAD_MAGIC = (b".RMF", b"YUV4MPEG2", b"nut/multimedia", b"DKIF")
 _PICTURES = frozenset({b"heic", b"heix", b"mif1", b"msf1", b"avif", b"avis"})
 # What systems leave in folders; neither recordings nor of anybody's making.
 _SYSTEM = re.compile(
@@ -58,6 +62,7 @@ _SYSTEM = re.compile(
     re.IGNORECASE,
 )
 _HEAD_BYTES = 4096
+_TABLES = (CANDIDATES_FILE, SEGMENTS_FILE, NOTES_FILE)  # at the top: read, not left aside
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,9 +139,10 @@ def _walk(root: Path, aside: list[LeftAside]) -> Iterator[Path]:
             path = place / name
             if path.is_symlink() and not path.resolve().is_relative_to(inside):
                 note(path, "leads_outside")
-        for name in sorted(names):
-            if _SYSTEM.fullmatch(name):
-                continue
+        names = sorted(name for name in names if not _SYSTEM.fullmatch(name))
+        if not folders and not names and place != root:
+            note(place, "empty_folder")
+        for name in names:
             path = place / name
             code = _why_left_aside(path, root, inside)
             if code is None:
@@ -148,7 +154,7 @@ def _walk(root: Path, aside: list[LeftAside]) -> Iterator[Path]:
 def _why_left_aside(path: Path, root: Path, inside: Path) -> str | None:
     """Why a file is not taken as a recording; None if it is, empty if nobody need be told."""
     relative = path.relative_to(root)
-    if len(relative.parts) == 1 and path.name.casefold() == CANDIDATES_FILE:
+    if len(relative.parts) == 1 and path.name.casefold() in _TABLES:
         return ""
     if path.is_symlink() and (not path.exists() or not path.resolve().is_relative_to(inside)):
         return "leads_outside"

@@ -35,10 +35,12 @@ class Crash:
     Args:
         cause: Why, in plain words.
         code: Of the error, as pages show it.
+        remedy: What can be done.
     """
 
     cause: str
     code: str = "died"
+    remedy: str = "Try fewer --jobs, or export the recording again."
 
 
 More = Callable[[], Sequence[Call]]

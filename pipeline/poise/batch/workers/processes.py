@@ -23,6 +23,11 @@ _LOOK_S = 0.5
 _STARTS = 3  # in a row that fail before it is given up
 _START_LIMIT_S = 300.0  # torch comes from a slow disk
 _AHEAD = 2  # calls given to a process, so that it need not wait for the next one
+_ENDLESS = Crash(
+    "its analysis did not come to an end, though it had far longer than others take",
+    code="endless",
+    remedy="Export the recording again; if that does not help, please report it.",
+)
 
 
 @dataclass(frozen=True)
@@ -31,9 +36,13 @@ class Beat:
 
     Args:
         worked_s: Processor seconds spent so far, by all threads but the one that says this.
+        call: How many calls it has begun.
+        allowed_s: Processor seconds that the last of them may take.
     """
 
     worked_s: float
+    call: int = 0
+    allowed_s: float = float("inf")
 
 
 @dataclass(frozen=True)
@@ -61,6 +70,9 @@ class _Process:
     ready: bool = False
     trouble: str = ""
     calls: deque[Call] = field(default_factory=deque)
+    call: int = 0  # how many it has begun
+    before_s: float = 0.0  # processor time when the last of them was first heard of
+    allowed_s: float = float("inf")  # of processor time, for that call
 
     def take(self, message: object, now: float) -> None:
         """Note a sign of life."""
@@ -69,17 +81,27 @@ class _Process:
             self.trouble = message.reason
             return
         self.ready = True
-        if not isinstance(message, Beat) or message.worked_s > self.worked_s + 0.02:
+        if not isinstance(message, Beat):
             self.worked = now
-            if isinstance(message, Beat):
-                self.worked_s = message.worked_s
+            return
+        if message.call != self.call:
+            self.call, self.before_s = message.call, message.worked_s
+        self.allowed_s = message.allowed_s
+        if message.worked_s > self.worked_s + 0.02:
+            self.worked, self.worked_s = now, message.worked_s
+
+    @property
+    def has_no_end(self) -> bool:
+        """Whether it has computed more for one call than any recording of that length takes."""
+        return bool(self.calls) and self.worked_s - self.before_s > self.allowed_s
 
 
 class LocalProcesses:
     """Makes calls in child processes, started when needed and kept from one `run` to the next.
 
     A process that ends or hangs costs only the call it was making: the others go on, and that call
-    is made once more at the end, when nothing else runs.
+    is made once more at the end, when nothing else runs. A call that computes without end
+    (`poise.system.timing.Allowance`) is given up.
 
     Args:
         silence_limit_s: How long a process may give no sign of life (it is stopped, or hangs
@@ -147,6 +169,12 @@ class LocalProcesses:
                         yield from self._bury(process, queue, crashed, last, process.trouble)
                 for process, trouble in self._that_hang():
                     yield from self._bury(process, queue, crashed, last, trouble)
+                for process in [p for p in self._processes if p.has_no_end]:
+                    endless, *others = process.calls
+                    process.calls.clear()
+                    queue.extendleft(reversed(others))
+                    yield from self._bury(process, queue, crashed, last, "")
+                    yield endless, _ENDLESS
         finally:
             for process in [p for p in self._processes if p.calls]:  # left in the middle
                 process.child.end()
@@ -214,7 +242,7 @@ class LocalProcesses:
             limit_s = self._silence_limit_s if process.ready else _START_LIMIT_S
             if now - process.heard > limit_s:
                 found.append((process, f"gave no sign of life for {limit_s:.0f} s"))
-            elif process.calls and now - process.worked > self._idle_limit_s:
+            elif process.ready and process.calls and now - process.worked > self._idle_limit_s:
                 found.append((process, f"did nothing for {self._idle_limit_s:.0f} s"))
         return found
 

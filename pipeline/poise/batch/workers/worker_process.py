@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import threading
 import time
+from dataclasses import dataclass
 from multiprocessing.connection import Connection
 
 from poise.batch.workers.processes import Beat, CannotWork, Result
 from poise.system.child_process import channel_to_parent
 from poise.system.platform import prefer_as_victim
+from poise.system.timing import ALLOWANCE
 
 _BEAT_S = 2.0
 _OOM_SCORE = 300  # if memory runs out: rather a worker than the run
+
+
+@dataclass
+class Begun:
+    """How many calls this process has begun."""
+
+    calls: int = 0
 
 
 def main() -> None:
@@ -19,13 +28,17 @@ def main() -> None:
     prefer_as_victim(_OOM_SCORE)
     parent = channel_to_parent()
     sending = threading.Lock()
+    begun = Begun()
     try:
-        import poise.batch.workers.worker  # noqa: F401 (the heavy part; if it fails, that is said)
+        from poise.batch.workers.worker import load
 
+        load()  # if it fails, that is said
         _send(parent, sending, Beat(0.0))
-        threading.Thread(target=_beat, args=(parent, sending), daemon=True).start()
+        threading.Thread(target=_beat, args=(parent, sending, begun), daemon=True).start()
         while True:
             call = parent.recv()
+            ALLOWANCE.begin()
+            begun.calls += 1
             _send(parent, sending, Result(call()))
     except (EOFError, ConnectionError):
         return
@@ -38,11 +51,12 @@ def _send(parent: Connection, sending: threading.Lock, message: object) -> None:
         parent.send(message)
 
 
-def _beat(parent: Connection, sending: threading.Lock) -> None:
+def _beat(parent: Connection, sending: threading.Lock, begun: Begun) -> None:
     """Say every few seconds that this process lives, and how much it has computed."""
     try:
         while True:
             time.sleep(_BEAT_S)
-            _send(parent, sending, Beat(time.process_time() - time.thread_time()))
+            worked_s = time.process_time() - time.thread_time()
+            _send(parent, sending, Beat(worked_s, begun.calls, ALLOWANCE.seconds))
     except OSError:  # the parent has gone, and so will this process
         return

@@ -17,11 +17,11 @@ import numpy as np
 
 from poise.errors import VideoError
 from poise.media.container_types import opened
-from poise.media.decoders.losses import Losses
 from poise.media.decoders.pyav import PyAVDecoder
 from poise.media.decoders.sampling import WHOLE, SampleClock, SampleSpan
 from poise.media.decoders.sizes import frames_per_batch, reduced_size
 from poise.media.decoders.upright import Orientation
+from poise.media.losses import Losses
 from poise.remarks import ReadingRemark
 from poise.types import FloatArray, FrameBatch, Image, TimeArray
 
@@ -168,7 +168,7 @@ def opened_reader(path: Path, width: int = -1, height: int = -1) -> decord.Video
     """
     try:
         with opened(path) as (container, name):
-            if not container.is_called(_format_found(name)):
+            if not container.is_called(format_found(name)):
                 raise VideoError(
                     "decord takes it for another kind of file than it begins as",
                     remedy=_REMEDY,
@@ -210,7 +210,7 @@ class _InputFormat(ctypes.Structure):
     _fields_ = (("name", ctypes.c_char_p),)
 
 
-def _format_found(name: str) -> str | None:
+def format_found(name: str) -> str | None:
     """The format that decord will take a file for, as decord cannot be told one.
 
     Its own FFmpeg is asked by the functions, in the order, and with the limits with which

@@ -93,7 +93,7 @@ def serve(connection: Connection) -> None:
         except EOFError:
             return
         try:
-            _answer(connection, request)
+            answer(connection, request)
         except BrokenPipeError:
             return
         except PoiseError as error:
@@ -108,7 +108,12 @@ def serve(connection: Connection) -> None:
             )
 
 
-def _answer(connection: Connection, request: Request) -> None:
+def answer(connection: Connection, request: Request) -> None:
+    """Answer one request.
+
+    Raises:
+        PoiseError: If the recording cannot be read.
+    """
     if isinstance(request, AudioRequest):
         from poise.media.listening import listen
 

@@ -164,7 +164,7 @@ class Upright:
         self._reducer, self._to_rgb = VideoReformatter(), VideoReformatter()
         self.pixel_aspect, self._aspect_believed = believed_aspect(pixel_aspect)
         self._turn = Orientation.turned(turn_deg)
-        self._matrix: tuple[float, float, float, float] | None = None
+        self._own = Orientation.turned(0)
         self._sizes = 0
         self._last_size = (0, 0)
         self.odd = self.recoloured = False
@@ -213,13 +213,18 @@ class Upright:
         whole[top : top + inner[1], left : left + inner[0]] = image
         return whole
 
+    def of_engine(self, frame: VideoFrame, size: tuple[int, int]) -> Image:
+        """As `picture`, of a frame that an engine may have reduced, and that says nothing of how it
+        lies: as the first one, which software has decoded."""
+        image = self._rgb(frame, *self.orientation.size(*size))
+        return np.ascontiguousarray(self.orientation.apply(image), dtype=np.uint8)
+
     def _orientation(self, frame: VideoFrame) -> Orientation:
         matrix = display_matrix(frame)
-        if matrix is None:
-            return self._turn
-        orientation, exact = Orientation.of_matrix(matrix)
-        self.odd |= not exact
-        return orientation.then(self._turn)
+        if matrix is not None:  # it holds until another comes
+            self._own, exact = Orientation.of_matrix(matrix)
+            self.odd |= not exact
+        return self._own.then(self._turn)
 
     def _own_size(self, frame: VideoFrame) -> tuple[int, int]:
         """Size of the frame's picture in full resolution; it may widen `wanted_px`."""

@@ -14,7 +14,7 @@ from markupsafe import Markup
 
 from poise.labels import display_class
 from poise.reports.drawing import geometry as g
-from poise.reports.report_types import RecordingReport
+from poise.reports.report_types import Answer, RecordingReport
 from poise.timeline.smoothing import runs_of
 from poise.timeline.timecodes import clock
 from poise.types import Series
@@ -36,6 +36,7 @@ def timeline_svg(
     recording: RecordingReport,
     *,
     name: Callable[[str], str] = str,
+    empty: str = "",
     ident: str = "timeline",
     title: str = "",
     description: str = "",
@@ -45,6 +46,7 @@ def timeline_svg(
     Args:
         recording: Its `series` and `episodes` are drawn.
         name: Gives the reader's name of an apparent expression, plain text.
+        empty: What stands behind the name of one that has no episode, plain text.
         ident: Prefix of every id in the drawing; unique within the page.
         title: Accessible name, plain text.
         description: Accessible description, plain text.
@@ -58,27 +60,38 @@ def timeline_svg(
     start_s, end_s = g.extent(recording, series)
     across = _WIDTH - g.LEFT_PX - g.RIGHT_PX
     x_px = across / (end_s - start_s)
-    height = len(series.labels) * g.ROW_PX + _FOOT
+    heights = g.row_heights(series.labels, recording.episodes)
+    height = g.rows_px(recording, series.labels) + _FOOT
 
     def x(time_s: float) -> float:
         return g.LEFT_PX + (min(max(time_s, start_s), end_s) - start_s) * x_px
 
     parts = [_stripes(ident)]
-    for number, label in enumerate(series.labels):
-        top = number * g.ROW_PX + g.NAME_PX
+    below = 0.0
+    for number, (label, tall) in enumerate(zip(series.labels, heights, strict=True)):
+        top = below + g.NAME_PX
+        below += tall
         colour = _colour(label)
         parts.append(
             _text(g.LEFT_PX, top - 7, name(label), colour, "font-weight:600;font-size:12.5px")
         )
+        if tall == g.EMPTY_PX:
+            parts.append(_text(_WIDTH - g.RIGHT_PX, top - 7, empty, _INK, "font-size:12px", "end"))
+            continue
         parts += _scale(top, across)
-        parts += [_rect(x(a), top, x(b) - x(a), g.CURVE_PX, f"url(#{ident}-gap)")
-                  for a, b in g.unseen(series.pts_s, runs_of(series), end_s)]  # fmt: skip
+        parts += [
+            _rect(x(a), top, x(b) - x(a), g.CURVE_PX, f"url(#{ident}-gap)")
+            for a, b in g.unseen(series.pts_s, runs_of(series), end_s, recording.excluded)
+        ]
+        parts += [_rect(x(a), top, x(b) - x(a), g.CURVE_PX, _GAP)
+                  for a, b in recording.excluded if a < end_s]  # fmt: skip
         parts += _curve(series, number, colour, top, x, x_px)
         parts += [
             _rect(x(e.start_s), top + g.CURVE_PX + 3, max(x(e.end_s) - x(e.start_s), 1.5),
                   _BAR_HEIGHT, colour)
             for e in recording.episodes if e.label == label
         ]  # fmt: skip
+    parts += _answers(recording.answers, x, below)
     parts += _time_axis(start_s, end_s, x, height - _FOOT)
     return _svg("timeline", ident, _WIDTH, height, parts, title, description)
 
@@ -127,34 +140,82 @@ def progress_svg(
     return _svg("progress", ident, _PANEL_WIDTH, height, parts, name, description)
 
 
-def strip_svg(recording: RecordingReport, end_s: float | None = None) -> Markup:
-    """The episodes of a recording as one line of colours, small enough for a table.
+def strip_svg(
+    recording: RecordingReport, end_s: float | None = None, start_s: float = 0.0
+) -> Markup:
+    """The episodes of a recording, or of a part of it, as one line of colours, small enough for a
+    table.
 
     Stripes stand where no face could be used, a plain ground where none of the expressions
-    prevails.
+    prevails, a darker one where the recording is left out.
 
     Args:
-        recording: Its `episodes` and `unseen` stretches are drawn.
+        recording: Its `episodes`, `unseen` and `excluded` stretches are drawn.
         end_s: Where the line ends; by default where the recording does.
+        start_s: Where it begins.
     """
-    length_s = recording.end_s
-    scale = _STRIP / max(end_s or length_s, 1e-9)
-    drawn = {"none": _block(0, round(length_s * scale))}
-    for start_s, stop_s in recording.unseen[:_MOST_SPANS]:
-        left, right = round(start_s * scale), round(stop_s * scale)
+    scale = _STRIP / max((end_s or recording.end_s) - start_s, 1e-9)
+
+    def at(time_s: float) -> int:
+        return min(max(round((time_s - start_s) * scale), 0), _STRIP)
+
+    drawn = {"none": _block(0, at(recording.end_s))}
+    spans = [(at(a), at(b)) for a, b in recording.unseen]
+    for left, right in [span for span in spans if span[0] < span[1]][:_MOST_SPANS]:
         drawn["ground"] = drawn.get("ground", "") + _block(left, right)
         first = left - left % _STRIPE
         drawn["gap"] = drawn.get("gap", "") + "".join(
-            _block(max(at, left), min(at + _STRIPE // 2, right))
-            for at in range(first, right, _STRIPE) if at + _STRIPE // 2 > left
+            _block(max(x, left), min(x + _STRIPE // 2, right))
+            for x in range(first, right, _STRIPE) if x + _STRIPE // 2 > left
         )  # fmt: skip
+    for left, right in [(at(a), at(b)) for a, b in recording.excluded]:
+        drawn["gap"] = drawn.get("gap", "") + (_block(left, right) if left < right else "")
     for episode in recording.episodes:
-        left, right = round(episode.start_s * scale), round(episode.end_s * scale)
-        style = display_class(episode.label)
-        drawn[style] = drawn.get(style, "") + _block(left, max(right, left + 2))
+        if episode.end_s > start_s and at(episode.start_s) < _STRIP:
+            left, right = at(episode.start_s), at(episode.end_s)
+            style = display_class(episode.label)
+            drawn[style] = drawn.get(style, "") + _block(left, max(right, left + 2))
     paths = "".join(f'<path class="s-{style}" d="{path}"/>' for style, path in drawn.items())
     return Markup(
         f'<svg class="strip" viewBox="0 0 {_STRIP} 10" preserveAspectRatio="none" '
+        f'aria-hidden="true">{paths}</svg>'
+    )
+
+
+def overview_svg(recording: RecordingReport) -> Markup:
+    """A long recording minute by minute: which expressions filled how much of each.
+
+    A column is 1 unit wide and 100 high; what is left free of it shows no usable face; what is
+    left out hangs from above.
+
+    Args:
+        recording: Its `series` is drawn; beyond two hours in longer columns.
+
+    Returns:
+        An `<svg>` element that stretches to any size, or nothing where there is nothing to draw.
+    """
+    series = recording.series
+    if series is None:
+        return Markup("")
+    _, end_s = g.extent(recording, series)
+    column_s = g.column_s(end_s)
+    drawn: dict[str, str] = {}
+    hidden = [*recording.unseen, *recording.excluded]
+    out = g.excluded_in_columns(end_s, recording.excluded)
+    for left, shares in enumerate(g.shares_in_columns(series, end_s, hidden)):
+        right = min(left + 1.0, end_s / column_s)
+        if out[left] > 0:
+            block = f"M{left} 0H{right:.4g}V{100 * out[left]:.1f}H{left}z"
+            drawn["gap"] = drawn.get("gap", "") + block
+        y = 100.0
+        for label, share in zip(series.labels, shares, strict=True):
+            if share > 0:
+                style, low, y = display_class(label), y, max(0.0, y - 100 * float(share))
+                block = f"M{left} {low:.1f}H{right:.4g}V{y:.1f}H{left}z"
+                drawn[style] = drawn.get(style, "") + block
+    paths = "".join(f'<path class="s-{style}" d="{path}"/>' for style, path in drawn.items())
+    return Markup(
+        f'<svg viewBox="0 0 {end_s / column_s:.4g} 100" preserveAspectRatio="none" '
         f'aria-hidden="true">{paths}</svg>'
     )
 
@@ -198,6 +259,17 @@ def _curve(
         dashed = f' stroke-dasharray="{dash}"' if dash else ""
         look = f'fill="none" stroke="{colour}" stroke-width="1.5"{dashed}'
         yield f'<polyline points="{line}" {look}/>'
+
+
+def _answers(answers: Sequence[Answer], x: Callable[[float], float], top: float) -> Iterable[str]:
+    """A numbered block for each answer."""
+    for answer in answers:
+        left, right = x(answer.start_s), x(answer.end_s)
+        yield _rect(left, top + 2, max(right - left - 1, 1), g.ANSWERS_PX - 4, _LINE)
+        if right - left > 14:
+            middle = (left + right) / 2
+            number = str(answer.number)
+            yield _text(middle, top + 13, number, _INK, "font-size:10.5px", "middle")
 
 
 def _time_axis(
