@@ -92,3 +92,14 @@ def test_a_series_says_its_gaps_itself() -> None:
         breaks=np.array([7]),
     )  # fmt: skip
     assert runs_of(series) == [(0, 7), (7, 20)]
+
+
+def test_each_moment_may_have_a_bandwidth_of_its_own() -> None:
+    pts_s = np.arange(0, 10, 0.2)
+    values = np.random.default_rng(0).dirichlet([1, 1, 1], len(pts_s)).astype(np.float32)
+    widths = np.where(pts_s < 5, 0.4, 0.8)
+    both = smooth(pts_s, values, widths)
+    assert (both[pts_s < 5] == smooth(pts_s, values, 0.4)[pts_s < 5]).all()
+    assert (both[pts_s >= 5] == smooth(pts_s, values, 0.8)[pts_s >= 5]).all()
+    some = smooth(pts_s, values, np.where(pts_s < 5, 0.0, 0.8))
+    assert some[pts_s < 5] == pytest.approx(values[pts_s < 5], abs=1e-6)
