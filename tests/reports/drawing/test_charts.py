@@ -15,6 +15,7 @@ from poise.labels import display_class
 from poise.reports.drawing.charts import progress_svg, strip_svg, timeline_svg
 from poise.reports.report_types import RecordingReport
 from poise.types import Episode
+from tests.conftest import ROOT
 from tests.factories import make_faceless, make_recording
 
 LABELS = {
@@ -161,7 +162,7 @@ def test_a_strip_tells_no_face_from_no_episode(tmp_path: Path) -> None:
 
 
 def test_strips_and_legend_have_the_same_colours() -> None:
-    style = (Path(__file__).parents[2] / "templates" / "style.css").read_text(encoding="utf-8")
+    style = (ROOT / "templates" / "style.css").read_text(encoding="utf-8")
     for label in ("positive", "neutral", "negative", "surprise"):
         look = display_class(label)
         rule = re.search(rf"\.s-{look} {{ fill: (.+?); background: (.+?); }}", style)
