@@ -194,9 +194,7 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary, zipfile.ZipFile(options.faces) as faces:
         folder = options.keep or Path(temporary)
-        print(
-            print("| recordings | reading | n (missing) | macro-F1 | recalls | ECE | sure, wrong |")
-        )
+        print("| recordings | reading | n (missing) | macro-F1 | recalls | ECE | sure, wrong |")
         print("|---|---|---|---|---|---|---|")
         for resting in (0.0, 0.65):
             recordings = folder / f"resting-{resting:g}" / "in"

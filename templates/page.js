@@ -1,4 +1,4 @@
-// What all pages share: tables that sort.
+// What all pages share: tables that sort, and paper without links to other files.
 "use strict";
 
 // A column sorts when its heading has data-sort; a cell may give its value in data-value.
@@ -22,3 +22,15 @@ for (const table of document.querySelectorAll("table.sortable")) {
     });
   });
 }
+
+// On paper, and in a PDF, a link to another file leads nowhere: it would name a place of this machine.
+addEventListener("beforeprint", () => {
+  for (const link of document.querySelectorAll("a[href]")) {
+    if (link.getAttribute("href").startsWith("#")) continue;
+    link.dataset.href = link.getAttribute("href");
+    link.removeAttribute("href");
+  }
+});
+addEventListener("afterprint", () => {
+  for (const link of document.querySelectorAll("a[data-href]")) link.href = link.dataset.href;
+});

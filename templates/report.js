@@ -7,9 +7,10 @@
   const NONE = 255; // a posterior that is not there
   const shape = data.geometry; // of a row: name, line and episodes, in pixels
   const ROW_PX = shape.name + shape.curve + shape.bar;
-  const FOOT = shape.bar / ROW_PX; // where the line of a row begins, and how high it may be, in rows
-  const HEIGHT = shape.curve / ROW_PX;
   const LEAST_SPAN_S = 2;
+  const NEAR_S = 300;
+  const NARROW_PX = 420; // of a chart: names of rows are short
+  const BEFORE_S = 1; // a moment is played from a second before it
   const FINE_POINTS = 4000; // drawn at once; where more are in view, means of several stand for them
   const DAY_S = 86400;
   const STEPS_S = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 43200];
@@ -71,6 +72,7 @@
       this.readout = section.querySelector(".readout");
       this.video = section.querySelector("video");
       this.playButton = section.querySelector("[data-do=play]");
+      this.overview = section.parentElement.querySelector(".overview");
       this.movers = section.querySelectorAll("[data-do=farther], [data-do=whole], [data-do=earlier], [data-do=later]");
       this.draw();
       this.listen();
@@ -78,24 +80,34 @@
       this.show(0);
     }
 
+    // Where the line of each row begins, in pixels from below; a row without episodes is small.
+    layOut() {
+      this.height = this.rows.reduce((sum, row) => sum + (row.empty ? shape.empty : ROW_PX), 0);
+      let top = this.height;
+      for (const row of this.rows) {
+        top -= row.empty ? shape.empty : ROW_PX;
+        row.foot = top + (row.empty ? 0 : shape.bar);
+      }
+    }
+
     draw() {
       this.plot?.destroy();
-      const count = this.rows.length;
+      this.layOut();
       const ink = colour("--chart-ink");
       const inks = this.rows.map((row) => colour(`--c-${row.style}`));
       const font = `12px ${getComputedStyle(document.body).fontFamily}`;
-      const lift = (values, k) => values.map((v) => (v === null ? null : count - 1 - k + FOOT + HEIGHT * v));
+      const lift = (row) => row.values.map((v) => (v === null || row.empty ? null : row.foot + shape.curve * v));
       const series = this.rows.map((row, k) => ({
         stroke: inks[k],
         fill: `color-mix(in srgb, ${inks[k]} 22%, transparent)`,
-        fillTo: count - 1 - k + FOOT,
+        fillTo: row.foot,
         width: 1.5,
         points: { show: false },
       }));
       this.plot = new uPlot(
         {
           width: this.frame.clientWidth,
-          height: ROW_PX * count + shape.axis,
+          height: this.height + shape.axis,
           padding: [0, shape.right, 0, shape.left],
           legend: { show: false },
           cursor: {
@@ -106,7 +118,7 @@
           },
           scales: {
             x: { time: false, range: () => this.view },
-            y: { range: [0, count] },
+            y: { range: [0, this.height] },
           },
           axes: [
             {
@@ -120,14 +132,14 @@
           series: [{}, ...series],
           hooks: {
             drawClear: [(plot) => this.drawGround(plot, ink)],
-            draw: [(plot) => this.drawRows(plot, font, inks), () => this.place()],
+            draw: [(plot) => this.drawRows(plot, font, inks, ink), () => this.place()],
             setCursor: [(plot) => this.hover(plot)],
           },
         },
         null,
         this.frame,
       );
-      const fine = [this.times, ...this.rows.map((row, k) => lift(row.values, k))];
+      const fine = [this.times, ...this.rows.map(lift)];
       const size = Math.ceil(this.times.length / FINE_POINTS);
       this.levels = { fine, coarse: size > 1 ? fine.map((values) => coarser(values, size)) : fine };
       this.drawn = undefined;
@@ -147,8 +159,9 @@
       ctx.font = `${10 * ratio}px ${getComputedStyle(document.body).fontFamily}`;
       ctx.textAlign = "right";
       ctx.textBaseline = "middle";
-      this.rows.forEach((_, k) => {
-        const bottom = plot.valToPos(this.rows.length - 1 - k + FOOT, "y", true);
+      for (const row of this.rows) {
+        if (row.empty) continue;
+        const bottom = plot.valToPos(row.foot, "y", true);
         const height = shape.curve * ratio;
         ctx.fillStyle = colour("--chart-gap");
         for (const [start, end] of this.unseen) {
@@ -165,12 +178,12 @@
           ctx.fillStyle = ink;
           ctx.fillText(`${100 * share}%`, bbox.left - 5 * ratio, y);
         }
-      });
+      }
       ctx.restore();
     }
 
     // Above them: the names of the rows, and their episodes.
-    drawRows(plot, font, inks) {
+    drawRows(plot, font, inks, ink) {
       const { ctx, bbox } = plot;
       const ratio = devicePixelRatio;
       ctx.save();
@@ -178,7 +191,7 @@
       ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
       ctx.clip();
       this.rows.forEach((row, k) => {
-        const base = plot.valToPos(this.rows.length - 1 - k + FOOT, "y", true);
+        const base = plot.valToPos(row.foot, "y", true);
         ctx.fillStyle = inks[k];
         for (const [start, end] of row.episodes) {
           const left = plot.valToPos(start, "x", true);
@@ -188,7 +201,13 @@
         ctx.font = font.replace("12px", `600 ${12 * ratio}px`);
         ctx.textAlign = "left";
         ctx.textBaseline = "alphabetic";
-        ctx.fillText(row.name, bbox.left + 3 * ratio, base - (shape.curve + 6) * ratio);
+        const name = bbox.width < NARROW_PX * ratio ? row.short ?? row.name : row.name;
+        ctx.fillText(name, bbox.left + 3 * ratio, base - ((row.empty ? 0 : shape.curve) + 6) * ratio);
+        if (!row.empty) return;
+        ctx.font = font.replace("12px", `${12 * ratio}px`);
+        ctx.textAlign = "right";
+        ctx.fillStyle = ink;
+        ctx.fillText(words.empty, bbox.left + bbox.width - 3 * ratio, base - 6 * ratio);
       });
       ctx.restore();
     }
@@ -224,9 +243,18 @@
       if (this.readout.textContent !== text) this.readout.textContent = text;
     }
 
+    // Plays a moment, from a second before it, and stops after it.
+    play(start, end) {
+      this.show(Math.max(0, start - BEFORE_S));
+      if (!this.video.hasAttribute("src")) return;
+      this.until = end;
+      this.video.play().catch(() => {});
+    }
+
     // Moves the playhead, and the recording unless it is the recording that moved.
     show(time, { seek = true } = {}) {
       this.time = clamp(time, 0, this.end);
+      if (seek) this.until = undefined; // what is asked for now is not to stop there
       if (seek && this.video.readyState > 0) this.video.currentTime = this.time;
       else if (seek) this.waiting = this.time;
       const [low, high] = this.view;
@@ -263,7 +291,25 @@
       this.drawn = level;
       this.plot.setScale("x", { min: this.view[0], max: this.view[1] });
       const whole = this.view[1] - this.view[0] >= this.end;
+      this.mark(whole);
       for (const button of this.movers) button.setAttribute("aria-disabled", whole);
+    }
+
+    // Where in the overview the chart is looking.
+    mark(whole) {
+      const frame = this.overview?.querySelector(".window");
+      if (!frame) return;
+      frame.hidden = whole;
+      frame.style.left = `${(100 * this.view[0]) / this.end}%`;
+      frame.style.width = `${(100 * (this.view[1] - this.view[0])) / this.end}%`;
+    }
+
+    // A click in the overview looks at five minutes around it.
+    lookFromAbove(event) {
+      const box = this.overview.getBoundingClientRect();
+      const time = clamp((event.clientX - box.left) / box.width, 0, 1) * this.end;
+      this.look(time - NEAR_S / 2, time + NEAR_S / 2);
+      this.show(time);
     }
 
     zoom(factor, centre = clamp(this.time, ...this.view)) {
@@ -350,6 +396,7 @@
         this.rows = event.target.checked ? [...this.classes, ...this.emotions] : this.classes;
         this.draw();
       });
+      this.overview?.addEventListener("click", (event) => this.lookFromAbove(event));
       new ResizeObserver(() => {
         if (this.frame.clientWidth && this.frame.clientWidth !== this.plot.width) {
           this.plot.setSize({ width: this.frame.clientWidth, height: this.plot.height });
@@ -383,6 +430,7 @@
       };
       const follow = () => {
         this.show(video.currentTime, { seek: false });
+        if (video.currentTime >= this.until) video.pause();
         if (!video.paused) requestAnimationFrame(follow);
       };
       const differs = () => {
@@ -417,10 +465,16 @@
         this.playButton.textContent = words.pause;
         follow();
       });
-      video.addEventListener("pause", () => (this.playButton.textContent = words.play));
+      video.addEventListener("pause", () => {
+        this.playButton.textContent = words.play;
+        this.until = undefined; // whoever goes on from here wants to see more
+      });
+      video.addEventListener("timeupdate", () => video.currentTime >= this.until && video.pause());
       video.addEventListener("seeked", () => {
         const own = Math.abs(video.currentTime - this.time) < 0.1; // the answer to a seek of ours
-        if (!own) this.show(video.currentTime, { seek: false });
+        if (own) return;
+        this.until = undefined;
+        this.show(video.currentTime, { seek: false });
       });
       pick.querySelector("input").addEventListener("change", (event) => {
         const [file] = event.target.files;
@@ -437,20 +491,38 @@
     }
   }
 
+  // A viewer is made when its recording is unfolded: most are never looked at.
   const viewers = new Map();
-  for (const recording of data.recordings) {
-    const section = document.getElementById(`viewer-${recording.number}`);
-    viewers.set(recording.number, new Viewer(section, recording));
+  function viewerOf(number) {
+    const recording = data.recordings.find((one) => one.number === number);
+    if (!recording) return undefined;
+    const section = document.getElementById(`viewer-${number}`);
+    unfold(section);
+    if (!viewers.has(number)) viewers.set(number, new Viewer(section, recording));
+    return viewers.get(number);
+  }
+  function unfold(element) {
+    for (let fold = element?.closest("details"); fold; fold = fold.parentElement.closest("details")) fold.open = true;
+  }
+  for (const { number } of data.recordings) {
+    const fold = document.getElementById(`viewer-${number}`).closest("details");
+    if (!fold || fold.open) viewerOf(number);
+    else fold.addEventListener("toggle", () => fold.open && viewerOf(number), { once: true });
   }
 
-  // #t=83.5 leads to a moment of the first recording, #t=83.5&r=2 to one of the second.
-  function follow(hash) {
+  // #t=83.5 leads to a moment of the first recording, #t=83.5,90&r=2 to one of the second, which
+  // ends at 90; `play` plays it.
+  function follow(hash, play = false) {
     const wanted = new URLSearchParams(hash.slice(1));
-    if (!wanted.has("t")) return false;
-    const time = Number(wanted.get("t"));
-    const viewer = viewers.get(Number(wanted.get("r"))) ?? viewers.values().next().value;
-    if (!viewer || !Number.isFinite(time)) return false;
-    viewer.show(time);
+    if (!wanted.has("t")) {
+      unfold(document.getElementById(hash.slice(1))?.querySelector("summary"));
+      return false;
+    }
+    const [start, end] = wanted.get("t").split(",").map(Number);
+    const viewer = viewerOf(Number(wanted.get("r"))) ?? viewerOf(data.recordings[0]?.number);
+    if (!viewer || !Number.isFinite(start)) return false;
+    if (play && end > start) viewer.play(start, end);
+    else viewer.show(start);
     const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
     viewer.section.scrollIntoView({ behavior: still ? "auto" : "smooth", block: "start" });
     viewer.frame.focus({ preventScroll: true });
@@ -458,8 +530,8 @@
   }
 
   document.addEventListener("click", (event) => {
-    const link = event.target.closest("a[href^='#t=']");
-    if (!link || !follow(link.hash)) return;
+    const link = event.target.closest("a[href^='#']");
+    if (!link || !follow(link.hash, true)) return;
     event.preventDefault();
     history.replaceState(null, "", link.hash);
   });

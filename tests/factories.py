@@ -12,13 +12,16 @@ from PIL import Image, ImageDraw
 
 from poise.expression.model_spec import ModelSpec
 from poise.labels import QUALITY_FLAGS, LabelScheme, display_labels, display_posterior
+from poise.reports.answers import answers_of, in_state
 from poise.reports.drawing.geometry import unseen
-from poise.reports.report_types import CandidateReport, RecordingReport
+from poise.reports.report_types import UNSURE, CandidateReport, RecordingReport
 from poise.settings import Settings
+from poise.spoken import Segment
 from poise.storage.results.format import StoredResult, write_result
 from poise.storage.results.outcome import Outcome
 from poise.storage.results.owners import Owner, write_owners
 from poise.timeline.episodes import find_episodes
+from poise.timeline.segment_figures import SeenFrames, segment_figures, segment_of
 from poise.timeline.smoothing import runs_of, smooth
 from poise.timeline.statistics import ScoredFrames, summarise
 from poise.types import (
@@ -34,6 +37,14 @@ from poise.types import (
 )
 
 LABELS = ("positive", "neutral", "negative", "surprise")
+QUESTIONS = (
+    "Please introduce yourself.",
+    "Why did you choose this field?",
+    "Tell us about a time when a plan of yours failed, and what you did about it.",
+    "어려웠던 일을 해결한 경험을 말씀해 주세요.",
+    "How do you work with people who disagree with you?",
+    "Is there anything you would like to ask us?",
+)
 PROVENANCE = {
     "poise": "0.1.0",
     "model": "ferplus (VGG16DenseNet, 48 px)",
@@ -259,6 +270,44 @@ def make_recording(
     )
 
 
+def make_answers(
+    recording: RecordingReport, count: int = 6, *, question_s: float = 8.0, labelled: bool = True
+) -> RecordingReport:
+    """The same recording as an interview of so many questions and answers of equal length."""
+    series = recording.series
+    assert series is not None and recording.statistics is not None
+    each_s = recording.statistics.duration_s / count
+    segments = []
+    for k in range(count):
+        at_s, end_s = k * each_s, (k + 1) * each_s
+        label = QUESTIONS[k % len(QUESTIONS)] if labelled else ""
+        segments += [
+            Segment(kind="question", label=label, start_s=at_s, end_s=at_s + question_s,
+                    source="turns"),
+            Segment(kind="answer", label="", start_s=at_s + question_s, end_s=end_s,
+                    source="turns"),
+        ]  # fmt: skip
+    pts_s = np.arange(0.1, recording.statistics.duration_s, 0.2)
+    asked = segment_of(pts_s, segments) % 2 == 1
+    seen = SeenFrames(
+        pts_s=pts_s,
+        shown_s=np.full(len(pts_s), 0.2),
+        speaking=np.where(asked, 2, 1).astype(np.int8),
+        usable_frame=np.clip(np.searchsorted(pts_s, series.pts_s - 0.05), 0, len(pts_s) - 1),
+        reading=series.smoothed,
+        labels=series.labels,
+        episodes=recording.episodes,
+    )
+    figures = list(segment_figures(seen, segments))
+    return replace(
+        recording,
+        answers=answers_of(segments, figures),
+        speaking=in_state(figures, "speaking"),
+        listening=in_state(figures, "listening"),
+        sound="heard",
+    )
+
+
 def make_failed(recording_id: str = "kim/broken.mp4") -> RecordingReport:
     """A recording that could not be read at all."""
     return RecordingReport(
@@ -272,6 +321,11 @@ def make_failed(recording_id: str = "kim/broken.mp4") -> RecordingReport:
         frames=[],
         directory=None,
     )
+
+
+def make_unsure(recording_id: str = "kim/other.mp4") -> RecordingReport:
+    """A recording that may show somebody else."""
+    return replace(make_failed(recording_id), status=UNSURE, code="")
 
 
 def make_faceless(
@@ -436,6 +490,7 @@ IDLE_CONTEXT = SimpleNamespace(  # of a worker whose analysis only pretends
     timing=SimpleNamespace(seconds={}),
     decoding=SimpleNamespace(warnings=[]),
     notes=(),
+    progress=SimpleNamespace(tell=None),
     classifier=SimpleNamespace(),
     settings=Settings(),
 )

@@ -53,8 +53,10 @@ def test_click_and_jinja_are_known_to_one_room_each(library: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "module", ["poise", "poise.commands", "poise.media.decoders.server", "poise.batch.status"]
-)
+    "module",
+    ["poise", "poise.commands", "poise.media.decoders.server", "poise.batch.status",
+     "poise.batch.run"],
+)  # fmt: skip
 def test_what_starts_often_does_not_load_torch(module: str) -> None:
     program = f"import sys, {module}; print('torch' in sys.modules, 'pandas' in sys.modules)"
     done = subprocess.run(
@@ -100,6 +102,25 @@ def test_no_test_touches_a_private_name() -> None:
         for name in _touched(path) & private
     }
     assert touched == set()
+
+
+WITHOUT_TESTS_OF_THEIR_OWN = {  # covered by tests of the whole desk, of handouts
+    *(f"desk/test_{name}.py" for name in ("app", "batches", "opening", "overview", "pages",
+                                          "state")),
+    "commands/test_desk.py", "commands/test_handout.py",
+}  # fmt: skip
+
+
+def test_every_module_has_its_test_file() -> None:
+    roots = {ROOT / "pipeline" / "poise": "", ROOT / "training" / "poise_training": "training"}
+    missing = {
+        (Path(wing) / path.relative_to(root)).with_name(f"test_{path.name}").as_posix()
+        for root, wing in roots.items()
+        for path in root.rglob("*.py")
+        if not path.name.startswith("__")
+    }
+    there = {path.relative_to(ROOT / "tests").as_posix() for path in ROOT.glob("tests/**/*.py")}
+    assert missing - there == WITHOUT_TESTS_OF_THEIR_OWN
 
 
 def test_the_map_names_every_module_as_it_is() -> None:

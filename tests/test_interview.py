@@ -116,7 +116,8 @@ def test_given_segments_prevail_and_may_change_without_a_new_analysis(
     frames, segments = _analysed(clips, tmp_path, model_dir, sound=False)
     assert frames["speaking"].isna().all()
     assert segments["label"].dropna().unique().tolist() == ["Yourself"]
-    assert segments["state"].unique().tolist() == ["all"]
+    assert segments["state"].dropna().unique().tolist() == ["all"]
+    assert segments["kind"].tolist() == ["recording", "part", "excluded"]
     whole = segments[segments["segment"].isna()].iloc[0]
     assert whole["sampled_frames"] == (~frames["pts_ms"].between(14_000, 19_999)).sum()
     table.write_text(f"{header}{NAME},20,30,Pumps\n", encoding="utf-8")

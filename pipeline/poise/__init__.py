@@ -7,8 +7,8 @@
         if outcome.result:
             print(outcome.recording.recording_id, outcome.result.read_frames().shape)
 
-What the commands do, notebooks can do as well: `analyze`, `render` (`poise report`), `export`,
-`classify`, `status`, `purge`. Names are imported when they are first used.
+What the commands do, notebooks can do as well: `analyze`, `render` (`poise report`), `handout`,
+`export`, `classify`, `status`, `purge`. Names are imported when they are first used.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from poise.batch.forgetting.purge import Purged, purge
+    from poise.batch.handout import HandedVideo, Handout, handout
     from poise.batch.outcomes import Listener, Plan, RunResult
     from poise.batch.photographs import Counts
     from poise.batch.photographs import classify_pictures as classify
@@ -45,6 +46,8 @@ _HOME = {
     "Counts": ("batch.photographs", "Counts"),
     "DamagedResultError": ("errors", "DamagedResultError"),
     "DiskFullError": ("errors", "DiskFullError"),
+    "HandedVideo": ("batch.handout", "HandedVideo"),
+    "Handout": ("batch.handout", "Handout"),
     "Listener": ("batch.outcomes", "Listener"),
     "ModelError": ("errors", "ModelError"),
     "Outcome": ("storage.results.outcome", "Outcome"),
@@ -63,6 +66,7 @@ _HOME = {
     "analyze": ("batch.run", "analyze"),
     "classify": ("batch.photographs", "classify_pictures"),
     "export": ("batch.rerender", "export"),
+    "handout": ("batch.handout", "handout"),
     "purge": ("batch.forgetting.purge", "purge"),
     "render": ("batch.rerender", "render"),
     "status": ("batch.status", "look_up"),
@@ -72,6 +76,8 @@ __all__ = [
     "Counts",
     "DamagedResultError",
     "DiskFullError",
+    "HandedVideo",
+    "Handout",
     "Listener",
     "ModelError",
     "Outcome",
@@ -91,6 +97,7 @@ __all__ = [
     "analyze",
     "classify",
     "export",
+    "handout",
     "purge",
     "render",
     "status",

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from poise.coach_notes import CoachNote
 from poise.identity_findings import IdentityFindings
 from poise.labels import LabelScheme
 from poise.remarks import ReadingRemark
@@ -55,6 +56,7 @@ class Recording:
         portrait: A picture of the candidate; None if not given.
         pseudonym: Stands for `recording_id` in pages without names; empty until made.
         segments: As the centre gave them; None where that is not known.
+        notes: Of coaches; None likewise.
     """
 
     path: Path
@@ -70,6 +72,7 @@ class Recording:
     portrait: Path | None = None
     pseudonym: str = ""
     segments: tuple[Segment, ...] | None = None
+    notes: tuple[CoachNote, ...] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,6 +21,7 @@ from tests.clips import (
     counting_clip,
     number_in,
 )
+from tests.conftest import SAMPLES
 from tests.media.kit import BACKENDS, UNEVEN_MS, numbers_of, sampled, times_of
 from tests.processes import is_alive, wait_until
 
@@ -68,6 +69,29 @@ if {after} == 0:
 server.main()
 """
 _HOLDS_THE_LOCK = "ctypes.PyDLL(None).sleep(600)"
+
+
+def test_a_process_may_be_started_before_it_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    with DecodingProcess() as process:
+        process.prepare()
+        monkeypatch.setattr("poise.media.reader.start_python", None)  # no second one
+        process.prepare()
+        info = process.describe(SAMPLES / "Sample A" / "interview 1.mp4", backend="pyav")
+        assert info.width_px == 640
+
+
+def test_one_that_cannot_be_started_is_met_when_it_is_asked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise OSError("no more processes")
+
+    monkeypatch.setattr("poise.media.reader.start_python", fail)
+    with DecodingProcess() as process:
+        process.prepare()
+        monkeypatch.undo()
+        info = process.describe(SAMPLES / "Sample A" / "interview 1.mp4", backend="pyav")
+        assert info.width_px == 640
 
 
 def test_a_decoder_that_hangs_is_killed_and_the_next_recording_works(

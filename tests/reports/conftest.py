@@ -17,6 +17,7 @@ from poise.reports.report_types import RecordingReport
 from poise.settings import Settings
 from tests.factories import (
     PROVENANCE,
+    make_answers,
     make_candidate,
     make_faceless,
     make_failed,
@@ -109,6 +110,18 @@ def night(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         make_failed(),
     ]  # fmt: skip
     return written(directory, recordings, request.param)
+
+
+@pytest.fixture(scope="module", params=LANGUAGES)
+def interview(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The report of one recording of ten minutes with six answers."""
+    directory = tmp_path_factory.mktemp("interview")
+    shutil.copy(SAMPLE, directory / "interview.mp4")
+    recording = make_answers(
+        make_recording(directory / "p", duration_s=600, seed=5, video="../interview.mp4",
+                       size_px=(1280, 720), note="Self-introduction")
+    )  # fmt: skip
+    return written(directory, [recording], request.param) / "kim" / "report.html"
 
 
 @pytest.fixture

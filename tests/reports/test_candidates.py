@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from poise.identity_findings import IdentityFindings
 from poise.reports.candidates import candidate_report, write_candidate, write_overview
 from poise.reports.locales import LANGUAGES, load_texts
 from poise.settings import Settings
+from poise.spoken import Segment, Sound
+from poise.storage.results.format import StoredResult, write_result
 from poise.storage.results.outcome import LeftAside, Outcome
 from poise.types import Status
-from tests.factories import make_outcome, make_spec
+from tests.factories import drawn_face, make_analysis, make_outcome, make_spec
 
 SPEC = make_spec()
 LEFT = [
@@ -81,3 +86,65 @@ def test_a_report_knows_what_the_recording_is(outcomes: list[Outcome], tmp_path:
     assert (second.status, second.code) == ("failed", "vanished")
     nameless = candidate_report(outcomes[:1], Settings(anonymous=True), SPEC, tmp_path / "o" / "k")
     assert nameless.recordings[0].video == ""
+
+
+def in_doubt(tmp_path: Path, doubt: str) -> Outcome:
+    """A recording that shows two people who look alike, with a picture and a face of each."""
+    outcome = make_outcome(tmp_path / "s9", "kim/mock-9.mp4", session_date="2026-11-09")
+    assert outcome.result is not None
+    found = IdentityFindings(
+        doubt=doubt, by_portrait=False, embedding=np.zeros((0, 128), np.float32),
+        others=np.zeros((0, 128), np.float32), uncertain_frames=0,
+    )  # fmt: skip
+    directory = tmp_path / "s10"
+    directory.mkdir()
+    faces = {f"face-{k}.jpg": drawn_face(k, size=48) for k in (0, 1)}
+    write_result(replace(make_analysis(seed=9), identity=found, files=faces), directory)
+    return replace(outcome, result=StoredResult.read(directory))
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_recording_that_may_show_somebody_else_is_not_shown_to_a_candidate(
+    outcomes: list[Outcome], tmp_path: Path, language: str
+) -> None:
+    texts, settings = load_texts(language), Settings(language=language)
+    doubtful = in_doubt(tmp_path, "two_alike")
+    (page,) = write_candidate([outcomes[0], doubtful], tmp_path / "out", settings, SPEC).reports
+    source = page.read_text(encoding="utf-8")
+    assert texts("recording.unsure.title") in source and texts("recording.unsure.text") in source
+    assert texts.count("glance.checked", 1) in source
+    assert texts("unsure.two_alike") not in source
+    report = candidate_report([outcomes[0], doubtful], settings, SPEC, tmp_path / "out" / "kim")
+    sure, unsure = report.recordings
+    assert unsure.statistics is None and unsure.series is None and not unsure.video
+    assert not (unsure.episodes or unsure.frames or unsure.answers or unsure.remarks)
+    assert report.overall is not None and sure.statistics is not None
+    assert report.overall.duration_s == sure.statistics.duration_s
+    assert not (tmp_path / "out" / "kim" / "progress.html").exists()
+    index = write_overview([outcomes[0], doubtful], tmp_path / "out", settings, SPEC)
+    told = index.read_text(encoding="utf-8")
+    assert texts("unsure.two_alike") in told and told.count("data:image/jpeg") == 2
+    assert texts("index.status.unsure") in told
+
+
+def test_a_report_of_nothing_but_doubts_says_so(tmp_path: Path) -> None:
+    settings = Settings(language="en")
+    (page,) = write_candidate([in_doubt(tmp_path, "still")], tmp_path, settings, SPEC).reports
+    source = page.read_text(encoding="utf-8")
+    assert "Your centre is still checking this report" in source
+    assert "could not be read" not in source and "<img" not in source and "<svg" not in source
+
+
+def test_a_report_knows_the_answers(outcomes: list[Outcome], tmp_path: Path) -> None:
+    given = tuple(
+        Segment(kind="part", label=label, start_s=start_s, end_s=start_s + 18, source="table")
+        for label, start_s in (("Why?", 0.0), ("", 20.0))
+    )
+    read = outcomes[0]
+    assert read.result is not None
+    result = replace(read.result, given_segments=given, sound=Sound(status="silent"))
+    report = candidate_report([replace(read, result=result)], Settings(), SPEC, tmp_path / "o")
+    (recording,) = report.recordings
+    assert [answer.label for answer in recording.answers] == ["Why?", ""]
+    assert recording.answers[0].whole.usable_frames > 0
+    assert recording.sound == "silent" and recording.speaking is None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from poise.reports.table_files import (
     write_tables,
 )
 from poise.settings import Settings
+from poise.spoken import Segment
 from poise.storage.results.outcome import Outcome
 from poise.timeline.episodes import ENTER, LEAVE
 from tests.factories import SCHEME, make_outcome, make_spec
@@ -235,3 +237,19 @@ def test_frames_without_what_an_earlier_analysis_did_not_keep(tmp_path: Path) ->
     frames = outcome.result.read_frames()
     assert frames["sharpness"].isna().all() and frames["nose_x_px"].isna().all()
     assert frames["usable"].any()
+
+
+def test_what_is_excluded_is_named_among_the_segments_without_figures(tmp_path: Path) -> None:
+    outcome = make_outcome(tmp_path / "s")
+    assert outcome.result is not None
+    part = Segment(kind="part", label="Why?", start_s=0.0, end_s=10.0, source="table")
+    excluded = Segment(kind="excluded", label="", start_s=10.0, end_s=20.0, source="table")
+    last = Segment(kind="part", label="", start_s=20.0, end_s=30.0, source="table")
+    result = replace(outcome.result, given_segments=(part, excluded, last))
+    write_tables([replace(outcome, result=result)], tmp_path / "tables", SETTINGS, SPEC)
+    segments = load(tmp_path / "tables", "segments")
+    assert segments["segment"].dropna().drop_duplicates().tolist() == [1, 2, 3]
+    row = segments[segments["segment"] == 2]
+    assert row[["kind", "start_ms", "end_ms"]].to_numpy().tolist() == [["excluded", 10_000, 20_000]]
+    named = ["recording_id", "segment", "kind", "source", "start_ms", "end_ms"]
+    assert row.drop(columns=named).isna().all().all()

@@ -1,4 +1,4 @@
-"""Names that every file system takes."""
+"""Names that every file system takes, and no two that meet."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from poise.system.file_names import safe_name
+from poise.system.file_names import distinct, safe_name
 
 
 @pytest.mark.parametrize(
@@ -46,3 +46,11 @@ def test_every_name_becomes_one_that_file_systems_take(name: str) -> None:
     assert not set(safe) & set('/\\:*?"<>|\0\n\r\t')
     assert safe == safe.strip() and not safe.startswith(".") and not safe.endswith(".")
     assert safe == unicodedata.normalize("NFC", safe)
+
+
+def test_names_that_would_meet_get_a_number() -> None:
+    assert distinct(["a?", "A*", "b", "a_"]) == ["a", "A (2)", "b", "a (3)"]
+
+
+def test_korean_stays_and_separators_do_not() -> None:
+    assert safe_name("김 민지/1:2#3") == "김 민지_1_2_3"

@@ -15,6 +15,7 @@ from poise.system.platform import (
     cores,
     is_running,
     kill,
+    may_have_gpu,
     memory_bytes,
     open_without_waiting,
     read_at,
@@ -28,6 +29,12 @@ def test_cores_and_memory_are_plausible() -> None:
     assert 1 <= cores() <= (os.cpu_count() or 1)
     total, free = memory_bytes(), available_memory_bytes()
     assert total is not None and free is not None and 10**8 < free <= total
+
+
+def test_a_gpu_that_torch_finds_may_be_there() -> None:
+    import torch
+
+    assert may_have_gpu() or not torch.cuda.is_available()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="containers of Linux")

@@ -20,7 +20,7 @@ from poise.faces.detection.keyframes import Detector
 from poise.faces.identity import Embedder, FaceEmbedder
 from poise.media.reader import DecodingProcess
 from poise.settings import Settings
-from poise.system.timing import StageTiming
+from poise.system.timing import Progress, StageTiming
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,7 @@ class AnalysisContext:
 
     Args:
         notes: What a reader of the log should know of it, such as that a GPU was given up.
+        progress: Of the looking at a recording, as a share of the whole.
     """
 
     settings: Settings
@@ -37,6 +38,7 @@ class AnalysisContext:
     decoding: DecodingProcess
     embedder: Embedder | None = None
     timing: StageTiming = field(default_factory=StageTiming)
+    progress: Progress = field(default_factory=Progress)
     notes: tuple[str, ...] = ()
 
     @property
@@ -52,10 +54,10 @@ class AnalysisContext:
             ModelError, SettingsError: If the model or the device cannot be used.
         """
         notes: tuple[str, ...] = ()
+        decoding = DecodingProcess(stall_timeout_s=settings.stall_timeout_s)
         if server:
             try:
                 networks = RemoteNetworks(server)
-                decoding = DecodingProcess(stall_timeout_s=settings.stall_timeout_s)
                 return cls(
                     settings,
                     classifier=networks,
@@ -66,19 +68,25 @@ class AnalysisContext:
             except GpuServerGone as gone:
                 notes = (f"{gone.cause}; computed on the processor",)
                 settings = replace(settings, device="cpu")
-        classifier = ExpressionClassifier(
-            Path(settings.model) if settings.model else None,
-            device=settings.device,
-            batch_size=settings.batch_size,
-        )
-        return cls(
-            settings,
-            classifier=classifier,
-            detector=FaceDetector(device=str(classifier.device)),
-            decoding=DecodingProcess(stall_timeout_s=settings.stall_timeout_s),
-            embedder=FaceEmbedder(device=str(classifier.device)) if settings.identity else None,
-            notes=notes,
-        )
+        decoding.prepare()  # its libraries and the networks are loaded at the same time
+        try:
+            classifier = ExpressionClassifier(
+                Path(settings.model) if settings.model else None,
+                device=settings.device,
+                batch_size=settings.batch_size,
+            )
+            device = str(classifier.device)
+            return cls(
+                settings,
+                classifier=classifier,
+                detector=FaceDetector(device=device),
+                decoding=decoding,
+                embedder=FaceEmbedder(device=device) if settings.identity else None,
+                notes=notes,
+            )
+        except BaseException:
+            decoding.close()
+            raise
 
     def close(self) -> None:
         """End the decoding process and the connection to a GPU server."""

@@ -112,12 +112,16 @@ def observe(
     )
     glance_s = _GLANCE_SAMPLES / settings.sample_rate_hz - 1e-6 + info.start_offset_s
     end_s = np.inf if span.last is None else span.last / settings.sample_rate_hz - 1e-6
+    begin_s = info.start_offset_s + span.first / settings.sample_rate_hz
+    length_s = (info.duration_s or 0.0) - info.start_offset_s
     parts: list[dict[str, npt.NDArray[Any]]] = []
     picker, seen = ChipPicker(info.start_offset_s), 0
     for batch, found in watch.timing("detect", followed, inner="decode"):
         with watch("align"):
             parts.append(_described(batch, found, context.spec, size, seen, crops, picker))
         seen += len(batch)
+        if length_s > 0:
+            context.progress((batch.pts_s[-1] - begin_s) / length_s)
         if glancing and batch.pts_s[-1] >= glance_s:
             glancing = False
             early = gathered(parts, info, look, reading.end, glance_s)

@@ -16,8 +16,8 @@ def origin_of(context: AnalysisContext) -> dict[str, str]:
     now = datetime.datetime.now().astimezone()
     facts = {
         **versions(),
-        "device": getattr(context.classifier, "device_name", ""),
-        "precision": getattr(context.classifier, "precision", ""),
+        "device": context.classifier.device_name,
+        "precision": context.classifier.precision,
         "decoder": context.settings.decoder,
         "analysed": now.isoformat(timespec="seconds"),
     }

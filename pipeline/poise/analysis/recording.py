@@ -28,6 +28,7 @@ from poise.faces.pose import head_pose
 from poise.labels import QUALITY_FLAGS, display_labels, display_posterior
 from poise.media.decoders.sampling import SampleSpan
 from poise.remarks import ReadingRemark
+from poise.timeline.articulation import articulating, while_speaking
 from poise.timeline.baseline import against, find_baseline, resting_odds
 from poise.timeline.episodes import find_episodes
 from poise.timeline.smoothing import (
@@ -176,7 +177,9 @@ def _conclude(
     baseline = find_baseline(
         pts_s, *resting_odds(model_reading), mode=settings.baseline, span_s=neutral_span_s
     )
-    reading = against(baseline, model_reading)
+    reading = while_speaking(
+        against(baseline, model_reading), articulating(pts_s, sound.turns), baseline.threshold
+    )
     sampled_s = np.round(seen.pts_s, 3)
     shown_s = shown_for(sampled_s, 1 / settings.sample_rate_hz)
     gap_s = gap_limits(sampled_s, seen.frame[usable])

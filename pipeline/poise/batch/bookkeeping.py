@@ -15,10 +15,11 @@ from poise.batch.outcomes import WHY_WITHHELD, Listener, outcome_of
 from poise.batch.workers.worker import Done
 from poise.errors import DamagedResultError, DiskFullError, PoiseError, VideoError
 from poise.expression.model_spec import ModelSpec
-from poise.reports.candidates import write_candidate, write_overview
 from poise.reports.left_aside import write_left_aside
 from poise.settings import Settings
 from poise.storage.ledger import Entry, Ledger
+from poise.storage.results.beside import keep_notes
+from poise.storage.results.exclusion import without_excluded
 from poise.storage.results.format import StoredResult
 from poise.storage.results.outcome import LeftAside, Outcome
 from poise.storage.results.owners import claim
@@ -192,6 +193,8 @@ class Batch:
         try:
             for candidate in sorted(behind):
                 self._write_candidate(candidate)
+            from poise.reports.candidates import write_overview  # and with it pandas
+
             index = write_overview(
                 outcomes, self._output, self._settings, self._spec, self._left_aside
             )
@@ -207,7 +210,10 @@ class Batch:
         directory = self._store.directory(key)
         if recording.segments is not None:
             keep_given(directory, recording.recording_id, recording.segments)
+        if recording.notes is not None:
+            keep_notes(directory, recording.recording_id, recording.notes)
         result = StoredResult.read(directory, recording.recording_id)
+        result = without_excluded(result, self._settings)
         sharing = [self._found[name] for name in self._names[key]]
         claim([r for r in sharing if r.consent and r.sha256 == recording.sha256], directory)
         return outcome_of(recording, result, reused=reused, seconds=seconds)
@@ -256,6 +262,8 @@ class Batch:
             before, files = self._ledger.report(candidate)
             there = files and all((self._output / file).is_file() for file in files)
             if self._force or before != made_from or not there:
+                from poise.reports.candidates import write_candidate  # and with it pandas
+
                 written = write_candidate(own, self._output, self._settings, self._spec)
                 paths = [*written.reports, *written.tables]
                 files = [path.relative_to(self._output).as_posix() for path in paths]

@@ -26,6 +26,7 @@ from poise.reports.pseudonyms import as_named, with_pseudonym
 from poise.reports.table_files import write_tables
 from poise.settings import Settings
 from poise.storage.ledger import Entry, Ledger
+from poise.storage.results.exclusion import without_excluded
 from poise.storage.results.format import StoredResult
 from poise.storage.results.outcome import Outcome
 from poise.storage.results.store import HOUSE, ResultStore
@@ -58,15 +59,15 @@ def recall(
         run, aside = ledger.last_run(), ledger.left_aside()
         entries = [e for e in ledger.entries() if e.recording.recording_id not in without]
     secret = secret_of(target / HOUSE, read_only=True)
-    outcomes = [_outcome(entry, store, secret) for entry in entries]
     before = {
         entry.name: run.settings[entry.name]
         for entry in fields(Settings)
         if type(run.settings.get(entry.name)) is type(entry.default)
     }
+    settings = Settings(**{**before, **changed})
     result = RunResult(
-        outcomes=outcomes, output=target, index=None, settings=Settings(**{**before, **changed}),
-        seconds=0.0, left_aside=aside,
+        outcomes=[_outcome(entry, store, secret, settings) for entry in entries],
+        output=target, index=None, settings=settings, seconds=0.0, left_aside=aside,
     )  # fmt: skip
     try:
         return result, ModelSpec.from_json(run.model)
@@ -182,7 +183,7 @@ def export(output: Path | str, directory: Path | str, **changed: Any) -> RunResu
     return result
 
 
-def _outcome(entry: Entry, store: ResultStore, secret: bytes) -> Outcome:
+def _outcome(entry: Entry, store: ResultStore, secret: bytes, settings: Settings) -> Outcome:
     """What the ledger and the stored result say; a damaged result is said to be so."""
     recording = with_pseudonym(entry.recording, secret)
     told = Outcome(
@@ -197,6 +198,7 @@ def _outcome(entry: Entry, store: ResultStore, secret: bytes) -> Outcome:
         return told
     try:
         result = StoredResult.read(store.directory(entry.key), entry.recording.recording_id)
+        result = without_excluded(result, settings)
     except DamagedResultError as error:
         message = f"{error.cause}. {error.remedy}"
         return replace(told, status=Status.FAILED, code=error.code, message=message, error=error)

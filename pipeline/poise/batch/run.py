@@ -16,7 +16,7 @@ from poise.batch.intake.discovery import Discovered, discover
 from poise.batch.outcomes import Listener, Plan, RunResult, count_statuses
 from poise.batch.workflow import Order, Sorting, Workflow, size_of
 from poise.errors import DiskFullError, PoiseError, ReportError, SettingsError
-from poise.expression.device import choose_device
+from poise.expression.device_name import device_name
 from poise.expression.model_spec import SHIPPED_MODEL, ModelSpec, read_spec
 from poise.reports.pages.content import rehearse
 from poise.reports.pseudonyms import with_pseudonym
@@ -25,6 +25,7 @@ from poise.storage.fingerprints import Hashed, hash_now, recognise, remember
 from poise.storage.forgotten import Forgotten
 from poise.storage.given_segments import with_segments
 from poise.storage.ledger import LEDGER_FILE, Ledger
+from poise.storage.notes import NOTES_FILE, with_notes
 from poise.storage.results.outcome import LeftAside, Outcome
 from poise.storage.results.store import HOUSE, ResultStore
 from poise.storage.secret import secret_of
@@ -86,10 +87,15 @@ def analyze(
     _check_paths(root, target)
     rehearse(settings)
     spec = read_spec(Path(settings.model) if settings.model else SHIPPED_MODEL)
-    device = str(choose_device(settings.device))
+    device = device_name(settings.device)
     found = discover(root)
-    found = replace(found, recordings=with_segments(root, found.recordings))
+    noted, unknown = with_notes(root, with_segments(root, found.recordings))
+    found = replace(found, recordings=noted)
     _check_candidates(root, target, found.recordings)
+    if unknown:
+        listener.noticed(
+            f"{NOTES_FILE} has notes of recordings that are not there: {', '.join(unknown)}."
+        )
     run = _Run(root, target, settings, spec, device, listener, force, strict, debug)
     if dry_run:
         outcomes, aside = run.imagine(found)

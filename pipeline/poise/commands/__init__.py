@@ -10,8 +10,10 @@ import click
 from poise import __version__
 from poise.commands.analyze import analyze
 from poise.commands.classify import classify
+from poise.commands.desk import desk
 from poise.commands.doctor import doctor
 from poise.commands.export import export
+from poise.commands.handout import handout
 from poise.commands.purge import purge
 from poise.commands.report import report
 from poise.commands.status import status
@@ -27,5 +29,7 @@ def main() -> None:
     """
 
 
-for command in (analyze, report, export, status, purge, classify, doctor):
+for command in (
+    analyze, report, handout, export, status, purge, desk, classify, doctor,
+):  # fmt: skip
     main.add_command(command)

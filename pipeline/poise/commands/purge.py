@@ -22,8 +22,8 @@ def purge(reports: Path, candidate: str, undo: bool, debug: bool) -> None:
 
     CANDIDATE is the identifier, which is the name of the report's directory, or a name that only
     one candidate bears. A mark that names nobody keeps later runs from bringing the person back
-    where recordings still lie (--force does not change that, --undo does). Recordings, and tables
-    exported to other places, are yours to delete.
+    where recordings still lie (--force does not change that, --undo does). Recordings, handouts,
+    and tables exported to other places, are yours to delete.
 
     Exit codes: 0 nothing is left; 1 something was found, and is named, or index and tables could
     not be written again; 2 no such candidate, or several of that name.
@@ -54,6 +54,7 @@ def purge(reports: Path, candidate: str, undo: bool, debug: bool) -> None:
             say(f"Not written by Poise, and still holds a trace: {path}", error=True)
         for path in done.remaining:
             say(f"Still there, and yours to delete: {path}", error=True)
+        say("Handouts and exported tables lie elsewhere: what was given out is yours to ask back.")
         if done.problem:
             say(f"Error: index and tables are removed, as {done.problem}", error=True)
         return ABORTED if done.found or done.problem else 0

@@ -56,6 +56,14 @@ class Classifier(Protocol):
 
     spec: ModelSpec
 
+    @property
+    def precision(self) -> str:
+        """See `ExpressionClassifier.precision`."""
+
+    @property
+    def device_name(self) -> str:
+        """See `ExpressionClassifier.device_name`."""
+
     def predict(self, crops: Image, *, mirrored: bool = True) -> Predictions:
         """See `ExpressionClassifier.predict`."""
 

@@ -47,7 +47,7 @@ def listen(path: Path) -> Iterator[SoundBlock | SoundEnd]:
     zero_s = recording.start_s() or 0.0
     with container:
         chapters = _chapters(path, container, zero_s)
-        stream = _choose(container)
+        stream = chosen_sound(container)
         if stream is None:
             yield SoundEnd(status="none", chapters=chapters)
             return
@@ -92,7 +92,8 @@ def _may_hold_chapters(container: InputContainer) -> bool:
     return bool(tracks) and all(stream.frames <= _MAX_CHAPTERS for stream in tracks)
 
 
-def _choose(container: InputContainer) -> AudioStream | None:
+def chosen_sound(container: InputContainer) -> AudioStream | None:
+    """The sound track that is listened to: the default one, else the first; None without any."""
     streams = container.streams.audio
     marked = [stream for stream in streams if stream.disposition & Disposition.default]
     return next(iter([*marked, *streams]), None)

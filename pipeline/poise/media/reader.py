@@ -221,6 +221,14 @@ class DecodingProcess:
             if isinstance(item, SoundEnd):
                 return
 
+    def prepare(self) -> None:
+        """Start the process, so that it is ready by the time something is asked of it."""
+        if self._connection is None:
+            try:
+                self._start()
+            except OSError:  # met again, and said, when something is asked
+                self.close()
+
     def close(self) -> None:
         """End the process, whatever it is doing."""
         if self._connection is not None:

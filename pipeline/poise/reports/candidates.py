@@ -10,15 +10,21 @@ from pathlib import Path
 from urllib.parse import quote
 
 from poise.expression.model_spec import ModelSpec
+from poise.reports.answers import answers_of, in_state
 from poise.reports.drawing.captions import webvtt
 from poise.reports.drawing.geometry import unseen
 from poise.reports.locales import load_texts
 from poise.reports.pages.content import write_candidate_report, write_index
 from poise.reports.pages.rendering import languages
-from poise.reports.pages.unsure import unsure_recordings
+from poise.reports.pages.unsure import doubt_codes, unsure_recordings
 from poise.reports.provenance import provenance
 from poise.reports.pseudonyms import as_named
-from poise.reports.report_types import CandidateReport, NotAnalysed, RecordingReport
+from poise.reports.report_types import (
+    UNSURE,
+    CandidateReport,
+    NotAnalysed,
+    RecordingReport,
+)
 from poise.reports.sessions import in_order
 from poise.reports.table_files import (
     write_frames_and_episodes,
@@ -29,7 +35,7 @@ from poise.settings import Settings
 from poise.storage.results.format import StoredResult
 from poise.storage.results.outcome import LeftAside, Outcome
 from poise.system.atomic_files import write_text
-from poise.system.file_names import safe_name
+from poise.system.file_names import distinct
 from poise.timeline.statistics import combine
 from poise.types import SHOWN, Recording
 
@@ -105,17 +111,8 @@ def write_captions(outcomes: Sequence[Outcome], directory: Path, settings: Setti
 
 def _caption_files(outcomes: Sequence[Outcome], directory: Path) -> list[Path]:
     """A file for each, named after the recording; names that would meet get a number."""
-    taken: set[str] = set()
-    paths = []
-    for outcome in outcomes:
-        base = name = safe_name(outcome.recording.recording_id)
-        number = 2
-        while name.casefold() in taken:
-            name = f"{base} ({number})"
-            number += 1
-        taken.add(name.casefold())
-        paths.append(directory / f"{name}.vtt")
-    return paths
+    names = distinct(outcome.recording.recording_id for outcome in outcomes)
+    return [directory / f"{name}.vtt" for name in names]
 
 
 def write_overview(
@@ -173,22 +170,36 @@ def candidate_report(
 ) -> CandidateReport:
     """All that the report of one candidate shows.
 
+    Of a recording that may show somebody else nothing is shown, not even that person's figures.
+
     Args:
         outcomes: Of all recordings of the candidate.
         settings, spec: Of the run.
         directory: Where the report goes; without it, what only a report shows is left out.
     """
     ordered = in_order(outcomes)
-    results = [o.result for o in ordered if o.result is not None]
+    unsure = doubt_codes(outcomes)
+    results = [
+        o.result for o in ordered if o.result is not None and o.recording.recording_id not in unsure
+    ]
     first = ordered[0].recording
     facts = provenance(settings, spec, [result.origin for result in results])
     for outcome in ordered:
         facts[f"input {outcome.recording.recording_id}"] = outcome.recording.sha256
+    recordings = [
+        _in_doubt(outcome.recording)
+        if outcome.recording.recording_id in unsure
+        else _recording_report(outcome, settings, directory)
+        for outcome in ordered
+    ]
     return CandidateReport(
         candidate_id=first.candidate_id,
         display_name=first.display_name,
-        recordings=[_recording_report(outcome, settings, directory) for outcome in ordered],
-        overall=combine([r.statistics for r in results], [r.frames_shown for r in results]),
+        recordings=recordings,
+        overall=combine(
+            [r.statistics for r in recordings if r.statistics is not None],
+            [r.frames_shown for r in results],
+        ),
         provenance=facts,
     )
 
@@ -202,12 +213,29 @@ def _video_address(recording: Recording, directory: Path) -> str:
     return quote(Path(relative).as_posix(), errors="surrogatepass")
 
 
+def _in_doubt(recording: Recording) -> RecordingReport:
+    """A recording of which it is not sure whom it shows: that there is one, and no more."""
+    return RecordingReport(
+        recording_id=recording.recording_id,
+        session_date=recording.session_date,
+        session_time=recording.session_time,
+        note=recording.note,
+        status=UNSURE,
+        statistics=None,
+        episodes=[],
+        frames=[],
+        directory=None,
+    )
+
+
 def _recording_report(
     outcome: Outcome, settings: Settings, directory: Path | None
 ) -> RecordingReport:
     recording, result = outcome.recording, outcome.result
     info = result.info if result else {}
     size = (info.get("width_px"), info.get("height_px"))
+    segments = result.segments if result else ()
+    figures = result.read_segment_figures(settings.sample_rate_hz) if result and directory else []
     return RecordingReport(
         recording_id=recording.recording_id,
         session_date=recording.session_date,
@@ -227,6 +255,12 @@ def _recording_report(
         video_s=info.get("duration_s"),
         baseline=result.baseline if result else None,
         remarks=result.remarks if result else (),
+        sound=result.sound.status if result else "off",
+        answers=answers_of(segments, figures) if figures else [],
+        speaking=in_state(figures, "speaking"),
+        listening=in_state(figures, "listening"),
+        excluded=result.excluded_s if result else (),
+        coach_notes=result.notes if result and not settings.anonymous else (),
         size_px=(int(size[0]), int(size[1])) if size[0] and size[1] else None,
     )
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from poise.labels import NEGATIVE, NEUTRAL, POSITIVE
 from poise.remarks import ReadingRemark
-from poise.reports.feedback import Remark
+from poise.reports.feedback.remarks import Remark
 from poise.reports.locales import Texts
-from poise.reports.report_types import CandidateReport, RecordingReport
+from poise.reports.report_types import Answer, CandidateReport, RecordingReport
 from poise.types import Baseline, RepresentativeFrame, Statistics
 
 _OWN = 0.5  # least certainty of a baseline that is spoken of
@@ -37,11 +37,18 @@ def recording_title(recording: RecordingReport, report: CandidateReport, texts: 
     return texts("title.file", day=day, file=name)
 
 
+def answer_title(answer: Answer, texts: Texts) -> str:
+    """What an answer is called: by its question, else by its number."""
+    if answer.label:
+        return texts("answers.labelled", number=answer.number, label=answer.label)
+    return texts(f"answers.{answer.kind}", number=answer.number)
+
+
 def remark_sentence(remark: Remark, statistics: Statistics, texts: Texts) -> str:
     """What a remark or a piece of advice says.
 
     Args:
-        remark: Of `poise.reports.feedback.feedback_on`.
+        remark: Of a rule in `poise.reports.feedback`.
         statistics: Of the recording that it is about.
         texts: Of the reader's language.
     """
@@ -50,7 +57,7 @@ def remark_sentence(remark: Remark, statistics: Statistics, texts: Texts) -> str
     start_s, end_s = remark.start_s or 0.0, remark.end_s or 0.0
     phrase = texts.name("phrase", remark.label)
     tip = f"tip.{remark.label}"
-    return texts(
+    sentence = texts(
         _variant(remark, texts),
         phrase=phrase,
         share=texts.percent(remark.share),
@@ -60,16 +67,23 @@ def remark_sentence(remark: Remark, statistics: Statistics, texts: Texts) -> str
         length=texts.length(remark.seconds or end_s - start_s),
         number=texts.decimal(remark.rate),
         flag=texts.name("flag", remark.label),
+        counted=texts.integer(remark.number) if remark.number else texts("format.none"),
+        middle=texts.integer(remark.middle) if remark.middle else texts("format.none"),
+        last=texts.integer(remark.last) if remark.last else texts("format.none"),
+        total=texts.integer(remark.total),
         tip=texts(tip) if texts.has(tip) else "",
     )
+    return capitalised(sentence)
 
 
 def _variant(remark: Remark, texts: Texts) -> str:
     """The text that fits: one for a label of its own, and others where a share is nothing."""
     key = f"feedback.{remark.kind}"
-    if remark.kind in ("earlier", "minute") and not remark.other:
+    if remark.kind in ("opening", "closing") and remark.total:
+        return f"{key}.some" if remark.number else f"{key}.answers"
+    if remark.kind in ("earlier", "minute", "differs") and not remark.other:
         return f"{key}.new"
-    if remark.kind == "earlier" and not remark.share:
+    if remark.kind in ("earlier", "differs") and not remark.share:
         return f"{key}.none"
     own = f"{key}.{remark.label}"
     return own if texts.has(own) else key

@@ -79,29 +79,41 @@ def segment_rows(outcome: Outcome, settings: Settings) -> list[dict[str, Any]]:
     """Rows of `segments_schema` for one recording."""
     assert outcome.result is not None
     segments = outcome.result.segments
-    rows = []
-    for figures in outcome.result.read_segment_figures(settings.sample_rate_hz):
-        named = segments[figures.segment - 1] if figures.segment else None
-        rows.append(
-            {
-                "recording_id": outcome.recording.recording_id,
-                "segment": figures.segment,
-                "kind": named.kind if named else "recording",
-                "label": (named.label or None) if named else None,
-                "source": named.source if named else None,
-                "start_ms": round(named.start_s * 1000) if named else None,
-                "end_ms": round(named.end_s * 1000) if named else None,
-                "part": figures.part,
-                "state": figures.state,
-                "duration_s": figures.duration_s,
-                "sampled_frames": figures.sampled_frames,
-                "usable_frames": figures.usable_frames,
-                "coverage": figures.coverage,
-                **{f"share_{label}": share for label, share in figures.shares.items()},
-                **{f"episodes_{label}": count for label, count in figures.episodes.items()},
-            }
-        )
-    return rows
+    rows = [
+        _segment_row(outcome, figures.segment)
+        | {
+            "part": figures.part,
+            "state": figures.state,
+            "duration_s": figures.duration_s,
+            "sampled_frames": figures.sampled_frames,
+            "usable_frames": figures.usable_frames,
+            "coverage": figures.coverage,
+            **{f"share_{label}": share for label, share in figures.shares.items()},
+            **{f"episodes_{label}": count for label, count in figures.episodes.items()},
+        }
+        for figures in outcome.result.read_segment_figures(settings.sample_rate_hz)
+    ]
+    rows += [
+        _segment_row(outcome, number)
+        for number, segment in enumerate(segments, start=1)
+        if segment.kind == "excluded"
+    ]
+    return sorted(rows, key=lambda row: row["segment"] or 0)
+
+
+def _segment_row(outcome: Outcome, number: int | None) -> dict[str, Any]:
+    """What a row of `segments_schema` says of the segment itself; None is the recording."""
+    assert outcome.result is not None
+    named = outcome.result.segments[number - 1] if number else None
+    return {
+        "recording_id": outcome.recording.recording_id,
+        "segment": number,
+        "kind": named.kind if named else "recording",
+        "label": (named.label or None) if named else None,
+        "source": named.source if named else None,
+        "start_ms": round(named.start_s * 1000) if named else None,
+        "end_ms": round(named.end_s * 1000) if named else None,
+    }
 
 
 def _joined(parts: list[pd.DataFrame]) -> pd.DataFrame:

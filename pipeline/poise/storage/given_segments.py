@@ -8,11 +8,10 @@ from pathlib import Path
 
 from poise.errors import SettingsError
 from poise.spoken import Segment
+from poise.storage.saved_tables import table_in, table_text
 from poise.system.file_names import composed
 from poise.timeline.segments import SEGMENTS_FILE, read_table, read_webvtt
 from poise.types import Recording
-
-_MAX_BYTES = 16_000_000
 
 
 def with_segments(root: Path, recordings: Iterable[Recording]) -> list[Recording]:
@@ -28,10 +27,10 @@ def with_segments(root: Path, recordings: Iterable[Recording]) -> list[Recording
     recordings = list(recordings)
     top = root if root.is_dir() else root.parent
     table: dict[str, tuple[Segment, ...]] = {}
-    path = _named(top, SEGMENTS_FILE)
+    path = table_in(top, SEGMENTS_FILE)
     if path is not None:
         known = {recording.recording_id for recording in recordings}
-        for name, segments in read_table(_text(path), str(path)).items():
+        for name, segments in read_table(table_text(path), str(path)).items():
             given = composed(name.replace("\\", "/").removeprefix("./"))
             if given in known:
                 table[given] = segments
@@ -49,36 +48,4 @@ def with_segments(root: Path, recordings: Iterable[Recording]) -> list[Recording
 
 def _beside(recording: Path) -> tuple[Segment, ...]:
     path = recording.with_suffix(".vtt")
-    return read_webvtt(_text(path), str(path)) if path.is_file() else ()
-
-
-def _named(folder: Path, name: str) -> Path | None:
-    """A file of that name, in capitals or not."""
-    try:
-        files = sorted(path for path in folder.iterdir() if path.name.casefold() == name)
-    except OSError:
-        return None
-    return next((path for path in files if path.is_file()), None)
-
-
-def _text(path: Path) -> str:
-    """Text as spreadsheets save it: UTF-8, UTF-16 with its mark, or Korean (CP949)."""
-    try:
-        if path.stat().st_size > _MAX_BYTES:
-            raise SettingsError(
-                f"is larger than {_MAX_BYTES // 1_000_000} MB",
-                remedy="It must hold a line for each segment.",
-                path=path,
-            )
-        raw = path.read_bytes()
-    except OSError as error:
-        raise SettingsError(
-            f"cannot be read ({error.strerror})", remedy="Make it readable, or remove it.",
-            path=path,
-        ) from error  # fmt: skip
-    if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return raw.decode("utf-16", errors="replace")
-    try:
-        return raw.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return raw.decode("cp949", errors="replace")
+    return read_webvtt(table_text(path), str(path)) if path.is_file() else ()

@@ -102,7 +102,8 @@ def frames_schema(scheme: LabelScheme) -> list[Column]:
         *posterior_columns(scheme),
         *(Column(name=f"rel_p_{v}", dtype="Float64", unit="probability",
                  meaning=f"As p_{v}, read against the candidate's own resting face (baseline_* in "
-                 "recordings.csv); equal to it where there is no baseline.")
+                 "recordings.csv), and with a margin for what speaking does to a face while the "
+                 "candidate speaks; equal to it where there is neither.")
           for v in VALENCES),
         *(Column(name=f"smooth_p_{label}", dtype="Float64", unit="probability", decimals=6,
                  meaning=f"Posterior of the label {label}, smoothed in time; episodes are made of "
@@ -120,7 +121,7 @@ def frames_schema(scheme: LabelScheme) -> list[Column]:
                "listened to."),
         Column(name="segment", dtype="Int64",
                meaning="Number of the answer, question or part, as in segments.csv; missing "
-               "between segments."),
+               "between segments. What is excluded has a number, too; nothing is smoothed there."),
     ]  # fmt: skip
 
 
@@ -221,7 +222,8 @@ def segments_schema(labels: Sequence[str]) -> list[Column]:
                meaning="Number of the segment, from 1; missing for the whole recording, without "
                "what is excluded."),
         Column(name="kind", dtype="string",
-               meaning="answer, question, part (given, of neither kind), or recording."),
+               meaning="answer, question, part (given, of neither kind), excluded (left out of all "
+               "figures, so that it has none), or recording."),
         Column(name="label", dtype="string", foreign=True,
                meaning="As given, such as the text of a question; missing if none was."),
         Column(name="source", dtype="string",

@@ -48,9 +48,14 @@ def make_private(directory: Path) -> None:
                 path.chmod(mode & 0o700)
 
 
+def is_full(error: OSError) -> bool:
+    """Whether an error says that there is no room left."""
+    return error.errno in _FULL
+
+
 def not_written(error: OSError, path: Path) -> ReportError:
     """The error of this house for one of the operating system, met while writing."""
-    if error.errno in _FULL:
+    if is_full(error):
         return DiskFullError(
             "the disk is full", remedy="Make room; the same command goes on from there.", path=path
         )

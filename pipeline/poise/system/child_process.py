@@ -29,6 +29,7 @@ def start_python(
     stderr: int | None = None,
     descriptors: Sequence[int] = (),
     environment: Mapping[str, str] | None = None,
+    apart: bool = False,
 ) -> subprocess.Popen[bytes]:
     """Start a Python process that finds this very package, wherever it is run from.
 
@@ -38,6 +39,7 @@ def start_python(
         stdin, stderr: As for `subprocess.Popen`; its standard output goes nowhere.
         descriptors: File descriptors (on Windows: handles) that it inherits.
         environment: Variables that are to have other values there.
+        apart: Whether it belongs to no terminal: neither Ctrl-C there nor its closing reach it.
     """
     search_path = os.pathsep.join(filter(None, [str(_SOURCE_ROOT), os.environ.get("PYTHONPATH")]))
     return subprocess.Popen(
@@ -46,6 +48,7 @@ def start_python(
         stdout=subprocess.DEVNULL,
         stderr=stderr,
         env={**os.environ, "PYTHONPATH": search_path, **(environment or {})},
+        start_new_session=apart,
         **_inheriting(descriptors),
     )
 

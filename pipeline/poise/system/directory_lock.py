@@ -98,3 +98,18 @@ def holder(root: Path) -> Holder | None:
     if found.host == socket.gethostname() and not is_running(found.pid):  # it was killed
         return None
     return found
+
+
+def is_held(root: Path) -> bool:
+    """Whether somebody works there, as the lock itself says; it is tried, and given back."""
+    if not (root / _LOCK_FILE).exists():
+        return False
+    lock = FileLock(root / _LOCK_FILE, mode=0o600)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        return True
+    except OSError:
+        return False
+    lock.release()
+    return False

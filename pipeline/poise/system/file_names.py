@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import unicodedata
+from collections.abc import Iterable
 
 _NAME_BYTES = 120
 _RESERVED = frozenset(
@@ -33,3 +34,21 @@ def composed(name: str) -> str:
     except UnicodeEncodeError:
         name = os.fsencode(name).decode("cp949", errors="replace")
     return unicodedata.normalize("NFC", name)
+
+
+def distinct(names: Iterable[str]) -> list[str]:
+    """The names as `safe_name` makes them; those that would meet get a number.
+
+    Also where a file system takes capitals and small letters for the same.
+    """
+    taken: set[str] = set()
+    made = []
+    for whole in names:
+        base = name = safe_name(whole)
+        number = 2
+        while name.casefold() in taken:
+            name = f"{base} ({number})"
+            number += 1
+        taken.add(name.casefold())
+        made.append(name)
+    return made

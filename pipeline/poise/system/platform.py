@@ -88,6 +88,21 @@ def _windows_memory() -> tuple[int, int] | None:
     return int(status.total), int(status.available)
 
 
+def may_have_gpu() -> bool:
+    """Whether a GPU that networks could run on may be there; False only where none can be."""
+    if sys.platform == "darwin":
+        return True
+    import ctypes
+
+    if Path("/dev/kfd").exists():  # AMD's
+        return True
+    try:
+        ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
+    except OSError:
+        return False
+    return True
+
+
 def is_running(pid: int) -> bool:
     """Whether a process of this machine is there; True where that cannot be told."""
     if sys.platform == "win32":  # where os.kill(pid, 0) would send it Ctrl-C

@@ -1,10 +1,10 @@
-"""Where the time goes: seconds of waiting for, or working in, each stage; and how many may go."""
+"""Where the time goes: seconds of each stage; how far work has come, and how long it may take."""
 
 from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -75,3 +75,22 @@ class StageTiming:
                 self.seconds[stage] += spent - (self.seconds[inner] - before if inner else 0.0)
             yield item
             del item  # it may be large, and the next one is on its way
+
+
+class Progress:
+    """How far a piece of work has come, told to whoever looks on, once a second at most.
+
+    Attributes:
+        tell: Is told the share that is done, 0..1.
+    """
+
+    def __init__(self) -> None:
+        self.tell: Callable[[float], object] | None = None
+        self._told = 0.0
+
+    def __call__(self, share: float) -> None:
+        """Say how far it has come."""
+        now = time.monotonic()
+        if self.tell is not None and now - self._told >= 1.0:
+            self._told = now
+            self.tell(share)

@@ -40,6 +40,7 @@ def test_it_answers_as_the_networks_do(
 ) -> None:
     crops, images = sample_faces.crops, sample_faces.images
     assert remote.spec.sha256 == classifier.spec.sha256
+    assert remote.precision == classifier.precision and remote.device_name == "cpu"
     for mirrored in (True, False):
         np.testing.assert_allclose(
             remote.predict(crops, mirrored=mirrored).posterior,

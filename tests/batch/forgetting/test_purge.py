@@ -180,3 +180,43 @@ def test_marks_that_cannot_be_read_stop_a_run(tmp_path: Path, run: Run) -> None:
     (tmp_path / "out" / ".poise" / "forgotten.json").write_text("[", encoding="utf-8")
     with pytest.raises(ReportError, match="list of people who were purged"):
         run()
+
+
+def page_of(tmp_path: Path, candidate: str) -> str:
+    return (tmp_path / "out" / candidate / "report.html").read_text(encoding="utf-8")
+
+
+def test_changed_notes_are_shown_without_a_new_analysis(
+    tmp_path: Path, run: Run, seen: list[str]
+) -> None:
+    table = tmp_path / "in" / "notes.csv"
+    table.write_text(f"recording,time,note\n{KIM}/1.mp4,0:02,first words\n", encoding="utf-8")
+    run()
+    analysed = len(seen)
+    assert "first words" in page_of(tmp_path, KIM)
+    assert not (tmp_path / "out" / "left_aside.csv").exists()
+    table.write_text(f"recording,time,note\n{KIM}/1.mp4,,other words\n", encoding="utf-8")
+    run()
+    assert "other words" in page_of(tmp_path, KIM) and "first words" not in page_of(tmp_path, KIM)
+    table.unlink()
+    run()
+    assert "other words" not in page_of(tmp_path, KIM)
+    assert len(seen) == analysed
+
+
+def test_notes_go_with_whoever_they_are_about(tmp_path: Path, run: Run) -> None:
+    """Also where somebody else's recording has the same bytes, and so the same result."""
+    (tmp_path / "in" / "notes.csv").write_text(
+        f"recording,note\n{KIM}/shared.mp4,about Kim\n{KIM}/1.mp4,about Kim\n{LEE}.mp4,about Lee\n",
+        encoding="utf-8",
+    )
+    run()
+    poise("report", tmp_path / "out", "--anonymous")
+    pages = [path.read_text(encoding="utf-8") for path in tmp_path.glob("out/*/report.html")]
+    assert not any("about Kim" in page for page in pages if "candidate-" in page)
+    result = poise("purge", tmp_path / "out", KIM)
+    assert result.exit_code == 0, result.output
+    assert "Handouts and exported tables lie elsewhere" in result.stdout
+    left = [p for p in (tmp_path / "out").rglob("*") if p.is_file()]
+    assert not [p for p in left if b"about Kim" in p.read_bytes()]
+    assert [p for p in left if b"about Lee" in p.read_bytes()]

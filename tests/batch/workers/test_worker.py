@@ -69,7 +69,7 @@ def test_an_unforeseen_failure_is_an_answer(
     def fail(*arguments: object, **keywords: object) -> None:
         raise failure
 
-    monkeypatch.setattr("poise.batch.workers.worker.analyse_recording", fail)
+    monkeypatch.setattr("poise.analysis.recording.analyse_recording", fail)
     done = worker.analyse(task)
     assert isinstance(done.error, VideoError) and said in done.error.cause
     assert not worker.store.has("a")

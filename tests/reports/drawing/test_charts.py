@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from poise.labels import display_class
-from poise.reports.drawing.charts import progress_svg, strip_svg, timeline_svg
+from poise.reports.drawing.charts import overview_svg, progress_svg, strip_svg, timeline_svg
 from poise.reports.report_types import RecordingReport
 from poise.types import Episode
 from tests.conftest import ROOT
@@ -133,8 +133,9 @@ def test_a_claim_of_years_takes_no_more_than_minutes_do(tmp_path: Path, years: i
         unseen=[(20.0, far_s)],
     )
     started = time.process_time()
-    svg, strip = draw(claimed), strip_svg(claimed)
+    svg, strip, overview = draw(claimed), strip_svg(claimed), overview_svg(claimed)
     assert time.process_time() - started < 1
+    assert len(overview) < 10_000
     ElementTree.fromstring(svg)
     assert len(svg) < len(draw(recording)) + 5000 and len(strip) < 10_000
     assert 3 <= svg.count('text-anchor="middle"') + svg.count("v4") <= 30
@@ -167,3 +168,45 @@ def test_strips_and_legend_have_the_same_colours() -> None:
         look = display_class(label)
         rule = re.search(rf"\.s-{look} {{ fill: (.+?); background: (.+?); }}", style)
         assert rule is not None and rule[1] == rule[2] == f"var(--c-{look})"
+
+
+def test_a_strip_of_an_answer_shows_its_part_alone(tmp_path: Path) -> None:
+    def episode(start_s: float, end_s: float) -> Episode:
+        return Episode(label="positive", start_s=start_s, end_s=end_s, peak_s=start_s,
+                       mean_posterior=0.9)  # fmt: skip
+
+    recording = replace(
+        make_faceless(duration_s=100),
+        episodes=[episode(5, 15), episode(30, 35), episode(48, 70), episode(80, 90)],
+        unseen=[(0.0, 22.0), (60.0, 70.0)],
+    )
+    strip = strip_svg(recording, 50.0, 20.0)
+    (path,) = re.findall(r'class="s-positive" d="([^"]+)"', strip)
+    assert re.findall(r"M(\d+) 0H(\d+)", path) == [("333", "500"), ("933", "1000")]
+    (ground,) = re.findall(r'class="s-ground" d="([^"]+)"', strip)
+    assert re.findall(r"M(\d+) 0H(\d+)", ground) == [("0", "67")]
+
+
+def test_an_expression_without_episodes_takes_little_room_and_says_so(tmp_path: Path) -> None:
+    recording = make_recording(tmp_path, duration_s=300)
+    kept = [episode for episode in recording.episodes if episode.label != "surprise"]
+    full, small = (
+        timeline_svg(replace(recording, episodes=e), empty="no episode") for e in
+        (recording.episodes, kept)
+    )  # fmt: skip
+    assert "no episode" in small and "no episode" not in full
+    tall, less = (float(re.findall(r'viewBox="0 0 920 (\d+)', svg)[0]) for svg in (full, small))
+    assert less < tall - 40 and small.count(">100%<") == 3
+
+
+def test_an_overview_leaves_free_what_shows_no_face(tmp_path: Path) -> None:
+    recording = make_recording(tmp_path, duration_s=3600)
+    overview = overview_svg(recording)
+    root = ElementTree.fromstring(overview)
+    assert root.get("viewBox") == "0 0 60 100" and root.get("aria-hidden") == "true"
+    tops: dict[str, float] = {}
+    for left, top in re.findall(r"M(\d+) [\d.]+H[\d.]+V([\d.-]+)", overview):
+        tops[left] = min(tops.get(left, 100), float(top))
+    assert len(tops) == 58 and min(tops.values()) == 0  # in two no face is seen at all
+    assert max(tops.values()) > 20
+    assert overview_svg(make_faceless()) == ""

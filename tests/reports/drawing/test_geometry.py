@@ -7,8 +7,19 @@ import itertools
 import numpy as np
 import pytest
 
-from poise.reports.drawing.geometry import averaged, extent, thinned, ticks, unseen
-from poise.types import Series
+from poise.reports.drawing.geometry import (
+    EMPTY_PX,
+    ROW_PX,
+    averaged,
+    column_s,
+    extent,
+    row_heights,
+    shares_in_columns,
+    thinned,
+    ticks,
+    unseen,
+)
+from poise.types import Episode, Series
 from tests.factories import make_faceless
 
 
@@ -70,3 +81,28 @@ def test_thinning_keeps_what_can_be_seen() -> None:
     assert thinned(run, 1.0, 58.0, 0.3) == [
         (0.0, 0.1), (49.0, 0.1), (50.0, 0.9), (51.0, 0.1), (100.0, 0.1)
     ]  # fmt: skip
+
+
+def test_a_row_without_episodes_is_small_unless_all_are() -> None:
+    smile = Episode(label="positive", start_s=1, end_s=3, peak_s=2, mean_posterior=0.9)
+    assert row_heights(("positive", "negative"), [smile]) == [ROW_PX, EMPTY_PX]
+    assert row_heights(("positive", "negative"), []) == [ROW_PX, ROW_PX]
+
+
+@pytest.mark.parametrize(
+    ("end_s", "expected"), [(1200, 60), (7200, 60), (7300, 120), (3e9, 3e9 / 120)]
+)
+def test_columns_of_an_overview_are_minutes_or_few(end_s: float, expected: float) -> None:
+    assert column_s(end_s) == pytest.approx(expected)
+
+
+def test_a_column_says_what_of_its_minute_was_seen_and_how() -> None:
+    pts_s = np.concatenate([np.arange(0, 60, 0.5), np.arange(90, 130, 0.5)])
+    smoothed = np.zeros((len(pts_s), 2), np.float32)
+    smoothed[:, 0] = pts_s < 15
+    smoothed[:, 1] = pts_s >= 15
+    series = Series(
+        pts_s=pts_s, labels=("a", "b"), smoothed=smoothed, emotions=("a", "b"), emotion=smoothed
+    )
+    shares = shares_in_columns(series, 150.0, [(60.0, 90.0), (130.0, 150.0)])
+    assert shares == pytest.approx(np.array([[0.25, 0.75], [0, 0.5], [0, 1 / 3]]), abs=0.01)

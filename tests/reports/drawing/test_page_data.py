@@ -63,6 +63,7 @@ def test_the_chart_has_the_shape_of_the_drawing(tmp_path: Path) -> None:
     data = page_data(make_candidate([make_recording(tmp_path)]), load_texts("en"))
     shape = data["geometry"]
     assert shape["name"] + shape["curve"] + shape["bar"] == geometry.ROW_PX
+    assert shape["empty"] == geometry.EMPTY_PX
     (packed,) = data["recordings"]
     assert len(packed["unseen"]) == 2 and packed["step"] == 1
 

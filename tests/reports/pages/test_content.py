@@ -24,10 +24,13 @@ from poise.settings import Settings
 from poise.types import Baseline
 from tests.factories import (
     PROVENANCE,
+    QUESTIONS,
+    make_answers,
     make_candidate,
     make_faceless,
     make_failed,
     make_recording,
+    make_unsure,
 )
 
 VOID = {"meta", "img", "br", "link", "hr", "input"}
@@ -426,6 +429,17 @@ def test_a_resting_face_is_told_kindly(tmp_path: Path, language: str) -> None:
     assert texts("baseline.text") not in text
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_that_speaking_changes_a_face_is_said_where_voices_were_heard(
+    tmp_path: Path, language: str
+) -> None:
+    said = load_texts(language)("reading.speaking")
+    recording = make_recording(tmp_path / "p")
+    mute, heard = (replace(recording, sound=sound) for sound in ("none", "heard"))
+    assert said not in page_of(make_candidate([mute]), tmp_path, language).text
+    assert said in page_of(make_candidate([heard]), tmp_path, language).text
+
+
 def test_korean_pages_speak_as_an_editor_would(full: CandidateReport, tmp_path: Path) -> None:
     report = page_of(full, tmp_path / "kim", "ko")
     index = Page(write_index([full], tmp_path, Settings(language="ko")))
@@ -441,3 +455,61 @@ def test_words_for_certainty_follow_the_thresholds() -> None:
     assert [clearness(p) for p in (0.99, CLEAR, CLEAR - 0.01, FAIRLY_CLEAR, 0.1)] == [
         "clear", "clear", "fair", "fair", "hard"
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_each_answer_has_a_row_that_can_be_played(tmp_path: Path, language: str) -> None:
+    texts = load_texts(language)
+    recording = make_answers(make_recording(tmp_path / "p", duration_s=600, seed=5))
+    page = page_of(make_candidate([recording]), tmp_path, language)
+    rows = [attributes for attributes in page.all("li") if attributes.get("class") == "answer"]
+    assert len(rows) == len(recording.answers) == 6
+    plays = [a["href"] for a in page.all("a") if a.get("class") == "play"]
+    assert plays == [f"#t={a.start_s:.1f},{a.end_s:.1f}" for a in recording.answers]
+    for number, question in enumerate(QUESTIONS, start=1):
+        assert f"{number}. {question}" in page.text
+    assert texts("answers.asked") in page.text and texts("answers.last") in page.text
+    assert page.source.count('class="moment"') == len(recording.frames)  # each picture once
+
+
+def test_many_answers_are_folded(tmp_path: Path) -> None:
+    recording = make_recording(tmp_path / "p", duration_s=1800)
+    page = page_of(make_candidate([make_answers(recording, 30, labelled=False)]), tmp_path, "en")
+    assert "18 more answers" in page.text and "Answer 30" in page.text
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("sound", ["none", "silent", "broken", "heard", "off"])
+def test_without_answers_it_is_said_why(tmp_path: Path, language: str, sound: str) -> None:
+    texts = load_texts(language)
+    recording = replace(make_recording(tmp_path / "p"), sound=sound)
+    text = page_of(make_candidate([recording]), tmp_path, language).text
+    for status in ("none", "silent", "broken", "heard"):
+        assert (texts(f"answers.unknown.{status}") in text) is (status == sound)
+
+
+def test_the_newest_recording_is_open_and_earlier_ones_are_folded(tmp_path: Path) -> None:
+    recordings = [
+        make_recording(tmp_path / "p", recording_id=f"kim/{day}.mp4", seed=day,
+                       session_date=f"2026-11-{day:02}", duration_s=120)
+        for day in (3, 10, 17)
+    ]  # fmt: skip
+    source = page_of(make_candidate(recordings), tmp_path).source
+    folds = re.findall(r'id="recording-(\d)".*?<details class="whole"( open)?>', source, re.S)
+    assert folds == [("3", " open"), ("2", ""), ("1", "")]
+
+
+def test_what_is_open_is_what_is_spoken_of(tmp_path: Path) -> None:
+    """Where the newest cannot be spoken of, the recording that is spoken of is open as well."""
+    recordings = [make_recording(tmp_path / "p"), make_unsure(), make_failed()]
+    page = page_of(make_candidate(recordings), tmp_path)
+    folds = re.findall(r'id="recording-(\d)".*?<details class="whole"( open)?>', page.source, re.S)
+    assert folds == [("3", " open"), ("2", ""), ("1", " open")]
+    assert "being checked by your centre" in page.text and "could not be read" in page.text
+
+
+def test_an_hour_has_an_overview_and_ten_minutes_have_none(tmp_path: Path) -> None:
+    for duration_s, expected in ((3600, True), (600, False)):
+        recording = make_recording(tmp_path / "p", duration_s=duration_s)
+        page = page_of(make_candidate([recording]), tmp_path)
+        assert ("a column for about each minute" in page.text) is expected

@@ -55,6 +55,38 @@ def test_accessible(night: Path, opened: Callable[..., Opened], name: str, schem
     assert results.violations_count == 0, results.generate_report()
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width_px", [390, 1280])
+@pytest.mark.parametrize("unfolded", [False, True])
+def test_answers_are_accessible(
+    interview: Path, opened: Callable[..., Opened], scheme: str, width_px: int, unfolded: bool
+) -> None:
+    from axe_playwright_python.sync_playwright import Axe
+
+    there = opened(interview, color_scheme=scheme, viewport={"width": width_px, "height": 844})
+    there.page.wait_for_timeout(200)
+    if unfolded:
+        there.value("document.querySelectorAll('details').forEach((d) => (d.open = true))")
+    results = Axe().run(there.page)
+    assert results.violations_count == 0, results.generate_report()
+    assert there.value("document.documentElement.scrollWidth") <= width_px
+
+
+@pytest.mark.parametrize(("width_px", "most_px"), [(1280, 3600), (390, 5500)])
+def test_ten_minutes_with_six_answers_are_about_three_screens(
+    interview: Path, opened: Callable[..., Opened], width_px: int, most_px: int
+) -> None:
+    """Before anything is unfolded; the recording lies beside the report and is shown."""
+    there = opened(interview, viewport={"width": width_px, "height": 900})
+    there.page.wait_for_timeout(400)
+    assert there.page.locator(".answer").count() == 6
+    assert 1000 < there.value("document.documentElement.scrollHeight") <= most_px
+    assert (
+        there.page.locator(".opened, table.class-shares, .columns").filter(visible=True).count()
+        == 0
+    )
+
+
 @pytest.mark.parametrize("width_px", [360, 1280])
 @pytest.mark.parametrize("name", PAGES)
 def test_nothing_sticks_out(

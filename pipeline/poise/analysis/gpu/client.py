@@ -54,6 +54,20 @@ class Address:
         return Client(self.path, authkey=self.key)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Described:
+    """What a GPU server says of the networks it holds.
+
+    Args:
+        spec: Of the expression model.
+        device_name, precision: As `ExpressionClassifier` has them, for provenance.
+    """
+
+    spec: ModelSpec
+    device_name: str
+    precision: str
+
+
 class RemoteNetworks:
     """The networks of a GPU server: both `Classifier` and `keyframes.Detector`.
 
@@ -62,17 +76,19 @@ class RemoteNetworks:
     Args:
         address: Of the server.
 
+    Attributes:
+        spec, device_name, precision: See `Described`.
+
     Raises:
         GpuServerGone: If it was given up.
         ModelError: If it does not answer, or the networks failed.
     """
 
-    spec: ModelSpec
-
     def __init__(self, address: Address) -> None:
         self._address = address
         self._connection: Any = None
-        self.spec = self._ask("describe")
+        told: Described = self._ask("describe")
+        self.spec, self.device_name, self.precision = told.spec, told.device_name, told.precision
 
     def predict(self, crops: Image, *, mirrored: bool = True) -> Predictions:
         """See `ExpressionClassifier.predict`."""

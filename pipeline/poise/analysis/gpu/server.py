@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from poise.analysis.gpu.client import Address
+from poise.analysis.gpu.client import Address, Described
 from poise.errors import ModelError, PoiseError
 from poise.expression.classifier import Classifier
 from poise.faces.detection.detector import FaceDetector
@@ -116,7 +116,9 @@ class GpuServer:
     def _compute(self, same: Sequence[Request]) -> Sequence[Any]:
         method = same[0].method
         if method == "describe":
-            return [self.classifier.spec] * len(same)
+            own = self.classifier
+            told = Described(spec=own.spec, device_name=own.device_name, precision=own.precision)
+            return [told] * len(same)
         counts = [len(request.arguments[0]) for request in same]
         ends = np.cumsum(counts)
         images = np.concatenate([request.arguments[0] for request in same])

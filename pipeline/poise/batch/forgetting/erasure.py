@@ -11,6 +11,7 @@ from pathlib import Path
 
 from poise.reports.pseudonyms import anonymous, with_pseudonym
 from poise.storage.ledger import Entry, Ledger
+from poise.storage.results.beside import keep_only
 from poise.storage.results.owners import Owner, read_owners, write_owners
 from poise.storage.results.store import HOUSE, ResultStore
 from poise.storage.secret import secret_of
@@ -98,6 +99,7 @@ def erase_files(output: Path, store: ResultStore, traces: Traces) -> None:
             store.remove(key)
         for key, owners in traces.shared.items():
             write_owners(owners, store.directory(key))
+            keep_only(store.directory(key), {o.recording.recording_id for o in owners})
         for candidate in traces.candidates:
             if is_report(output / candidate, output):
                 shutil.rmtree(output / candidate)

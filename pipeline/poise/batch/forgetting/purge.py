@@ -15,7 +15,8 @@ from poise.batch.forgetting.erasure import (
     owners_of_all,
 )
 from poise.batch.forgetting.search import Searched, fingerprint, search
-from poise.errors import PoiseError, ReportError, SettingsError
+from poise.batch.naming import no_candidate, who_is_meant
+from poise.errors import PoiseError, ReportError
 from poise.storage.forgotten import Forgotten
 from poise.storage.ledger import Entry, Ledger
 from poise.storage.results.store import HOUSE, ResultStore
@@ -157,27 +158,14 @@ def _identifier(
     candidate: str, known: Iterable[Recording], forgotten: Forgotten, output: Path
 ) -> str:
     """Whom a name means: an identifier, or the only candidate who bears it."""
+    found = who_is_meant(candidate, known, output)
+    if found is not None:
+        return found
     wanted = unicodedata.normalize("NFC", candidate)
-    recordings = list(known)
-    if wanted in {r.candidate_id for r in recordings}:
-        return wanted
-    bearers = sorted({r.candidate_id for r in recordings if r.display_name == wanted})
-    if len(bearers) == 1:
-        return bearers[0]
-    if bearers:
-        raise SettingsError(
-            f"{len(bearers)} candidates are called {candidate!r}",
-            remedy=f"Give the identifier of the one who is meant: {', '.join(bearers)}.",
-            path=output,
-        )
     # Of nobody who is known: a report that lies there, or a purge that was cut short.
     if wanted and (is_report(output / wanted, output) or forgotten.knows_candidate(wanted)):
         return wanted
-    raise SettingsError(
-        f"there is no candidate {candidate!r}",
-        remedy="Give the name as the index shows it, or that of the report's directory.",
-        path=output,
-    )
+    raise no_candidate(candidate, output)
 
 
 def _restore(ledger: Ledger, store: ResultStore) -> None:

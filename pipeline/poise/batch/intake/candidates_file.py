@@ -6,7 +6,6 @@ import csv
 import io
 import os
 import re
-import stat
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from pathlib import Path
 
 from poise.batch.intake.dates import Session, read_column
 from poise.errors import SettingsError
+from poise.storage.saved_tables import separator_of, table_text
 from poise.system.file_names import composed
 
 CANDIDATES_FILE = "candidates.csv"
@@ -26,8 +26,6 @@ _NO = frozenset(
     ["no", "n", "false", "0", "x", "withdrawn", "아니오", "아니요", "아뇨", "거부", "철회",
      "미동의", "비동의", "동의안함", "동의하지않음"]
 )  # fmt: skip
-_MAX_TABLE_BYTES = 16_000_000
-_HEADER_BYTES = 100  # names of columns at least
 _MAX_PORTRAIT_BYTES = 50_000_000
 _PICTURES = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"RIFF", b"BM", b"II*\0", b"MM\0*")
 _LOOKS_LIKE_ONE = re.compile(r"candidates?\b.*\.(csv|tsv|txt|xlsx?|xlsm|ods|numbers)(\W.*)?", re.I)
@@ -56,6 +54,32 @@ class CandidateRow:
     consent: bool = True
     neutral_span_s: tuple[float, float] | None = None
     portrait: Path | None = None
+
+
+def read_cells(path: Path) -> tuple[str, list[list[str]]]:
+    """What separates the cells of a table, and all its cells as they stand, the header first.
+
+    Raises:
+        SettingsError: If it cannot be read.
+    """
+    text = table_text(path)
+    dialect = _dialect(text)
+    try:
+        return dialect.delimiter, list(csv.reader(io.StringIO(text, newline=""), dialect))
+    except csv.Error as error:
+        raise SettingsError(
+            f"cannot be read ({error})", remedy="Save the table again as CSV.", path=path
+        ) from error
+
+
+def column_of(cell: str) -> str:
+    """The column that a cell of the header means."""
+    return cell.strip().strip("\ufeff").casefold().replace(" ", "_")
+
+
+def recording_of(cell: str) -> str:
+    """The identifier of the recording that a cell means."""
+    return composed(cell.strip().replace("\\", "/").removeprefix("./"))
 
 
 def looks_like_one(name: str) -> bool:
@@ -105,7 +129,7 @@ def read_candidates(path: Path, known: Iterable[str], root: Path) -> dict[str, C
         )  # fmt: skip
     rows: dict[str, CandidateRow] = {}
     for (line, row), session in zip(lines, dates, strict=True):
-        name = composed(row.get("recording", "").replace("\\", "/").removeprefix("./"))
+        name = recording_of(row.get("recording", ""))
         if name not in recordings:
             raise SettingsError(
                 f"line {line} names {name!r}, which is not among the recordings",
@@ -153,7 +177,7 @@ def refused_above(root: Path, names: Mapping[str, Path]) -> tuple[Path | None, s
             for name, file in names.items()
         }
         for line, row in _lines(table):
-            listed = composed(row.get("recording", "").replace("\\", "/").removeprefix("./"))
+            listed = recording_of(row.get("recording", ""))
             if listed in below and not _consent(row.get("consent", ""), table, line):
                 refused.add(below[listed])
     return nearest, refused
@@ -170,10 +194,7 @@ def rows_above(table: Path, names: Mapping[str, Path]) -> dict[str, CandidateRow
         SettingsError: As `read_candidates`.
     """
     folder = table.parent
-    listed = {
-        composed((row.get("recording", "")).replace("\\", "/").removeprefix("./"))
-        for _, row in _lines(table)
-    }
+    listed = {recording_of(row.get("recording", "")) for _, row in _lines(table)}
     rows = read_candidates(table, listed, folder)
     found = {}
     for name, file in names.items():
@@ -199,7 +220,7 @@ def _check_same(path: Path, name: str, before: CandidateRow, new: CandidateRow) 
 
 def _header(path: Path) -> list[str]:
     try:
-        text = _text(path)
+        text = table_text(path)
     except SettingsError:
         return []
     return _columns(next(csv.reader(io.StringIO(text, newline=""), _dialect(text)), []))
@@ -207,7 +228,7 @@ def _header(path: Path) -> list[str]:
 
 def _lines(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
     """Lines that say something, with their numbers: values by column, without spaces around."""
-    text = _text(path)
+    text = table_text(path)
     reader = csv.reader(io.StringIO(text, newline=""), _dialect(text))
     columns = _columns(next(reader, []))
     unknown = [name for name in columns if name not in _COLUMNS]
@@ -243,50 +264,17 @@ def _lines(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
 
 def _columns(cells: Sequence[str]) -> list[str]:
     """Names of the columns; a spreadsheet leaves empty cells behind the last one."""
-    names = [cell.strip().casefold().replace(" ", "_") for cell in cells]
+    names = [column_of(cell) for cell in cells]
     while names and not names[-1]:
         names.pop()
     return names
-
-
-def _text(path: Path) -> str:
-    """The table's text, from whatever encoding a spreadsheet saves in."""
-    try:
-        status = path.stat()
-        if not stat.S_ISREG(status.st_mode) or status.st_size > _MAX_TABLE_BYTES:
-            raise SettingsError(
-                f"is larger than {_MAX_TABLE_BYTES // 1_000_000} MB, or not a file",
-                remedy="It must be a table with a line for each recording.",
-                path=path,
-            )
-        raw = path.read_bytes()
-    except OSError as error:
-        raise SettingsError(
-            f"cannot be read ({error.strerror or error})",
-            remedy="Give yourself permission to read it: it says who has consented.",
-            path=path,
-        ) from error
-    if raw.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
-        raise SettingsError(
-            "is a spreadsheet, not CSV", remedy="Save it as CSV, with the same name.", path=path
-        )
-    if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return raw.decode("utf-16", errors="replace")
-    for first, encoding in ((0, "utf-16-be"), (1, "utf-16-le")):  # without a mark
-        half = raw[first:_HEADER_BYTES:2]
-        if half.count(0) > len(half) / 3:
-            return raw.decode(encoding, errors="replace")
-    try:
-        return raw.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return raw.decode("cp949", errors="replace")  # Excel in Korea
 
 
 def _dialect(text: str) -> type[csv.Dialect]:
     """Commas, or what stands between the names of the columns: European Excel writes semicolons."""
 
     class Dialect(csv.excel):
-        delimiter = max(",;\t|", key=(text.splitlines() or [""])[0].count)
+        delimiter = separator_of(text)
 
     return Dialect
 

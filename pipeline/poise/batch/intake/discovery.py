@@ -21,8 +21,10 @@ from poise.batch.intake.candidates_file import (
 from poise.batch.intake.dates import session_in
 from poise.errors import SettingsError
 from poise.media.container_types import container_of
+from poise.storage.notes import NOTES_FILE
 from poise.storage.results.outcome import LeftAside
 from poise.system.file_names import composed, safe_name
+from poise.timeline.segments import SEGMENTS_FILE
 from poise.types import Recording
 
 SUFFIXES = frozenset(
@@ -60,6 +62,7 @@ _SYSTEM = re.compile(
     re.IGNORECASE,
 )
 _HEAD_BYTES = 4096
+_TABLES = (CANDIDATES_FILE, SEGMENTS_FILE, NOTES_FILE)  # at the top: read, not left aside
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,7 +154,7 @@ def _walk(root: Path, aside: list[LeftAside]) -> Iterator[Path]:
 def _why_left_aside(path: Path, root: Path, inside: Path) -> str | None:
     """Why a file is not taken as a recording; None if it is, empty if nobody need be told."""
     relative = path.relative_to(root)
-    if len(relative.parts) == 1 and path.name.casefold() == CANDIDATES_FILE:
+    if len(relative.parts) == 1 and path.name.casefold() in _TABLES:
         return ""
     if path.is_symlink() and (not path.exists() or not path.resolve().is_relative_to(inside)):
         return "leads_outside"

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from typing import Any
 
-from poise.analysis.context import release_context
-from poise.analysis.gpu.supervisor import GpuServerProcess
 from poise.batch.workers.calls import Call, Crash, InThisProcess, Runner
 from poise.batch.workers.capacity import crowding, suitable_jobs
 from poise.batch.workers.cluster import Cluster
 from poise.batch.workers.processes import LocalProcesses
 from poise.batch.workers.worker import Done, Parts, Task, Worker
 from poise.errors import VideoError
-from poise.expression.device import all_devices, choose_device
+from poise.expression.device_name import device_name
 from poise.settings import Settings
 from poise.storage.results.store import ResultStore
 from poise.system.directory_lock import holder
@@ -60,7 +59,7 @@ class Pool:
 
     def __enter__(self) -> Pool:
         settings = self.settings
-        self._stack.callback(release_context)
+        self._stack.callback(_release_context)
         if settings.cluster:
             cluster = Cluster(settings.cluster, self._store.root, self._notice)
             self._runner, self.jobs = cluster, cluster.jobs
@@ -68,12 +67,7 @@ class Pool:
             for warning in crowding(settings.jobs):
                 self._notice(warning)
             if self._has_gpu_server():
-                servers = [
-                    self._stack.enter_context(GpuServerProcess(settings, device, self._notice))
-                    for device in all_devices(settings.device)
-                ]
-                addresses = tuple(server.address for server in servers)
-                self._worker = replace(self._worker, servers=addresses)
+                self._start_gpu_servers()
             if self.jobs > 1:
                 stall_s = settings.stall_timeout_s
                 self._runner = LocalProcesses(
@@ -150,10 +144,27 @@ class Pool:
         )
         return Done(task=task, seconds=0.0, error=error)
 
+    def _start_gpu_servers(self) -> None:
+        from poise.analysis.gpu.supervisor import GpuServerProcess
+        from poise.expression.device import all_devices
+
+        servers = [
+            self._stack.enter_context(GpuServerProcess(self.settings, device, self._notice))
+            for device in all_devices(self.settings.device)
+        ]
+        self._worker = replace(self._worker, servers=tuple(server.address for server in servers))
+
     def _has_gpu_server(self) -> bool:
         if self.settings.gpu_server == "auto":
-            return choose_device(self.settings.device).type == "cuda"
+            return device_name(self.settings.device).startswith("cuda")
         return self.settings.gpu_server == "always"
+
+
+def _release_context() -> None:
+    """What this process keeps from one recording to the next, if it has analysed any itself."""
+    loaded = sys.modules.get("poise.analysis.context")
+    if loaded is not None:
+        loaded.release_context()
 
 
 def _call(function: Callable[..., Any], task: Task, *arguments: Any) -> Call:

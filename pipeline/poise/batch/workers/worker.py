@@ -1,6 +1,7 @@
 """What a worker does: it analyses whole recordings, or parts of long ones, and stores the result.
 
-Nothing here imports pandas, Jinja or matplotlib: a worker is small and starts quickly.
+Nothing here imports pandas, Jinja or matplotlib: a worker is small and starts quickly. What loads
+torch (`load`) is imported where work is done: the process that only hands it out does without.
 """
 
 from __future__ import annotations
@@ -12,19 +13,12 @@ import time
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from poise.analysis.context import AnalysisContext, close_context, started_context
-from poise.analysis.crop_file import CropFile
-from poise.analysis.gpu.client import Address, GpuServerGone
-from poise.analysis.observe import glance
-from poise.analysis.origin import origin_of
-from poise.analysis.recording import analyse_parts, analyse_recording, observe_part
-from poise.analysis.views import Look
 from poise.errors import DiskFullError, PoiseError, UnfinishedError, VideoError
-from poise.faces.detection.keyframes import PERIOD_S, PERIOD_SAMPLES
 from poise.media.decoders.sampling import SampleSpan
 from poise.settings import Settings
 from poise.storage.results.format import write_result
@@ -33,8 +27,19 @@ from poise.system.atomic_files import PRIVATE_UMASK, Stamp, not_written, stamp_o
 from poise.system.directory_lock import holder
 from poise.types import Recording
 
+if TYPE_CHECKING:
+    from poise.analysis.context import AnalysisContext
+    from poise.analysis.gpu.client import Address
+    from poise.analysis.views import Look
+
 LEAST_PART_S = 60.0  # shorter parts are not worth their joining
 _Result = TypeVar("_Result")
+
+
+def load() -> None:
+    """Import what analyses: the networks, and torch with them."""
+    import poise.analysis.origin
+    import poise.analysis.recording  # noqa: F401
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,9 +112,13 @@ class Worker:
 
     def analyse(self, task: Task) -> Done:
         """Analyse a recording; a failure is returned, not raised."""
+        from poise.analysis.origin import origin_of
+        from poise.analysis.recording import analyse_recording
+
         self.store.begin(task.key)
 
         def work(context: AnalysisContext) -> None:
+            context.progress.tell = partial(self.store.note_seen, task.key, 0)
             with self.store.writing(task.key) as directory:
                 analysis = analyse_recording(
                     task.recording.path,
@@ -128,6 +137,8 @@ class Worker:
 
     def cut(self, task: Task, count: int) -> Parts | None:
         """Decide how to cut a recording into so many parts; None where it is better left whole."""
+        from poise.analysis.crop_file import CropFile
+        from poise.analysis.observe import glance
 
         def work(context: AnalysisContext) -> Parts | None:
             path, rate_hz = task.recording.path, self.settings.sample_rate_hz
@@ -147,8 +158,10 @@ class Worker:
 
     def observe(self, parts: Parts, number: int) -> Done:
         """Look at one part of a recording."""
+        from poise.analysis.recording import observe_part
 
         def work(context: AnalysisContext) -> None:
+            context.progress.tell = partial(self.store.note_seen, parts.task.key, number)
             directory = self.store.parts(parts.task.key) / str(number)
             shutil.rmtree(directory, ignore_errors=True)  # of a process that died
             directory.mkdir(parents=True)
@@ -164,6 +177,8 @@ class Worker:
 
     def join(self, parts: Parts) -> Done:
         """Finish a recording whose parts were all looked at; whole where a part was damaged."""
+        from poise.analysis.origin import origin_of
+        from poise.analysis.recording import analyse_parts
 
         def work(context: AnalysisContext) -> None:
             folder = self.store.parts(parts.task.key)
@@ -207,6 +222,9 @@ class Worker:
     def _attempt(
         self, task: Task, work: Callable[[AnalysisContext], _Result]
     ) -> tuple[_Result | None, Done]:
+        from poise.analysis.context import close_context, started_context
+        from poise.analysis.gpu.client import GpuServerGone
+
         started = time.monotonic()
         error: PoiseError | None = None
         result = None
@@ -220,6 +238,7 @@ class Worker:
                     context = started_context(self.settings, self.servers)
                     stages, warnings = context.timing.seconds, context.decoding.warnings
                     warnings[:] = context.notes
+                    context.progress.tell = None
                     try:
                         result = work(context)
                         break
@@ -271,6 +290,8 @@ def spans_of(duration_s: float, rate_hz: float, count: int) -> tuple[SampleSpan,
     Cuts lie where a period of key frames begins (`poise.faces.detection.keyframes`), so that the
     parts give the same faces as the whole.
     """
+    from poise.faces.detection.keyframes import PERIOD_S, PERIOD_SAMPLES
+
     count = min(count, int(duration_s / LEAST_PART_S))
     step_s = 10 * min(PERIOD_S, PERIOD_SAMPLES / rate_hz)
     cuts = [

@@ -31,7 +31,9 @@ def main() -> None:
 
 def prepare() -> None:
     """Load what every call needs; the heavy part, and if it fails, that is said."""
-    import poise.batch.workers.worker  # noqa: F401
+    from poise.batch.workers.worker import load
+
+    load()
 
 
 def serve(prepare: Callable[[], None]) -> None:

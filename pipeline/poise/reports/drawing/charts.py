@@ -36,6 +36,7 @@ def timeline_svg(
     recording: RecordingReport,
     *,
     name: Callable[[str], str] = str,
+    empty: str = "",
     ident: str = "timeline",
     title: str = "",
     description: str = "",
@@ -45,6 +46,7 @@ def timeline_svg(
     Args:
         recording: Its `series` and `episodes` are drawn.
         name: Gives the reader's name of an apparent expression, plain text.
+        empty: What stands behind the name of one that has no episode, plain text.
         ident: Prefix of every id in the drawing; unique within the page.
         title: Accessible name, plain text.
         description: Accessible description, plain text.
@@ -58,18 +60,24 @@ def timeline_svg(
     start_s, end_s = g.extent(recording, series)
     across = _WIDTH - g.LEFT_PX - g.RIGHT_PX
     x_px = across / (end_s - start_s)
-    height = len(series.labels) * g.ROW_PX + _FOOT
+    heights = g.row_heights(series.labels, recording.episodes)
+    height = sum(heights) + _FOOT
 
     def x(time_s: float) -> float:
         return g.LEFT_PX + (min(max(time_s, start_s), end_s) - start_s) * x_px
 
     parts = [_stripes(ident)]
-    for number, label in enumerate(series.labels):
-        top = number * g.ROW_PX + g.NAME_PX
+    below = 0.0
+    for number, (label, tall) in enumerate(zip(series.labels, heights, strict=True)):
+        top = below + g.NAME_PX
+        below += tall
         colour = _colour(label)
         parts.append(
             _text(g.LEFT_PX, top - 7, name(label), colour, "font-weight:600;font-size:12.5px")
         )
+        if tall == g.EMPTY_PX:
+            parts.append(_text(_WIDTH - g.RIGHT_PX, top - 7, empty, _INK, "font-size:12px", "end"))
+            continue
         parts += _scale(top, across)
         parts += [_rect(x(a), top, x(b) - x(a), g.CURVE_PX, f"url(#{ident}-gap)")
                   for a, b in g.unseen(series.pts_s, runs_of(series), end_s)]  # fmt: skip
@@ -127,8 +135,11 @@ def progress_svg(
     return _svg("progress", ident, _PANEL_WIDTH, height, parts, name, description)
 
 
-def strip_svg(recording: RecordingReport, end_s: float | None = None) -> Markup:
-    """The episodes of a recording as one line of colours, small enough for a table.
+def strip_svg(
+    recording: RecordingReport, end_s: float | None = None, start_s: float = 0.0
+) -> Markup:
+    """The episodes of a recording, or of a part of it, as one line of colours, small enough for a
+    table.
 
     Stripes stand where no face could be used, a plain ground where none of the expressions
     prevails.
@@ -136,25 +147,62 @@ def strip_svg(recording: RecordingReport, end_s: float | None = None) -> Markup:
     Args:
         recording: Its `episodes` and `unseen` stretches are drawn.
         end_s: Where the line ends; by default where the recording does.
+        start_s: Where it begins.
     """
-    length_s = recording.end_s
-    scale = _STRIP / max(end_s or length_s, 1e-9)
-    drawn = {"none": _block(0, round(length_s * scale))}
-    for start_s, stop_s in recording.unseen[:_MOST_SPANS]:
-        left, right = round(start_s * scale), round(stop_s * scale)
+    scale = _STRIP / max((end_s or recording.end_s) - start_s, 1e-9)
+
+    def at(time_s: float) -> int:
+        return min(max(round((time_s - start_s) * scale), 0), _STRIP)
+
+    drawn = {"none": _block(0, at(recording.end_s))}
+    spans = [(at(a), at(b)) for a, b in recording.unseen]
+    for left, right in [span for span in spans if span[0] < span[1]][:_MOST_SPANS]:
         drawn["ground"] = drawn.get("ground", "") + _block(left, right)
         first = left - left % _STRIPE
         drawn["gap"] = drawn.get("gap", "") + "".join(
-            _block(max(at, left), min(at + _STRIPE // 2, right))
-            for at in range(first, right, _STRIPE) if at + _STRIPE // 2 > left
+            _block(max(x, left), min(x + _STRIPE // 2, right))
+            for x in range(first, right, _STRIPE) if x + _STRIPE // 2 > left
         )  # fmt: skip
     for episode in recording.episodes:
-        left, right = round(episode.start_s * scale), round(episode.end_s * scale)
-        style = display_class(episode.label)
-        drawn[style] = drawn.get(style, "") + _block(left, max(right, left + 2))
+        if episode.end_s > start_s and at(episode.start_s) < _STRIP:
+            left, right = at(episode.start_s), at(episode.end_s)
+            style = display_class(episode.label)
+            drawn[style] = drawn.get(style, "") + _block(left, max(right, left + 2))
     paths = "".join(f'<path class="s-{style}" d="{path}"/>' for style, path in drawn.items())
     return Markup(
         f'<svg class="strip" viewBox="0 0 {_STRIP} 10" preserveAspectRatio="none" '
+        f'aria-hidden="true">{paths}</svg>'
+    )
+
+
+def overview_svg(recording: RecordingReport) -> Markup:
+    """A long recording minute by minute: which expressions filled how much of each.
+
+    A column is 1 unit wide and 100 high; what is left free of it shows no usable face.
+
+    Args:
+        recording: Its `series` is drawn; beyond two hours in longer columns.
+
+    Returns:
+        An `<svg>` element that stretches to any size, or nothing where there is nothing to draw.
+    """
+    series = recording.series
+    if series is None:
+        return Markup("")
+    _, end_s = g.extent(recording, series)
+    column_s = g.column_s(end_s)
+    drawn: dict[str, str] = {}
+    for left, shares in enumerate(g.shares_in_columns(series, end_s, recording.unseen)):
+        right = min(left + 1.0, end_s / column_s)
+        y = 100.0
+        for label, share in zip(series.labels, shares, strict=True):
+            if share > 0:
+                style, low, y = display_class(label), y, max(0.0, y - 100 * float(share))
+                block = f"M{left} {low:.1f}H{right:.4g}V{y:.1f}H{left}z"
+                drawn[style] = drawn.get(style, "") + block
+    paths = "".join(f'<path class="s-{style}" d="{path}"/>' for style, path in drawn.items())
+    return Markup(
+        f'<svg viewBox="0 0 {end_s / column_s:.4g} 100" preserveAspectRatio="none" '
         f'aria-hidden="true">{paths}</svg>'
     )
 

@@ -12,17 +12,29 @@ import numpy as np
 
 from poise.reports.report_types import RecordingReport
 from poise.timeline.smoothing import GAP_INTERVALS, GAP_S, runs_of
-from poise.types import Series, TimeArray
+from poise.types import Episode, FloatArray, Series, TimeArray
 
 Span = tuple[float, float]
 
 NAME_PX, CURVE_PX, BAR_PX = 21.0, 46.0, 12.0  # of a row: its name, its line, its episodes
 ROW_PX = NAME_PX + CURVE_PX + BAR_PX
-LEFT_PX, RIGHT_PX = 44.0, 16.0  # the scale from 0 to 100 % stands on the left
+EMPTY_PX = 23.0  # of a row without any episode: its name, and that there is none
+LEFT_PX, RIGHT_PX = 44.0, 20.0  # the scale from 0 to 100 % stands on the left
 AXIS_PX = 30.0  # below the rows of the interactive chart
+_MOST_COLUMNS = 120  # of an overview
 STRIPE_PX = 6.0  # period of the stripes where no face could be used
 
 _STEPS_S = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 43_200, 86_400)
+
+
+def is_empty(label: str, episodes: Sequence[Episode]) -> bool:
+    """Whether the row of an expression is a small one: there are episodes, but none of it."""
+    return bool(episodes) and not any(episode.label == label for episode in episodes)
+
+
+def row_heights(labels: Sequence[str], episodes: Sequence[Episode]) -> list[float]:
+    """Of the rows of a timeline, from the top, in pixels."""
+    return [EMPTY_PX if is_empty(label, episodes) else ROW_PX for label in labels]
 
 
 def extent(recording: RecordingReport, series: Series) -> Span:
@@ -63,6 +75,40 @@ def ticks(start_s: float, end_s: float, most: int) -> list[int]:
         step = 86_400 * next(power * k for k in (1, 2, 5, 10) if power * k >= days)
     first = math.ceil(start_s / step) * step
     return list(range(first, math.floor(end_s) + 1, step))
+
+
+def column_s(end_s: float) -> float:
+    """Seconds that a column of an overview stands for: a minute, or more where it is too many."""
+    wanted = max(60.0, end_s / _MOST_COLUMNS)
+    return float(next((s for s in _STEPS_S if s >= wanted), wanted))
+
+
+def shares_in_columns(series: Series, end_s: float, unseen_s: Sequence[Span]) -> FloatArray:
+    """Share of each column's time in which each expression was the most visible one.
+
+    What is missing to 1 showed no usable face.
+
+    Args:
+        series: Of a recording; L labels.
+        end_s: Its end, where the last column ends.
+        unseen_s: Stretches without a usable face.
+
+    Returns:
+        float32 [columns, L].
+    """
+    length_s = column_s(end_s)
+    count = max(1, math.ceil(end_s / length_s))
+    starts = np.arange(count) * length_s
+    ends = np.minimum(starts + length_s, end_s)
+    hidden = np.zeros(count)
+    for start_s, stop_s in unseen_s:
+        hidden += np.clip(np.minimum(ends, stop_s) - np.maximum(starts, start_s), 0, None)
+    column = np.clip((series.pts_s // length_s).astype(np.int64), 0, count - 1)
+    counts = np.zeros((count, len(series.labels)))
+    np.add.at(counts, (column, series.smoothed.argmax(axis=1)), 1)
+    seen = np.clip(1 - hidden / (ends - starts), 0, 1)
+    total = np.maximum(counts.sum(axis=1), 1)
+    return np.asarray(counts * (seen / total)[:, None], np.float32)
 
 
 def averaged(series: Series, column: int, most: int) -> list[list[tuple[float, float]]]:

@@ -30,12 +30,14 @@ def page_data(report: CandidateReport, texts: Texts) -> dict[str, Any]:
     """Timelines of all recordings that have one, and the words that the script of a report says."""
     return {
         "texts": {word: texts.entries[f"viewer.{word}"] for word in _WORDS}
+        | {"empty": texts("timeline.empty")}
         | {"clearness": [texts(f"clearness.{word}") for word in _CLEARNESS]},
         "clearness": [CLEAR, FAIRLY_CLEAR],
         "geometry": {
             "name": geometry.NAME_PX,
             "curve": geometry.CURVE_PX,
             "bar": geometry.BAR_PX,
+            "empty": geometry.EMPTY_PX,
             "axis": geometry.AXIS_PX,
             "left": geometry.LEFT_PX,
             "right": geometry.RIGHT_PX,
@@ -77,6 +79,7 @@ def _viewer(
                     "style": display_class(label),
                     "name": texts.name("label", label),
                     "short": texts.name("short", label),
+                    "empty": geometry.is_empty(label, recording.episodes),
                 }
                 for label in series.labels
             ],

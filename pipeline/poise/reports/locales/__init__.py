@@ -137,12 +137,13 @@ def _parts(text: str) -> tuple[int, int, int] | None:
     return (year, month, day) if 1 <= month <= 12 and 1 <= day <= 31 else None
 
 
-@lru_cache(maxsize=len(LANGUAGES))
-def load_texts(language: str) -> Texts:
+@lru_cache(maxsize=2 * len(LANGUAGES))
+def load_texts(language: str, *more: str) -> Texts:
     """Read the texts of a language.
 
     Args:
         language: One of `LANGUAGES`.
+        more: Packages that hold further texts of each language, laid over these.
 
     Raises:
         SettingsError: If Poise does not speak it.
@@ -152,5 +153,8 @@ def load_texts(language: str) -> Texts:
             f"there are no report texts for the language {language!r}.",
             remedy=f"Choose one of: {', '.join(LANGUAGES)}.",
         )
-    source = resources.files(__name__).joinpath(f"{language}.json")
-    return Texts(language=language, entries=json.loads(source.read_text(encoding="utf-8")))
+    entries: dict[str, str] = {}
+    for package in (__name__, *more):
+        source = resources.files(package).joinpath(f"{language}.json")
+        entries |= json.loads(source.read_text(encoding="utf-8"))
+    return Texts(language=language, entries=entries)

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from poise.reports.feedback import LEAST_S, feedback_on, is_brief
+from poise.reports.feedback.recording import feedback_on
+from poise.reports.feedback.remarks import LEAST_S, is_brief
 from poise.reports.pages.helpers import grouped, helpers, labels_of, state
 from poise.reports.pages.rendering import languages, remove_pages, render, write_pages
 from poise.reports.pages.unsure import Unsure

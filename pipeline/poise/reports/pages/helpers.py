@@ -12,22 +12,27 @@ from markupsafe import Markup
 
 from poise.labels import VALENCES, clearness, display_class
 from poise.reports.drawing import geometry as g
-from poise.reports.drawing.charts import progress_svg, strip_svg, timeline_svg
+from poise.reports.drawing.charts import overview_svg, progress_svg, strip_svg, timeline_svg
 from poise.reports.drawing.page_data import page_data
-from poise.reports.feedback import is_brief
+from poise.reports.feedback.answer import feedback_on_answer
+from poise.reports.feedback.remarks import is_brief
 from poise.reports.locales import Texts
 from poise.reports.pages.rendering import as_json, data_uri
-from poise.reports.report_types import CandidateReport, NotAnalysed, RecordingReport
+from poise.reports.report_types import Answer, CandidateReport, NotAnalysed, RecordingReport
 from poise.reports.sentences import (
+    answer_title,
     baseline_sentence,
     reading_sentence,
     recording_title,
     region_sentence,
     remark_sentence,
 )
-from poise.types import Episode, Statistics
+from poise.timeline.segment_figures import EDGE_S
+from poise.types import Episode, RepresentativeFrame, Statistics
 
 LOW_COVERAGE = 0.5
+LONG_S = 1200.0  # a recording that lasts so long has an overview
+MOST_ANSWERS = 12  # rows that are not folded
 _MOST_NAMED = 50
 _LEAST_FLAG_SHARE = 0.02
 _MOST_FLAGS = 5
@@ -56,7 +61,15 @@ def helpers(texts: Texts) -> Mapping[str, Any]:
         "strip": strip_svg,
         "progress_charts": lambda read: _progress(read, texts),
         "picture": _picture,
-        "plot_height": lambda series: round(len(series.labels) * g.ROW_PX + g.AXIS_PX),
+        "plot_height": _plot_height,
+        "overview_of": overview_svg,
+        "overview_ticks": _overview_ticks,
+        "said_of": feedback_on_answer,
+        "answer_title": lambda answer: answer_title(answer, texts),
+        "parts_of": parts_of,
+        "frames_of": frames_of,
+        "other_frames": other_frames,
+        "span_of": span_of,
         "clearness": lambda posterior: texts(f"clearness.{clearness(posterior)}"),
         "region": lambda frame: region_sentence(frame, texts),
         "baseline": lambda baseline: baseline_sentence(baseline, texts),
@@ -78,6 +91,8 @@ def helpers(texts: Texts) -> Mapping[str, Any]:
         "remedy": lambda recording: _of_code(_code_of(recording), "remedy", texts),
         "labels_of": labels_of,
         "LOW_COVERAGE": LOW_COVERAGE,
+        "LONG_S": LONG_S,
+        "MOST_ANSWERS": MOST_ANSWERS,
         "MOST_NAMED": _MOST_NAMED,
         "VALENCES": VALENCES,
     }
@@ -105,6 +120,37 @@ def class_rows(statistics: Statistics) -> list[ClassRow]:
         )
         for label in labels
     ]
+
+
+def frames_of(recording: RecordingReport, answer: Answer) -> list[RepresentativeFrame]:
+    """The representative frames of an answer, and of the question before it."""
+    return [frame for frame in recording.frames if answer.holds(frame.pts_s)]
+
+
+def other_frames(recording: RecordingReport) -> list[RepresentativeFrame]:
+    """Those of no answer."""
+    return [
+        frame
+        for frame in recording.frames
+        if not any(answer.holds(frame.pts_s) for answer in recording.answers)
+    ]
+
+
+def span_of(recording: RecordingReport, frame: RepresentativeFrame) -> tuple[float, float]:
+    """From when to when the episode lasts that a frame stands for, else two seconds around it."""
+    for episode in recording.episodes:
+        if episode.label == frame.label and episode.start_s <= frame.pts_s <= episode.end_s:
+            return episode.start_s, episode.end_s
+    return max(0.0, frame.pts_s - 1), frame.pts_s + 1
+
+
+def parts_of(answer: Answer) -> list[tuple[str, float, float]]:
+    """What can be played of an answer: the question, its first and its last ten seconds."""
+    parts = [("asked", *answer.asked_s)] if answer.asked_s else []
+    if answer.first and answer.last:
+        parts.append(("first", answer.start_s, answer.start_s + EDGE_S))
+        parts.append(("last", answer.end_s - EDGE_S, answer.end_s))
+    return parts
 
 
 def limits(statistics: Statistics) -> list[tuple[str, float]]:
@@ -142,14 +188,25 @@ def _of_code(code: str, part: str, texts: Texts) -> str:
     return texts(key if texts.has(key) else f"error.internal.{part}")
 
 
+def _plot_height(recording: RecordingReport) -> int:
+    labels = recording.series.labels if recording.series else ()
+    return round(sum(g.row_heights(labels, recording.episodes)) + g.AXIS_PX)
+
+
+def _overview_ticks(recording: RecordingReport) -> list[tuple[float, int]]:
+    """Where, from 0 to 1, which round times stand below an overview."""
+    return [(time_s / recording.end_s, time_s) for time_s in g.ticks(0.0, recording.end_s, 7)]
+
+
 def _timeline(recording: RecordingReport, number: int, texts: Texts) -> Markup:
     """The timeline as a drawing, for paper and where no script runs."""
     return Markup(
         timeline_svg(
             recording,
             name=lambda label: texts.name("label", label),
+            empty=texts("timeline.empty"),
             ident=f"timeline-{number}",
-            title=texts("timeline.alt", recording=recording.recording_id),
+            title=texts("timeline.alt", recording=recording.recording_id.rpartition("/")[2]),
             description=texts(
                 "timeline.description", start=texts.clock(0), end=texts.clock(recording.end_s)
             ),

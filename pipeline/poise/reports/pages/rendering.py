@@ -87,7 +87,7 @@ def render(page: str, language: str, settings: Settings, helpers: Helpers, **con
     """
     others = [(lang, f"{page}{end}.html") for lang, end in languages(settings) if lang != language]
     try:
-        template = _environment(language, settings, helpers).get_template(f"{page}.html")
+        template = environment(language, settings, helpers).get_template(f"{page}.html")
         return template.render(other_languages=others, **content)
     except TemplateError as error:
         raise ReportError(
@@ -95,6 +95,21 @@ def render(page: str, language: str, settings: Settings, helpers: Helpers, **con
             remedy="Correct it, or remove it from the directory of templates.",
             path=Path(settings.templates) / f"{page}.html",
         ) from error
+
+
+def policy(settings: Settings, *pages: str) -> str:
+    """The content security policy of pages, as they say it themselves: for whoever serves them.
+
+    Args:
+        settings: Whose templates count.
+        pages: Names of sets of scripts: `early`, `report`, `progress`, `index`.
+    """
+    made = environment(LANGUAGES[0], settings, _no_helpers)
+    return str(made.globals["policy"](*pages))  # type: ignore[operator]
+
+
+def _no_helpers(texts: Texts) -> Mapping[str, Any]:
+    return {}
 
 
 def remove_pages(page: str, directory: Path, kept: Sequence[str] = ()) -> None:
@@ -129,10 +144,20 @@ def data_uri(path: Path, remedy: str) -> str:
 
 
 @lru_cache(maxsize=8)
-def _environment(language: str, settings: Settings, helpers: Helpers) -> Environment:
-    texts = load_texts(language)
+def environment(
+    language: str, settings: Settings, helpers: Helpers, *more_texts: str
+) -> Environment:
+    """Templates in a language, and what they may call.
+
+    Args:
+        language: Of the texts and figures.
+        settings: Looks of the pages.
+        helpers: What templates may call beside Jinja's own, made for the language.
+        more_texts: As for `load_texts`.
+    """
+    texts = load_texts(language, *more_texts)
     own = [FileSystemLoader(settings.templates)] if settings.templates else []
-    environment = Environment(
+    made = Environment(
         loader=ChoiceLoader([*own, FunctionLoader(_template_source)]),
         autoescape=True,
         undefined=StrictUndefined,
@@ -142,11 +167,11 @@ def _environment(language: str, settings: Settings, helpers: Helpers) -> Environ
     )
 
     def joined(names: Sequence[str]) -> Markup:
-        loader = environment.loader
+        loader = made.loader
         assert loader is not None
-        return Markup("\n".join(loader.get_source(environment, name)[0] for name in names))
+        return Markup("\n".join(loader.get_source(made, name)[0] for name in names))
 
-    environment.filters.update(
+    made.filters.update(
         percent=texts.percent,
         clock=texts.clock,
         lasting=texts.length,
@@ -157,7 +182,7 @@ def _environment(language: str, settings: Settings, helpers: Helpers) -> Environ
         decimal=texts.decimal,
         integer=texts.integer,
     )
-    environment.globals.update(
+    made.globals.update(
         t=texts,
         settings=settings,
         logo=data_uri(Path(settings.centre_logo), "Correct centre_logo.")
@@ -168,7 +193,7 @@ def _environment(language: str, settings: Settings, helpers: Helpers) -> Environ
         policy=lambda *pages: _policy([joined(_SCRIPTS[page]) for page in pages]),
         **helpers(texts),
     )
-    return environment
+    return made
 
 
 def _template_source(name: str) -> str | None:

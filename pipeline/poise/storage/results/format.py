@@ -13,13 +13,22 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from poise.coach_notes import CoachNote
 from poise.errors import DamagedResultError, ModelError
 from poise.identity_findings import IdentityFindings
 from poise.labels import LabelScheme, display_labels
 from poise.remarks import ReadingRemark
 from poise.spoken import Segment, Sound
 from poise.storage.plain import from_plain
-from poise.storage.results.frames_table import frames_table, usable_gaps, usable_times
+from poise.storage.results.beside import read_notes
+from poise.storage.results.frames_table import (
+    counted,
+    excluded_spans,
+    frames_table,
+    outside,
+    usable_gaps,
+    usable_times,
+)
 from poise.storage.results.owners import Owner, write_owners
 from poise.storage.results.segments import read_given, sound_from_json
 from poise.timeline.segment_figures import SeenFrames, SegmentFigures, segment_figures
@@ -124,6 +133,7 @@ class StoredResult:
     remarks: tuple[ReadingRemark, ...] = ()
     sound: Sound = field(default_factory=Sound)
     given_segments: tuple[Segment, ...] = ()
+    notes: tuple[CoachNote, ...] = ()
     origin: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
@@ -135,14 +145,15 @@ class StoredResult:
 
         Args:
             directory: Of the result.
-            recording_id: Whose given segments are meant, where several have the same bytes.
+            recording_id: Whose given segments and notes are meant, where several have the same
+                bytes.
 
         Raises:
             DamagedResultError: If anything is wrong with it.
         """
         try:
             result = cls._read(directory, recording_id)
-            _check_arrays(result._read_arrays())
+            _check_arrays(result.read_arrays())
             for picture in result.pictures:
                 _check_picture(directory, picture.image_file)
                 if picture.overlay_file:  # a picture may have no map
@@ -175,6 +186,7 @@ class StoredResult:
             origin=from_plain(dict[str, str], plain.get("origin", {})),
             sound=sound_from_json(plain.get("sound", {})),
             given_segments=read_given(directory, recording_id),
+            notes=read_notes(directory, recording_id),
         )
 
     def read_frames(self, smoothing_s: float = 0.4, nominal_s: float = 0.2) -> pd.DataFrame:
@@ -184,7 +196,7 @@ class StoredResult:
             smoothing_s, nominal_s: Bandwidth of the smoothing (columns `smooth_p_*`), and
                 sampling interval that was asked for, as the analysis had them.
         """
-        arrays = self._read_arrays()
+        arrays = self.read_arrays()
         return frames_table(arrays, self.labels, smoothing_s, nominal_s, self.segments)
 
     @property
@@ -194,13 +206,18 @@ class StoredResult:
             return self.given_segments
         return from_chapters(self.sound.chapters) or found(self.sound.turns)
 
+    @property
+    def excluded_s(self) -> tuple[tuple[float, float], ...]:
+        """From when to when the recording is left out of every figure, in seconds."""
+        return excluded_spans(self.segments)
+
     def read_segment_figures(self, sample_rate_hz: float) -> list[SegmentFigures]:
         """Figures of the recording, and of each segment by part and state.
 
         Args:
             sample_rate_hz: Of the analysis.
         """
-        seen = self._read_arrays()
+        seen = self.read_arrays()
         pts_s = seen["pts_s"].astype(np.float64).round(3)
         frames = SeenFrames(
             pts_s=pts_s,
@@ -214,15 +231,15 @@ class StoredResult:
         return list(segment_figures(frames, self.segments))
 
     def read_series(self, bandwidth_s: float) -> Series | None:
-        """Posteriors at every usable frame; None where there is none.
+        """Posteriors at every usable frame that counts; None where there is none.
 
         Args:
             bandwidth_s: Of the smoothing, see `poise.timeline.smoothing.smooth`.
         """
-        seen = self._read_arrays()
+        seen = counted(self.read_arrays(), self.excluded_s)
         if not len(seen["usable_frame"]):
             return None
-        pts_s, gap_s = usable_times(seen), usable_gaps(seen)
+        pts_s, gap_s = usable_times(seen), usable_gaps(seen, self.excluded_s)
         posterior = seen["posterior"]
         return Series(
             pts_s=pts_s,
@@ -234,32 +251,40 @@ class StoredResult:
         )
 
     def read_runs(self) -> tuple[TimeArray, list[tuple[int, int]]]:
-        """Times of the usable frames in seconds, float64 [K], and their runs without a gap, as
-        half-open ranges."""
+        """Times of the usable frames that count in seconds, float64 [K], and their runs without a
+        gap, as half-open ranges."""
         with np.load(self.directory / FRAMES_FILE, allow_pickle=False) as file:
             seen = {name: file[name] for name in ("pts_s", "usable_frame")}
-        pts_s = usable_times(seen)
-        return pts_s, continuous_runs(pts_s, usable_gaps(seen))
+        seen["usable_frame"] = seen["usable_frame"][outside(usable_times(seen), self.excluded_s)]
+        return usable_times(seen), continuous_runs(
+            usable_times(seen), usable_gaps(seen, self.excluded_s)
+        )
 
     def read_identity(self) -> IdentityFindings | None:
         """Who was seen; None where that was not kept."""
-        path = self.directory / IDENTITY_FILE
-        if not path.is_file():
-            return None
-        with np.load(path, allow_pickle=False) as file:
-            return IdentityFindings(
-                doubt=str(file["doubt"]),
-                by_portrait=bool(file["by_portrait"]),
-                embedding=file["embedding"],
-                others=file["others"],
-                uncertain_frames=int(file["uncertain_frames"]),
-            )
+        return read_identity(self.directory)
 
-    def _read_arrays(self) -> dict[str, npt.NDArray[Any]]:
+    def read_arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """The arrays of `poise.types.SampledFrames`, by name."""
         # (Given a path, numpy would leave a file that is no archive open.)
         path = self.directory / FRAMES_FILE
         with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
             return {name: file[name] for name in file.files}
+
+
+def read_identity(directory: Path) -> IdentityFindings | None:
+    """Who was seen, of a result's directory; None where that was not kept."""
+    path = directory / IDENTITY_FILE
+    if not path.is_file():
+        return None
+    with np.load(path, allow_pickle=False) as file:
+        return IdentityFindings(
+            doubt=str(file["doubt"]),
+            by_portrait=bool(file["by_portrait"]),
+            embedding=file["embedding"],
+            others=file["others"],
+            uncertain_frames=int(file["uncertain_frames"]),
+        )
 
 
 def _check_arrays(seen: Mapping[str, npt.NDArray[Any]]) -> None:

@@ -16,6 +16,8 @@ from poise.timeline.smoothing import continuous_runs, gap_limits, own_intervals,
 from poise.timeline.timecodes import timecode
 from poise.types import TimeArray
 
+Spans = Sequence[tuple[float, float]]  # from and to, in seconds
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -37,7 +39,7 @@ def frames_table(
         labels: Of the model.
         smoothing_s: Bandwidth of the smoothing, see `poise.timeline.smoothing.smooth`.
         nominal_s: Sampling interval that was asked for.
-        segments: Of the recording.
+        segments: Of the recording. In what is excluded nothing is smoothed, and there is no run.
     """
     import pandas as pd
 
@@ -53,7 +55,11 @@ def frames_table(
         }
     )
     face = pd.DataFrame(_face(seen), index=seen["shown_frame"])
-    said = pd.DataFrame(_said(seen, labels, smoothing_s, nominal_s), index=seen["usable_frame"])
+    said = pd.DataFrame(_said(seen, labels), index=seen["usable_frame"])
+    left = counted(seen, excluded := excluded_spans(segments))
+    over_time = pd.DataFrame(
+        _over_time(left, labels, smoothing_s, nominal_s, excluded), index=left["usable_frame"]
+    )
     if "speaking" in seen:
         names = np.array([*SPEAKING, None], object)  # -1 is the last of them: unknown
         rows["speaking"] = pd.array(names[seen["speaking"]], dtype="string")
@@ -62,7 +68,7 @@ def frames_table(
     rows.loc[numbers == 0, "segment"] = pd.NA
     rows.loc[seen["shown_frame"], "face_found"] = True
     rows.loc[seen["usable_frame"], "usable"] = True
-    return as_table(rows.join(face).join(said), frames_schema(labels)[1:])
+    return as_table(rows.join(face).join(said).join(over_time), frames_schema(labels)[1:])
 
 
 def usable_times(seen: Arrays) -> TimeArray:
@@ -71,9 +77,46 @@ def usable_times(seen: Arrays) -> TimeArray:
     return times.round(3)
 
 
-def usable_gaps(seen: Arrays) -> TimeArray:
-    """Longest time to the next usable frame that is no gap; see `smoothing.gap_limits`."""
-    return gap_limits(seen["pts_s"].astype(np.float64).round(3), seen["usable_frame"])
+def usable_gaps(seen: Arrays, excluded_s: Spans = ()) -> TimeArray:
+    """Longest time to the next usable frame that is no gap; see `smoothing.gap_limits`.
+
+    Args:
+        seen: See `frames_table`.
+        excluded_s: Stretches across which there is a gap, however short they are.
+    """
+    limits = gap_limits(seen["pts_s"].astype(np.float64).round(3), seen["usable_frame"])
+    pts_s = usable_times(seen)
+    for start_s, end_s in excluded_s:
+        limits[(pts_s[:-1] < start_s) & (pts_s[1:] >= end_s)] = 0.0
+    return limits
+
+
+def excluded_spans(segments: Sequence[Segment]) -> tuple[tuple[float, float], ...]:
+    """From when to when a recording is left out, in seconds."""
+    return tuple((s.start_s, s.end_s) for s in segments if s.kind == "excluded")
+
+
+def outside(pts_s: TimeArray, stretches: Spans) -> npt.NDArray[np.bool_]:
+    """Whether each moment lies in none of the stretches, bool [F]."""
+    kept = np.ones(len(pts_s), np.bool_)
+    for start_s, end_s in stretches:
+        kept &= (pts_s < start_s) | (pts_s >= end_s)
+    return kept
+
+
+def counted(seen: Arrays, excluded_s: Spans) -> Arrays:
+    """The arrays with those faces alone that lie in no excluded stretch; all sampled frames."""
+    if not excluded_s:
+        return seen
+    kept = outside(seen["pts_s"].astype(np.float64).round(3), excluded_s)
+    shown, usable = kept[seen["shown_frame"]], kept[seen["usable_frame"]]
+    of_usable = ("usable_frame", "posterior", "reading")
+    return {
+        name: array[usable] if name in of_usable
+        else array if name in ("frame_index", "pts_s", "other_faces", "speaking")
+        else array[shown]
+        for name, array in seen.items()
+    }  # fmt: skip
 
 
 def _face(seen: Arrays) -> dict[str, Any]:
@@ -94,28 +137,34 @@ def _face(seen: Arrays) -> dict[str, Any]:
     return columns
 
 
-def _said(
-    seen: Arrays, labels: LabelScheme, smoothing_s: float, nominal_s: float
-) -> dict[str, Any]:
-    """Columns of the usable frames."""
+def _said(seen: Arrays, labels: LabelScheme) -> dict[str, Any]:
+    """Columns of the usable frames, each by itself."""
     emotion = seen["posterior"]
     valence = labels.valence_posterior(emotion)
     reading = seen["reading"]
     relative = reading[:, : len(VALENCES)]
     relative = relative / np.maximum(relative.sum(axis=1, keepdims=True), 1e-12)
-    pts_s, gap_s = usable_times(seen), usable_gaps(seen)
-    smoothed = smooth(pts_s, reading, smoothing_s, gap_s)
-    runs = continuous_runs(pts_s, gap_s)
-    lengths = [end - start for start, end in runs]
-    intervals_s = own_intervals(seen["pts_s"].astype(np.float64).round(3), nominal_s)
-    names = display_labels(labels)
+    names = np.array(display_labels(labels), object)
     return {
         **{f"p_{name}": valence[:, k] for k, name in enumerate(VALENCES)},
         **{f"rel_p_{name}": relative[:, k] for k, name in enumerate(VALENCES)},
         **{f"emotion_p_{name}": emotion[:, k] for k, name in enumerate(labels.emotions)},
-        **{f"smooth_p_{name}": smoothed[:, k] for k, name in enumerate(names)},
+        "label": names[reading.argmax(axis=1)],
+        "emotion": np.array(labels.emotions, object)[emotion.argmax(axis=1)],
+    }
+
+
+def _over_time(
+    seen: Arrays, labels: LabelScheme, smoothing_s: float, nominal_s: float, excluded_s: Spans
+) -> dict[str, Any]:
+    """Columns of the usable frames that count, as they stand in time."""
+    pts_s, gap_s = usable_times(seen), usable_gaps(seen, excluded_s)
+    smoothed = smooth(pts_s, seen["reading"], smoothing_s, gap_s)
+    runs = continuous_runs(pts_s, gap_s)
+    lengths = [end - start for start, end in runs]
+    intervals_s = own_intervals(seen["pts_s"].astype(np.float64).round(3), nominal_s)
+    return {
+        **{f"smooth_p_{name}": smoothed[:, k] for k, name in enumerate(display_labels(labels))},
         "run": np.repeat(np.arange(1, len(runs) + 1), lengths),
         "interval_ms": 1000 * intervals_s[seen["usable_frame"]],
-        "label": np.array(names, object)[reading.argmax(axis=1)],
-        "emotion": np.array(labels.emotions, object)[emotion.argmax(axis=1)],
     }

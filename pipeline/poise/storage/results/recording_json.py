@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ _TEXTS = ("recording_id", "candidate_id", "display_name", "session_date", "sessi
 
 def to_json(recording: Recording) -> dict[str, Any]:
     """Plain form. Names that are no UTF-8 hold lone surrogates: write it as ASCII."""
-    plain = asdict(recording)
+    plain = asdict(replace(recording, segments=None, notes=None))  # kept beside the result
     plain["path"] = str(recording.path)
     plain["portrait"] = str(recording.portrait) if recording.portrait else None
     return plain

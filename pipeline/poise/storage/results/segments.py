@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from poise.spoken import Segment, Sound, Turn
-from poise.system.atomic_files import write_text
-
-GIVEN_FILE = "given_segments.json"
+from poise.storage.results.beside import GIVEN_FILE, keep, read_kept
 
 
 def sound_from_json(plain: dict[str, Any]) -> Sound:
@@ -28,7 +25,7 @@ def sound_from_json(plain: dict[str, Any]) -> Sound:
 
 def read_given(directory: Path, recording_id: str) -> tuple[Segment, ...]:
     """The segments that the centre gave for a recording of this result; none if it gave none."""
-    return tuple(Segment(**segment) for segment in _read(directory).get(recording_id, []))
+    return tuple(Segment(**segment) for segment in read_kept(directory, GIVEN_FILE, recording_id))
 
 
 def keep_given(directory: Path, recording_id: str, segments: Sequence[Segment]) -> None:
@@ -37,19 +34,4 @@ def keep_given(directory: Path, recording_id: str, segments: Sequence[Segment]) 
     Raises:
         ReportError: If they cannot be written.
     """
-    if tuple(segments) == read_given(directory, recording_id):
-        return
-    kept = _read(directory)
-    kept.pop(recording_id, None)
-    if segments:
-        kept[recording_id] = [asdict(segment) for segment in segments]
-    write_text(json.dumps(kept, ensure_ascii=False), directory / GIVEN_FILE)
-
-
-def _read(directory: Path) -> dict[str, list[dict[str, Any]]]:
-    """By recording, as several may have the same bytes; what cannot be read was not given."""
-    try:
-        plain = json.loads((directory / GIVEN_FILE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return plain if isinstance(plain, dict) else {}
+    keep(directory, GIVEN_FILE, recording_id, [asdict(segment) for segment in segments])

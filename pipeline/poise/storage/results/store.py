@@ -123,6 +123,27 @@ class ResultStore:
     def finish(self, key: str) -> None:
         """Note that nobody works on a result any more."""
         self._begun(key).unlink(missing_ok=True)
+        for note in self._scratch.glob(f"seen-{key}-*"):
+            note.unlink(missing_ok=True)
+
+    def note_seen(self, key: str, part: int, share: float) -> None:
+        """Note how much of a recording was looked at, for whoever looks on.
+
+        Args:
+            key: Of its result.
+            part: Which of its parts was, where it is cut.
+            share: Of the whole recording, 0..1.
+        """
+        with suppress(OSError):
+            (self._scratch / f"seen-{key}-{part}").write_text(f"{share:.4f}", encoding="ascii")
+
+    def seen(self, key: str) -> float:
+        """How much of a recording was looked at so far, as noted: 0..1."""
+        total = 0.0
+        for note in self._scratch.glob(f"seen-{key}-*"):
+            with suppress(OSError, ValueError):
+                total += float(note.read_text(encoding="ascii"))
+        return min(1.0, total)
 
     def is_begun(self, key: str) -> bool:
         """Whether somebody works on a result, or did when they died."""

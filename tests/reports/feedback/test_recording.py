@@ -11,14 +11,15 @@ import numpy as np
 import pytest
 
 from poise.labels import QUALITY_FLAGS
-from poise.reports import feedback
-from poise.reports.feedback import Feedback, Remark, feedback_on
+from poise.reports.feedback import recording as rules
+from poise.reports.feedback.recording import feedback_on
+from poise.reports.feedback.remarks import Feedback, Remark
 from poise.reports.locales import LANGUAGES, load_texts
 from poise.reports.report_types import RecordingReport
 from poise.reports.sentences import remark_sentence
 from poise.timeline.episodes import find_episodes
 from poise.types import Series
-from tests.factories import LABELS, make_faceless, make_failed, make_statistics
+from tests.factories import LABELS, make_answers, make_faceless, make_failed, make_statistics
 
 Script = Callable[[float], str]  # time in seconds to the apparent expression
 
@@ -231,6 +232,94 @@ def test_an_opening_without_a_smile(begins_s: float, given: bool) -> None:
     assert ("opening" in advice(said)) is given
 
 
+@pytest.mark.parametrize(("ends_s", "given"), [(180.0, False), (160.0, True)])
+def test_a_closing_without_a_smile(ends_s: float, given: bool) -> None:
+    said = feedback_on(
+        scripted(lambda t: "positive" if t % 10 < 2 and t < ends_s else "neutral", 180)
+    )
+    assert ("closing" in advice(said)) is given
+    if given:
+        piece = only(said.advice, "closing")
+        assert (piece.start_s, piece.end_s) == (pytest.approx(169.8), pytest.approx(179.8))
+
+
+def interview(script: Script, count: int = 4) -> RecordingReport:
+    """Answers at 10 to 60 s, 70 to 120 s and so on, each after a question of ten seconds."""
+    return make_answers(scripted(script, 60.0 * count), count, question_s=10)
+
+
+def in_answer(time_s: float) -> float:
+    """Seconds since the answer began; negative while the question is asked."""
+    return time_s % 60 - 10
+
+
+@pytest.mark.parametrize(
+    ("begin", "end", "given"),
+    [(False, True, ["opening"]), (True, False, ["closing"]), (True, True, []),
+     (False, False, ["opening", "closing"])],
+)  # fmt: skip
+def test_answers_that_begin_or_end_without_a_smile(
+    begin: bool, end: bool, given: list[str]
+) -> None:
+    def script(time_s: float) -> str:
+        at_s = in_answer(time_s)
+        smiles = 20 <= at_s < 24 or (begin and 0 <= at_s < 4) or (end and 46 <= at_s < 50)
+        return "positive" if smiles else "neutral"
+
+    said = feedback_on(interview(script))
+    assert [kind for kind in advice(said) if kind in ("opening", "closing")] == given
+    remark = only(said.remarks, "ends")
+    assert (remark.number, remark.middle, remark.last) == (4 * begin, 4, 4 * end)
+    assert remark.total == 4
+    for piece in said.advice:
+        assert piece.start_s is not None and piece.end_s is not None
+        if piece.kind == "opening":
+            assert (piece.start_s, piece.end_s) == (10, 20)  # of the first answer
+        if piece.kind == "closing":
+            assert (piece.start_s, piece.end_s) == (230, 240)  # of the last
+
+
+def test_ends_of_answers_are_counted_not_given_as_figures() -> None:
+    said = feedback_on(interview(lambda t: "positive" if in_answer(t) < 4 else "neutral"))
+    remark = only(said.remarks, "ends")
+    assert remark.share == remark.other == 0
+    assert "minute" not in kinds(said)  # answers are what is spoken of
+
+
+@pytest.mark.parametrize(("count", "named"), [(4, False), (8, True)])
+def test_speaking_beside_listening(count: int, named: bool) -> None:
+    """Forty seconds of listening are too little to be compared, eighty are not."""
+    said = feedback_on(interview(lambda t: "positive" if in_answer(t) < 0 else "neutral", count))
+    assert ("states" in kinds(said)) is named
+    if named:
+        remark = only(said.remarks, "states")
+        assert (remark.label, remark.share) == ("positive", pytest.approx(1, abs=0.05))
+        assert remark.other == pytest.approx(0, abs=0.05)
+
+
+@pytest.mark.parametrize(
+    "script",
+    [lambda t: "neutral", now_and_then, lambda t: "negative" if t % 20 < 1 else "neutral",
+     lambda t: "surprise" if t % 6 < 2 else "neutral"],
+)  # fmt: skip
+@pytest.mark.parametrize("duration_s", [30, 200])
+def test_every_advice_has_a_moment_to_look_at(script: Script, duration_s: float) -> None:
+    recording = scripted(script, duration_s)
+    for flags in ({}, {"dark": 0.3}):
+        assert recording.statistics is not None
+        flagged = replace(
+            recording, statistics=replace(recording.statistics, flag_shares=flags),
+            unseen=[(3.0, 4.0), (7.0, 12.0)] if flags else [],
+        )  # fmt: skip
+        said = feedback_on(flagged)
+        assert said.advice
+        for piece in said.advice:
+            assert piece.start_s is not None and piece.end_s is not None, piece
+            assert piece.start_s < piece.end_s
+            if piece.kind == "flag":
+                assert (piece.start_s, piece.end_s) == (7, 12)
+
+
 def test_hardly_any_change() -> None:
     said = feedback_on(scripted(lambda t: "neutral", 120))
     assert advice(said) == ["steady"]
@@ -264,7 +353,12 @@ def all_remarks() -> list[Remark]:
     for label in ("positive", "negative"):
         made += [
             Remark(kind=kind, label=label, share=0.4, other=0.1, start_s=61, end_s=75)
-            for kind in ("earlier", "minute", "longest", "tense", "opening", "smile")
+            for kind in ("earlier", "minute", "states", "longest", "tense", "smile")
+        ]
+    for kind in ("opening", "closing", "ends"):
+        made += [
+            Remark(kind=kind, label="positive", start_s=61, end_s=71, number=n, total=total)
+            for n, total in ((0, 0), (0, 6), (2, 6))
         ]
     flags = QUALITY_FLAGS
     return [*made, *(Remark(kind="flag", label=flag, share=0.2) for flag in flags)]
@@ -307,6 +401,6 @@ def test_the_list_of_words_catches_findings(language: str, sentence: str) -> Non
 
 
 def test_every_rule_stands_in_the_table_of_the_module() -> None:
-    assert feedback.__doc__ is not None
+    assert rules.__doc__ is not None
     for kind in {remark.kind for remark in all_remarks()}:
-        assert f"| `{kind}` |" in feedback.__doc__
+        assert f"| `{kind}` |" in rules.__doc__

@@ -1,0 +1,73 @@
+"""A candidate: reports, the handout, and being forgotten."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from poise.batch.forgetting.foresight import Foreseen, foresee
+from poise.desk.files import address_of
+from poise.desk.overview import overview
+from poise.desk.pages import action, page
+from poise.desk.rooms.home import status_in_words
+from poise.desk.state import Desk
+from poise.errors import PoiseError
+
+
+def routes(desk: Desk) -> list[BaseRoute]:
+    """The page of a candidate, and purging."""
+
+    def show(request: Request) -> Response:
+        candidate = request.query_params.get("id", "")
+        rows = overview(desk, desk.batches.standing()).of_candidate(candidate)
+        if not rows:
+            raise HTTPException(404)
+        foreseen: Foreseen | None = None
+        with suppress(PoiseError):  # nothing was analysed yet
+            foreseen = foresee(desk.reports, candidate)
+        return page(
+            desk,
+            "candidate",
+            rows=[(row, status_in_words(row, desk.texts)) for row in rows],
+            who=rows[0].recording,
+            files=_pages(desk, candidate),
+            foreseen=foreseen,
+            remaining=[str(r.recording.path) for r in rows if r.is_there],
+        )
+
+    def purge(given: dict[str, str]) -> object:
+        from poise.batch.forgetting.purge import purge as forget  # loads pandas and matplotlib
+
+        done = forget(desk.reports, given["id"])
+        t = desk.texts
+        return {
+            "gone": [
+                t.count("desk.purged.recordings", done.recordings),
+                t.count("desk.purged.results", done.results),
+                t.count("desk.purged.rows", done.rows),
+            ],
+            "searched": t("desk.purged.searched", files=t.integer(done.searched.files),
+                          needles=t.integer(done.searched.needles)),
+            "found": [str(path) for path in done.found],
+            "remaining": [str(path) for path in done.remaining],
+            "unsearchable": list(done.searched.unsearchable),
+            "problem": str(done.problem) if done.problem else "",
+        }  # fmt: skip
+
+    return [Route("/candidate", show), action("/candidate/purge", purge)]
+
+
+def _pages(desk: Desk, candidate: str) -> list[tuple[str, str]]:
+    """Pages and tables of a candidate's folder, pages first: name, address."""
+    folder: Path = desk.reports / candidate
+    if folder.is_symlink() or folder.parent != desk.reports or not folder.is_dir():
+        return []
+    found = [(path.name, address_of(desk, path)) for path in sorted(folder.iterdir())
+             if path.is_file() and not path.name.startswith(".")]  # fmt: skip
+    found.sort(key=lambda own: (not own[0].endswith(".html"), not own[0].startswith("report")))
+    return [(name, address) for name, address in found if address]

@@ -1,0 +1,1 @@
+"""Feedback: from figures to a few plain observations and things to try, by rules."""

@@ -1,0 +1,56 @@
+// A candidate: removed for good once the name was written.
+"use strict";
+
+(() => {
+  const form = document.getElementById("purge-form");
+  if (!form) return;
+  const words = JSON.parse(document.getElementById("purged-words").textContent);
+  const button = form.querySelector("button");
+  const plain = (text) => text.normalize("NFC").trim();
+  form.addEventListener("input", () => {
+    button.disabled = plain(form.elements.name.value) !== plain(form.dataset.name);
+  });
+
+  function list(title, items) {
+    if (!items.length) return [];
+    const [heading, all] = [document.createElement("p"), document.createElement("ul")];
+    heading.textContent = title;
+    all.append(
+      ...items.map((text) => {
+        const item = document.createElement("li");
+        item.textContent = text;
+        return item;
+      }),
+    );
+    return [heading, all];
+  }
+
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    button.disabled = true;
+    say(form.dataset.working);
+    const done = await send("/candidate/purge", { id: form.dataset.id });
+    if (!done) {
+      button.disabled = false;
+      return;
+    }
+    const place = document.getElementById("purged");
+    const title = document.createElement("h3");
+    title.textContent = words.title;
+    const searched = document.createElement("p");
+    searched.textContent = `${done.searched} ${done.found.length ? "" : words.clean}`;
+    place.append(
+      title,
+      ...list("", done.gone).slice(1),
+      searched,
+      ...list(words.found, done.found),
+      ...list(words.remaining, done.remaining),
+      ...list(words.unsearchable, done.unsearchable),
+      ...list(words.problem, done.problem ? [done.problem] : []),
+    );
+    form.hidden = true;
+    place.hidden = false;
+    say("");
+    place.focus();
+  });
+})();
