@@ -4,18 +4,51 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import cv2
 
 if TYPE_CHECKING:
+    from av.audio.frame import AudioFrame
+
     from poise.types import Image
 
 FRAME_RATE, BATCH = 30, 4
+SOUND_RATE_HZ = 48_000
 _LOOP_S = 20
 _NOISE = 4.0  # standard deviation, of 255: recordings then cost as much to decode as real ones
+
+
+@dataclass(frozen=True)
+class Coding:
+    """How a recording is encoded.
+
+    Args:
+        encoder: FFmpeg's name of it.
+        pixels: Format of its pictures.
+        options: Given to the encoder.
+        suffix: Of files that hold such pictures.
+    """
+
+    encoder: str
+    pixels: str
+    options: dict[str, str]
+    suffix: str = ".mp4"
+
+
+_X265 = {"preset": "fast", "crf": "26", "x265-params": "log-level=none"}
+CODINGS = {
+    "H.264": Coding("libx264", "yuv420p", {"preset": "medium", "crf": "23"}),
+    "HEVC": Coding("libx265", "yuv420p", _X265),
+    "HEVC 10 bit": Coding("libx265", "yuv420p10le", _X265),
+    "VP9": Coding("libvpx-vp9", "yuv420p", {"crf": "33", "b": "0", "cpu-used": "5"}, ".webm"),
+    "AV1": Coding("libsvtav1", "yuv420p", {"preset": "9", "crf": "35"}),
+    "MJPEG": Coding("mjpeg", "yuvj420p", {"qmin": "4", "qmax": "4"}, ".mkv"),
+}
+"""As phones (HEVC), browsers (VP9, AV1) and cameras (MJPEG) write them; H.264 as most programs."""
 
 
 class Recordings:
@@ -30,29 +63,36 @@ class Recordings:
         self.folder, self.clip = folder, clip
         folder.mkdir(parents=True, exist_ok=True)
 
-    def get(self, size: tuple[int, int], seconds: int, faces: int = 1) -> Path:
-        """A recording of that size and length with copies of the clip side by side."""
-        path = self.folder / f"{self.clip.stem} {size[1]}p {seconds}s faces {faces}.mp4"
+    def get(
+        self, size: tuple[int, int], seconds: int, faces: int = 1, codec: str = "H.264"
+    ) -> Path:
+        """A recording of that size and length, with sound, and copies of the clip side by side."""
+        coding = CODINGS[codec]
+        named = "" if codec == "H.264" else f" {codec}"
+        name = f"{self.clip.stem} {size[1]}p {seconds}s faces {faces}{named} heard"
+        path = self.folder / f"{name}{coding.suffix}"
         if not path.exists():
             print(f"making {path.name}", file=sys.stderr, flush=True)
-            part = path.with_suffix(".part")
+            part = self.folder / f"{name}.part{coding.suffix}"
             if seconds <= _LOOP_S:
-                encode(part, pictures(self.clip, size, faces), size, seconds)
+                encode(part, pictures(self.clip, size, faces), size, seconds, coding)
             else:
-                repeat(self.get(size, _LOOP_S, faces), part, seconds)
+                repeat(self.get(size, _LOOP_S, faces, codec), _LOOP_S, part, seconds)
             part.replace(path)
         return path
 
-    def batch(self, size: tuple[int, int], seconds: int, count: int = BATCH) -> Path:
+    def batch(
+        self, size: tuple[int, int], seconds: int, count: int = BATCH, codec: str = "H.264"
+    ) -> Path:
         """A folder of recordings that differ by their titles, and so in their bytes."""
-        source = self.get(size, seconds)
+        source = self.get(size, seconds, codec=codec)
         folder = self.folder / f"{source.stem} times {count}"
         folder.mkdir(exist_ok=True)
         for number in range(count):
-            path = folder / f"candidate {number}.mp4"
+            path = folder / f"candidate {number}{source.suffix}"
             if not path.exists():
-                part = path.with_suffix(".part")
-                repeat(source, part, seconds, title=str(number))
+                part = folder / f"{path.stem}.part{path.suffix}"
+                repeat(source, seconds, part, seconds, title=str(number))
                 part.replace(path)
         return folder
 
@@ -94,42 +134,62 @@ def column(image: Image, size: tuple[int, int], faces: int) -> Image:
     return np.asarray(bordered, np.uint8)
 
 
-def encode(path: Path, frames: Iterable[Image], size: tuple[int, int], seconds: int) -> None:
-    """Write frames as most programs write H.264: x264's defaults, with B-frames."""
+def encode(
+    path: Path, frames: Iterable[Image], size: tuple[int, int], seconds: int, coding: Coding
+) -> None:
+    """Write frames, and sound beside them."""
     import av
 
-    with av.open(str(path), "w", format="mp4") as container:
-        options = {"preset": "medium", "crf": "23"}
-        stream = container.add_stream("libx264", rate=FRAME_RATE, options=options)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(coding.encoder, rate=FRAME_RATE, options=coding.options)
         stream.width, stream.height = size
-        stream.pix_fmt = "yuv420p"
+        stream.pix_fmt = coding.pixels
+        voice = container.add_stream("libopus" if path.suffix == ".webm" else "aac",
+                                     rate=SOUND_RATE_HZ, layout="mono")  # fmt: skip
         for number, image in zip(range(seconds * FRAME_RATE), frames, strict=False):
             frame = av.VideoFrame.from_ndarray(image, format="rgb24")
             frame.pts, frame.time_base = number, Fraction(1, FRAME_RATE)
             container.mux(stream.encode(frame))
+            container.mux(voice.encode(sound(number)))
         container.mux(stream.encode())
+        container.mux(voice.encode())
 
 
-def repeat(source: Path, path: Path, seconds: int, title: str = "") -> None:
-    """Write a recording's packets again and again until it is as long as wanted."""
+def sound(number: int) -> AudioFrame:
+    """What is heard during a frame: a buzz in syllables, two seconds of every three."""
+    import av
+    import numpy as np
+
+    count = SOUND_RATE_HZ // FRAME_RATE
+    seconds = (number * count + np.arange(count)) / SOUND_RATE_HZ
+    buzz = sum(np.sin(2 * np.pi * 130 * k * seconds) / k for k in range(1, 12))
+    syllables = (seconds % 3 < 2) * np.abs(np.sin(2 * np.pi * 2 * seconds))
+    samples = np.asarray(0.1 * buzz * syllables, np.float32)[None]
+    frame = av.AudioFrame.from_ndarray(samples, format="fltp", layout="mono")
+    frame.sample_rate = SOUND_RATE_HZ
+    frame.pts, frame.time_base = number * count, Fraction(1, SOUND_RATE_HZ)
+    return frame
+
+
+def repeat(source: Path, source_s: int, path: Path, seconds: int, title: str = "") -> None:
+    """Write the packets of a recording of that length again and again, until it is as long."""
     import av
 
-    left, shift = seconds * FRAME_RATE, 0
-    with av.open(str(path), "w", format="mp4") as container:
+    with av.open(str(path), "w") as container:
         container.metadata["title"] = title
-        stream = None
-        while left:
+        written: dict[int, Any] = {}
+        for start_s in range(0, seconds, source_s):
             with av.open(str(source)) as given:
-                video = given.streams.video[0]
-                stream = stream or container.add_stream_from_template(video)
-                for packet in given.demux(video):
-                    if packet.dts is None or not left:
+                for stream in given.streams:
+                    if start_s == 0:
+                        written[stream.index] = container.add_stream_from_template(stream)
+                for packet in given.demux():
+                    base = packet.stream.time_base
+                    if packet.dts is None or packet.pts is None or base is None:
                         continue
+                    if packet.pts * base >= min(source_s, seconds - start_s):
+                        continue
+                    shift = round(start_s / base)
                     packet.pts, packet.dts = packet.pts + shift, packet.dts + shift
-                    packet.stream = stream
+                    packet.stream = written[packet.stream.index]
                     container.mux(packet)
-                    left -= 1
-                shift += video.duration
-
-
-# What runs in processes of its own

@@ -2,6 +2,8 @@
 
     python benchmarks/speech.py make FACES.zip FOLDER [--people 28]
     python benchmarks/speech.py score SPANS.csv NAME=REPORTS ...
+    python benchmarks/speech.py draw FACES.zip FOLDER [--people 30]
+    python benchmarks/speech.py mixed NAME=CLASSIFIED.csv ...
 
 `make` lets photographs speak (`talking_faces.py`). FACES.zip holds `labels.csv` (image, emotion,
 and person unless that is the image's name up to its number) and the pictures. Each person with two
@@ -14,12 +16,20 @@ version, and prints a row for each. SPANS.csv has the columns clip, start_s, end
 (`candidate` where the candidate speaks) and expression. An episode of negative or surprise is false
 where its peak lies in a span of neutral speech. Recalls are shares of the usable frames in spans of
 that expression: of those in an episode of it, and (in brackets) of those labelled so.
+
+`draw` takes photographs of people of whom there are 14 neutral ones, as of those who are
+photographed while they speak. Each version of Poise reads them (`poise classify FOLDER --csv
+CLASSIFIED.csv`), and `mixed` lays each person's out in time, in a drawn order, five readings a
+second, each photograph for 0.4 or 0.8 s: mouths of real speakers, though not the order in which
+they move. Episodes are made by the rules of this version; its own tables are read as if the person
+listened, and as if the person spoke, against the resting face that is found in them.
 """
 
 from __future__ import annotations
 
 import argparse
 import csv
+import hashlib
 import io
 import re
 import zipfile
@@ -31,8 +41,14 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 import pandas as pd
 
+from poise import Settings
 from poise.faces.detection.detector import FaceDetector
 from poise.faces.photographs import landmarks_in_picture, load_picture
+from poise.timeline.articulation import SYLLABLES_S, while_speaking
+from poise.timeline.baseline import against, find_baseline, resting_odds
+from poise.timeline.episodes import find_episodes
+from poise.timeline.smoothing import smooth
+from poise.types import FloatArray
 from talking_faces import Shown, film
 
 VALENCE_OF = {
@@ -40,9 +56,13 @@ VALENCE_OF = {
     "angry": "negative", "anger": "negative", "sad": "negative", "sadness": "negative",
     "disgust": "negative", "fear": "negative", "contempt": "negative",
 }  # fmt: skip
+LABELS = ("positive", "neutral", "negative", "surprise")
 EXPRESSIONS = ("positive", "negative", "surprise")
 FALSE = ("negative", "surprise")
 RESAMPLES = 1000
+NEUTRAL, SMILING = 14, 6  # photographs of a person
+ROUNDS, STEP_S = 8, 0.2
+SETTINGS = Settings()
 
 
 # Made recordings
@@ -217,6 +237,92 @@ def score(table: Path, reports: Sequence[str]) -> None:
               f"{covered:.1%} | {' | '.join(cells)} |")  # fmt: skip
 
 
+# Photographs in a drawn order
+
+
+def draw(source: Path, folder: Path, most: int) -> None:
+    """Copy photographs of people of whom there are many, named `expression person number`."""
+    folder.mkdir(parents=True, exist_ok=True)
+
+    def order(text: str) -> str:
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    with zipfile.ZipFile(source) as faces:
+        names = {PurePosixPath(name).name: name for name in faces.namelist()}
+        many = {p: shows for p, shows in people(faces).items() if len(shows["neutral"]) >= NEUTRAL}
+        for person in sorted(many, key=order)[:most]:
+            for expression, count in (("neutral", NEUTRAL), ("positive", SMILING)):
+                chosen = sorted(many[person][expression], key=order)[:count]
+                for number, image in enumerate(chosen, start=1):
+                    data = faces.read(names[PurePosixPath(image).name])
+                    (folder / f"{expression} {person} {number}.jpg").write_bytes(data)
+
+
+def classified(path: Path) -> pd.DataFrame:
+    """What `poise classify` of any version says: posteriors of `LABELS`, person, expression."""
+    rows = pd.read_csv(path)
+    rows = rows[rows["face_found"].astype(str).str.lower() == "true"].reset_index(drop=True)
+    apart = rows["emotion_p_surprise" if "label" in rows else "p_surprise"]
+    said = pd.DataFrame({f: rows[f"p_{f}"] * (1 - apart) for f in LABELS[:3]} | {LABELS[3]: apart})
+    named = rows["path"].str.extract(r"([a-z]+) ([^/]*) \d+\.jpg$")
+    return said.assign(expression=named[0], person=named[1], own="label" in rows)
+
+
+def laid_out(posterior: FloatArray, seed: int, each: int, way: str) -> Counts:
+    """False episodes of one person's neutral photographs in a drawn order.
+
+    Args:
+        posterior: Of the photographs, float32 [N, 4].
+        seed: Of the order.
+        each: Readings of each photograph.
+        way: `before`, `listening` or `speaking`.
+    """
+    rng = np.random.default_rng(seed)
+    rows = np.concatenate([rng.permutation(len(posterior)) for _ in range(ROUNDS)])
+    reading = np.repeat(posterior[rows], each, axis=0)
+    pts_s = np.arange(len(reading)) * STEP_S
+    bandwidth_s = SYLLABLES_S if way == "speaking" else SETTINGS.smoothing_s
+    if way != "before":
+        baseline = find_baseline(pts_s, *resting_odds(reading), mode="auto")
+        reading = against(baseline, reading)
+        spoken = np.full(len(pts_s), way == "speaking")
+        reading = while_speaking(reading, spoken, baseline.threshold)
+    found = find_episodes(
+        pts_s, smooth(pts_s, reading, bandwidth_s), LABELS,
+        interval_s=STEP_S, min_duration_s=SETTINGS.min_episode_s,
+    )  # fmt: skip
+    wrong = [episode.duration_s / 60 for episode in found if episode.label in FALSE]
+    return Counts(minutes=len(pts_s) * STEP_S / 60, episodes=len(wrong), covered=sum(wrong))
+
+
+def mixed(tables: Sequence[str]) -> None:
+    """Print a row for each version and way of reading."""
+    print("| photographs of real speakers | minutes | false per min (95 %), each 0.4 s "
+          "| the same, each 0.8 s | smiles |\n|---|---|---|---|---|")  # fmt: skip
+    for entry in tables:
+        name, _, path = entry.rpartition("=")
+        said = classified(Path(path))
+        smiling = said[said["expression"] == "positive"][list(LABELS)].to_numpy(np.float32)
+        neutral = said[said["expression"] == "neutral"]
+        for way in ("listening", "speaking") if said["own"].all() else ("before",):
+            kept = smiling
+            if way == "speaking":
+                kept = while_speaking(smiling, np.ones(len(smiling), np.bool_))
+            cells, minutes = [], []
+            for each in (2, 4):
+                counts = {
+                    str(person): laid_out(own[list(LABELS)].to_numpy(np.float32), seed, each, way)
+                    for seed, (person, own) in enumerate(neutral.groupby("person"))
+                }
+                minutes.append(sum(c.minutes for c in counts.values()))
+                rate = sum(c.episodes for c in counts.values()) / minutes[-1]
+                low, high = interval(counts)
+                cells.append(f"{rate:.2f} [{low:.2f}, {high:.2f}]")
+            smiles = (kept.argmax(axis=1) == 0).mean()
+            print(f"| {name}, {way} | {minutes[0]:.0f}, {minutes[1]:.0f} | {cells[0]} | {cells[1]} "
+                  f"| {smiles:.3f} |")  # fmt: skip
+
+
 def main() -> None:
     """Make recordings, or score tables."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
@@ -228,9 +334,19 @@ def main() -> None:
     scorer = commands.add_parser("score", help="count false episodes, and smiles kept")
     scorer.add_argument("spans", type=Path, help="what is shown when")
     scorer.add_argument("reports", nargs="+", help="NAME=REPORTS, one for each version of Poise")
+    drawer = commands.add_parser("draw", help="take photographs of people who may be speaking")
+    drawer.add_argument("faces", type=Path, help="zip file of the pictures")
+    drawer.add_argument("folder", type=Path, help="for the photographs")
+    drawer.add_argument("--people", type=int, default=30, help="at most so many")
+    mixer = commands.add_parser("mixed", help="lay classified photographs out in time")
+    mixer.add_argument("tables", nargs="+", help="NAME=CLASSIFIED.csv, one for each version")
     options = parser.parse_args()
     if options.command == "make":
         make(options.faces, options.folder, options.people)
+    elif options.command == "draw":
+        draw(options.faces, options.folder, options.people)
+    elif options.command == "mixed":
+        mixed(options.tables)
     else:
         score(options.spans, options.reports)
 

@@ -2,10 +2,10 @@
 
     python benchmarks/speed.py --work FOLDER --fer-python ENV/bin/python --growth
 
-The script makes its recordings (H.264, 30 frames per second, 1080p and 720p) from a sample
-recording, or from --clip, enlarged and under fresh noise in every frame; FOLDER keeps them for the
-next run. Every program runs as a process of its own, all on the same core, in turn, `--rounds`
-times:
+The script makes its recordings (H.264, 30 frames per second, 1080p and 720p, with sound) from a
+sample recording, or from --clip, enlarged and under fresh noise in every frame; FOLDER keeps them
+for the next run. `--codecs` adds 1080p as phones, browsers and cameras write it. Every program runs
+as a process of its own, all on the same core, in turn, `--rounds` times:
 
 - `ffmpeg` decodes the recording and does nothing else;
 - Poise analyses it, by default settings and with every frame decoded;
@@ -18,10 +18,12 @@ video, taken round by round. Loading networks is left out; all but `ffmpeg` see 
 before the clock starts. Memory is that of the process itself; `others` are those it starts: Poise's
 decoder, and its workers. Needs Linux, and `ffmpeg` but for `--gpu`.
 
-`--growth` adds Poise alone on longer recordings, with more faces, and with two workers on two
-cores; each table's ratios are to its first row. `--gpu` measures something else instead: a batch
-of two recordings for every core, analysed by all cores alone and with the first GPU. Its owner
-process is started within the measured time, and has ended when memory is looked at.
+`--other CHECKOUT` adds another state of this project, in the same rounds, by its own
+`benchmarks/speed.py`. `--growth` adds Poise alone on longer recordings, with more faces, and with
+two workers on two cores; each table's ratios are to its first row. `--gpu` measures something else
+instead: a batch of two recordings for every core, analysed by all cores alone and with the first
+GPU. Its owner process is started within the measured time, and has ended when memory is looked at;
+`gpu.py` measures more of it.
 """
 
 from __future__ import annotations
@@ -44,7 +46,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from made_recordings import BATCH, Recordings
+from made_recordings import BATCH, CODINGS, Recordings
 
 # The rest is imported where it is used: what measures others must be small and start quickly.
 
@@ -235,19 +237,33 @@ def _peak_mb(process: int | str) -> float:
 
 
 def measured(
-    row: Row, kind: str, task: Row, cores: Sequence[int], fer_python: Path | None = None
+    row: Row,
+    kind: str,
+    task: Row,
+    cores: Sequence[int],
+    fer_python: Path | None = None,
+    other: Path | None = None,
 ) -> Row:
-    """Run a child on the given cores and return what it prints last."""
+    """Run a child on the given cores and return what it prints last; `other`: of that checkout."""
     _say(f"{row['table']}, {row['name']}, round {row['round'] + 1}")
     if kind == "fer":
         command = [str(fer_python), "-c", _FER, json.dumps(task)]
     else:
-        command = [sys.executable, __file__, "--child", kind, json.dumps(task)]
+        script = str(other.resolve() / "benchmarks" / "speed.py") if other else __file__
+        command = [sys.executable, script, "--child", kind, json.dumps(task)]
+    found_in = []
+    if other:
+        packages = other.resolve() / "pipeline"
+        found_in = [str(packages if (packages / "poise").is_dir() else packages.parent)]
     answer = subprocess.run(
         command,
         capture_output=True,
         text=True,
-        env={**os.environ, **dict.fromkeys(_THREADS, "1")},
+        env={
+            **os.environ,
+            **dict.fromkeys(_THREADS, "1"),
+            "PYTHONPATH": os.pathsep.join(found_in) or os.environ.get("PYTHONPATH", ""),
+        },
         preexec_fn=lambda: os.sched_setaffinity(0, cores),
     )
     if answer.returncode:
@@ -258,29 +274,49 @@ def measured(
 
 def beside_others(made: Recordings, given: argparse.Namespace, core: int) -> list[Row]:
     """A row for each round, recording and program."""
+    wanted = [(f"{size[1]}p", size, "H.264") for size in SIZES]
+    if given.codecs:
+        more = [codec for codec in CODINGS if codec != "H.264"]
+        wanted += [(f"{SIZES[0][1]}p {codec}", SIZES[0], codec) for codec in more]
     rows = []
-    plain_s = min(given.plain_seconds, given.seconds)
     for number in range(given.rounds):
-        for size in SIZES:
-            warm_up = str(made.get(size, WARM_UP_S))
-            whole = {"path": str(made.get(size, given.seconds)), "warm_up": warm_up}
-            start = {"path": str(made.get(size, plain_s)), "warm_up": warm_up}
-            programs: dict[str, tuple[str, Row, int]] = {
-                "ffmpeg": ("ffmpeg", {"path": whole["path"]}, given.seconds),
-                "Poise": ("poise", {**whole, "settings": {}}, given.seconds),
-                "Poise, every frame": (
-                    "poise", {**whole, "settings": {"skip_frames": "none"}}, given.seconds,
-                ),
-                "plain loop": ("plain", start, plain_s),
-            }  # fmt: skip
-            if given.fer_python:
-                for name, mtcnn in (("fer", False), ("fer, MTCNN", True)):
-                    task = {**start, "mtcnn": mtcnn, "rate_hz": SAMPLE_RATE_HZ}
-                    programs[name] = ("fer", task, plain_s)
-            for name, (kind, task, video_s) in programs.items():
-                row = {"table": f"{size[1]}p", "name": name, "round": number, "video_s": video_s}
-                rows.append({**row, **measured(row, kind, task, [core], given.fer_python)})
+        for table, size, codec in wanted:
+            warm_up, whole = (
+                str(made.get(size, seconds, codec=codec)) for seconds in (WARM_UP_S, given.seconds)
+            )
+            task: Row = {"path": whole, "warm_up": warm_up, "settings": {}}
+            every = {**task, "settings": {"skip_frames": "none"}}
+            programs: list[tuple[str, str, Row, int, Path | None]] = [
+                ("ffmpeg", "ffmpeg", {"path": whole}, given.seconds, None),
+                ("Poise", "poise", task, given.seconds, None),
+                ("Poise, every frame", "poise", every, given.seconds, None),
+            ]
+            if given.other:
+                programs += [("the other", "poise", task, given.seconds, given.other)]
+            if codec == "H.264":
+                programs += _slow_programs(made, given, size, warm_up)
+            for name, kind, asked, video_s, other in programs:
+                row = {"table": table, "name": name, "round": number, "video_s": video_s}
+                rows.append({**row, **measured(row, kind, asked, [core], given.fer_python, other)})
     return rows
+
+
+def _slow_programs(
+    made: Recordings, given: argparse.Namespace, size: tuple[int, int], warm_up: str
+) -> list[tuple[str, str, Row, int, None]]:
+    """Those that see the first seconds only."""
+    plain_s = min(given.plain_seconds, given.seconds)
+    if not plain_s:
+        return []
+    start: Row = {"path": str(made.get(size, plain_s)), "warm_up": warm_up}
+    programs: list[tuple[str, str, Row, int, None]] = [
+        ("plain loop", "plain", start, plain_s, None)
+    ]
+    if given.fer_python:
+        for name, mtcnn in (("fer", False), ("fer, MTCNN", True)):
+            task = {**start, "mtcnn": mtcnn, "rate_hz": SAMPLE_RATE_HZ}
+            programs.append((name, "fer", task, plain_s, None))
+    return programs
 
 
 def growth(made: Recordings, given: argparse.Namespace, cores: Sequence[int]) -> list[Row]:
@@ -406,8 +442,12 @@ def main() -> None:
     parser.add_argument("--work", type=Path, help="folder for the recordings, kept")
     parser.add_argument("--clip", type=Path, default=SAMPLE, help="what the recordings show")
     parser.add_argument("--seconds", type=int, default=120, help="length of the recordings")
-    parser.add_argument("--plain-seconds", type=int, default=20, help="length for slow programs")
+    parser.add_argument(
+        "--plain-seconds", type=int, default=20, help="length for slow programs, 0: none"
+    )
     parser.add_argument("--rounds", type=int, default=3, help="measurements of each program")
+    parser.add_argument("--codecs", action="store_true", help="also HEVC, VP9, AV1, MJPEG")
+    parser.add_argument("--other", type=Path, help="checkout of another state, measured beside")
     parser.add_argument("--fer-python", type=Path, help="python of an environment with fer")
     parser.add_argument("--growth", action="store_true", help="also lengths, faces and workers")
     parser.add_argument(

@@ -67,7 +67,9 @@
       this.rows = this.classes;
       this.view = [0, this.end];
       this.time = 0;
+      this.answers = recording.answers; // number, start and end of each
       this.unseen = recording.unseen; // stretches without a usable face
+      this.excluded = recording.excluded; // stretches that the centre left out
       this.frame = section.querySelector(".plot");
       this.readout = section.querySelector(".readout");
       this.video = section.querySelector("video");
@@ -82,7 +84,8 @@
 
     // Where the line of each row begins, in pixels from below; a row without episodes is small.
     layOut() {
-      this.height = this.rows.reduce((sum, row) => sum + (row.empty ? shape.empty : ROW_PX), 0);
+      const rows = this.rows.reduce((sum, row) => sum + (row.empty ? shape.empty : ROW_PX), 0);
+      this.height = rows + (this.answers.length ? shape.answers : 0);
       let top = this.height;
       for (const row of this.rows) {
         top -= row.empty ? shape.empty : ROW_PX;
@@ -150,7 +153,8 @@
       this.redraw();
     }
 
-    // Below the lines: a scale from 0 to 100 % for each row, and stripes where no face could be used.
+    // Below the lines: a scale from 0 to 100 % for each row, stripes where no face could be used, a
+    // plain ground where the recording is left out.
     drawGround(plot, ink) {
       const { ctx, bbox } = plot;
       const ratio = devicePixelRatio;
@@ -170,6 +174,9 @@
           for (let x = left; x < right; x += period) {
             ctx.fillRect(x, bottom - height, Math.min(period / 2, right - x), height);
           }
+        }
+        for (const [start, end] of this.excluded) {
+          ctx.fillRect(within(start), bottom - height, within(end) - within(start), height);
         }
         for (const share of [0, 0.5, 1]) {
           const y = Math.round(bottom - share * height);
@@ -209,7 +216,23 @@
         ctx.fillStyle = ink;
         ctx.fillText(words.empty, bbox.left + bbox.width - 3 * ratio, base - 6 * ratio);
       });
+      this.drawAnswers(plot, ratio, ink);
       ctx.restore();
+    }
+
+    // Below the rows: a numbered block for each answer.
+    drawAnswers(plot, ratio, ink) {
+      const { ctx } = plot;
+      ctx.font = `${10.5 * ratio}px ${getComputedStyle(document.body).fontFamily}`;
+      ctx.textAlign = "center";
+      const low = plot.valToPos(0, "y", true);
+      for (const [number, start, end] of this.answers) {
+        const [left, right] = [plot.valToPos(start, "x", true), plot.valToPos(end, "x", true)];
+        ctx.fillStyle = colour("--chart-line");
+        ctx.fillRect(left, low - (shape.answers - 2) * ratio, Math.max(right - left - ratio, ratio), (shape.answers - 4) * ratio);
+        ctx.fillStyle = ink;
+        if (right - left > 14 * ratio) ctx.fillText(number, (left + right) / 2, low - 5.5 * ratio);
+      }
     }
 
     // Where a pointer rests, the figures of that moment are read out; else those of the playhead.

@@ -491,7 +491,7 @@ IDLE_CONTEXT = SimpleNamespace(  # of a worker whose analysis only pretends
     decoding=SimpleNamespace(warnings=[]),
     notes=(),
     progress=SimpleNamespace(tell=None),
-    classifier=SimpleNamespace(),
+    classifier=SimpleNamespace(device_name="cpu", precision="float32"),
     settings=Settings(),
 )
 

@@ -52,6 +52,11 @@ class Settings:
     decoder: str = _setting(
         "auto", "Library that reads recordings.", choices=("auto", "pyav", "decord"), analysis=True
     )
+    decode: str = _setting(
+        "auto", "Where recordings are decoded: cpu; gpu (whatever it can read); auto: with "
+        "networks on a GPU, as many recordings as its engines take, the others on cores.",
+        choices=("auto", "cpu", "gpu"),
+    )  # fmt: skip
     skip_frames: str = _setting(
         "auto", "Which frames need not be decoded: none, or (auto) those that no other frame "
         "refers to, where samples move by half a sampling interval at most.",

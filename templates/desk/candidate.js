@@ -1,29 +1,55 @@
-// A candidate: removed for good once the name was written.
+// A candidate: the handout is made, and the person removed for good once the name was written.
 "use strict";
+
+const wordsOf = (id) => JSON.parse(document.getElementById(id).textContent);
+
+// A heading and what it names; nothing where there is nothing to name.
+function list(title, items) {
+  if (!items.length) return [];
+  const [heading, all] = [document.createElement("p"), document.createElement("ul")];
+  heading.textContent = title;
+  all.append(
+    ...items.map((text) => {
+      const item = document.createElement("li");
+      item.textContent = text;
+      return item;
+    }),
+  );
+  return title ? [heading, all] : [all];
+}
+
+(() => {
+  const form = document.getElementById("handout-form");
+  if (!form) return;
+  const words = wordsOf("handout-words");
+  const [button, place] = [form.querySelector("button"), document.getElementById("handed")];
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    button.disabled = true;
+    say(form.dataset.working);
+    const made = await send("/candidate/handout", { id: form.dataset.id, language: form.elements.language.value });
+    button.disabled = false;
+    if (!made) return;
+    place.replaceChildren(
+      ...list(words.done, [made.path]),
+      ...list(words.missing, made.missing),
+      ...list("", made.no_pdf ? [made.no_pdf] : []),
+    );
+    place.hidden = false;
+    say("");
+    place.focus();
+  });
+})();
 
 (() => {
   const form = document.getElementById("purge-form");
   if (!form) return;
-  const words = JSON.parse(document.getElementById("purged-words").textContent);
+  const words = wordsOf("purged-words");
   const button = form.querySelector("button");
   const plain = (text) => text.normalize("NFC").trim();
   form.addEventListener("input", () => {
     button.disabled = plain(form.elements.name.value) !== plain(form.dataset.name);
   });
-
-  function list(title, items) {
-    if (!items.length) return [];
-    const [heading, all] = [document.createElement("p"), document.createElement("ul")];
-    heading.textContent = title;
-    all.append(
-      ...items.map((text) => {
-        const item = document.createElement("li");
-        item.textContent = text;
-        return item;
-      }),
-    );
-    return [heading, all];
-  }
 
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
@@ -41,7 +67,7 @@
     searched.textContent = `${done.searched} ${done.found.length ? "" : words.clean}`;
     place.append(
       title,
-      ...list("", done.gone).slice(1),
+      ...list("", done.gone),
       searched,
       ...list(words.found, done.found),
       ...list(words.remaining, done.remaining),

@@ -47,7 +47,11 @@
   }
   const before = sessionStorage.getItem("at");
   sessionStorage.removeItem("at");
-  if (video && before) video.addEventListener("loadedmetadata", () => (video.currentTime = Number(before)), { once: true });
+  if (video && before) {
+    const back = () => (video.currentTime = Number(before));
+    if (video.readyState > 0) back();
+    else video.addEventListener("loadedmetadata", back, { once: true });
+  }
 
   const details = document.getElementById("details-form");
   if (!details) return;

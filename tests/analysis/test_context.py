@@ -17,6 +17,7 @@ import torch
 from poise.analysis.context import (
     close_context,
     context_kept,
+    engines_for,
     release_context,
     started_context,
 )
@@ -95,3 +96,12 @@ def test_an_analysis_in_a_notebook_leaves_nothing_behind(
         [sys.executable, "-c", _NOTEBOOK, tmp_path / "in", tmp_path / "out", model_dir, str(jobs)],
         check=True, env={**os.environ, "PYTHONPATH": with_python_path(ROOT)}, timeout=120,
     )  # fmt: skip
+
+
+def test_a_gpu_decodes_where_networks_run_on_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("poise.analysis.context.device_name", lambda name: name)
+    monkeypatch.setattr("poise.analysis.context.all_devices", lambda name: ["cuda:0", "cuda:1"])
+    assert engines_for(Settings(device="cpu")) is None
+    assert engines_for(Settings(device="cuda", decode="cpu")) is None
+    assert engines_for(Settings(device="cuda")) is not None
+    assert engines_for(Settings(device="cuda", decode="gpu")) is not None

@@ -59,9 +59,9 @@ def pretended(monkeypatch: pytest.MonkeyPatch, small_run: RunResult) -> Pretende
             raise ZeroDivisionError("division by zero")
         shutil.copytree(source, directory, dirs_exist_ok=True)
 
-    monkeypatch.setattr(worker, "analyse_recording", analyse)
+    monkeypatch.setattr("poise.analysis.recording.analyse_recording", analyse)
     monkeypatch.setattr(worker, "write_result", write_owner_only)
-    monkeypatch.setattr(worker, "started_context", lambda settings, servers: IDLE_CONTEXT)
+    monkeypatch.setattr("poise.analysis.context.started_context", lambda *_: IDLE_CONTEXT)
     return pretended
 
 

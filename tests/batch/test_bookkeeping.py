@@ -12,7 +12,6 @@ import pytest
 
 from poise.batch.outcomes import Listener, Plan
 from poise.batch.run import analyze
-from poise.batch.workers import worker
 from poise.settings import Settings
 from tests.batch.kit import read_table
 from tests.clips import pts_of
@@ -179,7 +178,9 @@ def test_representative_frames_show_what_they_say(analysed: Analysed) -> None:
 def test_a_second_run_analyses_nothing_and_writes_the_same_tables(
     analysed: Analysed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(worker, "analyse_recording", lambda *a: pytest.fail("analysed again"))
+    monkeypatch.setattr(
+        "poise.analysis.recording.analyse_recording", lambda *a: pytest.fail("analysed again")
+    )
     before = {name: data for name, data in contents(analysed.output).items() if "csv" in name}
     plans: list[Plan] = []
     again = analyze(
@@ -196,7 +197,9 @@ def test_a_second_run_analyses_nothing_and_writes_the_same_tables(
 def test_parquet_and_korean_need_no_new_analysis(
     analysed: Analysed, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(worker, "analyse_recording", lambda *a: pytest.fail("analysed again"))
+    monkeypatch.setattr(
+        "poise.analysis.recording.analyse_recording", lambda *a: pytest.fail("analysed again")
+    )
     output = tmp_path / "reports"
     shutil.copytree(analysed.output / ".poise", output / ".poise")
     settings = Settings(

@@ -92,7 +92,9 @@ def test_a_killed_run_leaves_no_decoder_behind(tmp_path: Path, analysed: Analyse
     while not children:
         assert process.poll() is None and time.monotonic() < limit
         time.sleep(0.1)
-        listed = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text()
+        listed = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text(
+            encoding="utf-8"
+        )
         for pid in map(int, listed.split()):
             if b"decoders" in Path(f"/proc/{pid}/cmdline").read_bytes():
                 children.append(pid)

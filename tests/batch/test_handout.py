@@ -239,3 +239,15 @@ def test_without_a_browser_the_rest_is_there(
     with zipfile.ZipFile(there / f"{language}.zip") as packed:
         page = packed.read(f"{language}/report.html").decode()
     assert f'lang="{language}"' in page
+
+
+def test_what_may_show_somebody_else_is_not_handed_out(there: Path) -> None:
+    root = there / "in"
+    sure, doubtful = (counting_clip(root / KIM / f"{n}.mp4", TEN_S) for n in ("sure", "doubtful"))
+    output = make_reports(there / "again", [of(sure, root), of(doubtful, root)], doubtful={1})
+    done = handout(output, KIM, "stick", clips=True)
+    assert {v.recording_id.rpartition("/")[2]: v.how for v in done.videos} == {
+        "sure.mp4": "copied", "doubtful.mp4": "unsure",
+    }  # fmt: skip
+    assert [path.name for path in done.path.rglob("*.mp4") if "doubtful" in path.name] == []
+    assert "may show somebody else" in _poise("handout", output, KIM, "-o", "again.zip").output

@@ -101,9 +101,9 @@ def log(
             raise ZeroDivisionError(f"in {path}")
         shutil.copytree(result.directory, directory, dirs_exist_ok=True)
 
-    monkeypatch.setattr(worker, "analyse_recording", analyse)
+    monkeypatch.setattr("poise.analysis.recording.analyse_recording", analyse)
     monkeypatch.setattr(worker, "write_result", write_owner_only)
-    monkeypatch.setattr(worker, "started_context", lambda settings, servers: IDLE_CONTEXT)
+    monkeypatch.setattr("poise.analysis.context.started_context", lambda *_: IDLE_CONTEXT)
     for name in ("good", "torn", "odd"):
         (tmp_path / "in" / "kim").mkdir(parents=True, exist_ok=True)
         (tmp_path / "in" / "kim" / f"{name}.mp4").write_bytes(name.encode())

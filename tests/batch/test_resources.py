@@ -21,10 +21,11 @@ import pandas as pd
 import pytest
 
 import poise.media.reader
+from poise.analysis.context import close_context
+from poise.analysis.recording import analyse_recording
 from poise.batch import run
 from poise.batch.outcomes import Listener, RunResult
 from poise.batch.run import analyze
-from poise.batch.workers import worker
 from poise.errors import DiskFullError, ReportError
 from poise.settings import Settings
 from poise.storage import fingerprints
@@ -61,7 +62,9 @@ def test_too_little_space_is_said_before_the_batch_starts(
 ) -> None:
     counting_clip(tmp_path / "in" / "a.mp4", range(0, 600, 200))
     monkeypatch.setattr(run, "free_bytes", lambda path: 10_000_000)
-    monkeypatch.setattr(worker, "analyse_recording", lambda *a: pytest.fail("started"))
+    monkeypatch.setattr(
+        "poise.analysis.recording.analyse_recording", lambda *a: pytest.fail("started")
+    )
     with pytest.raises(DiskFullError, match="only 10 MB are free, and the batch may need 6"):
         analyse()
 
@@ -239,7 +242,6 @@ def test_a_recording_that_changes_while_it_is_read_leaves_no_result_under_its_ol
 ) -> None:
     path = counting_clip(tmp_path / "in" / "a.mp4", range(0, 600, 200))
     before = path.read_bytes()
-    analyse_recording = worker.analyse_recording
     changes = iter([True, False])
 
     def changing(path: Path, *rest: object, **more: object) -> object:
@@ -248,12 +250,12 @@ def test_a_recording_that_changes_while_it_is_read_leaves_no_result_under_its_ol
             path.write_bytes(path.read_bytes() + b"\0\0\0\x08free")
         return found
 
-    monkeypatch.setattr(worker, "analyse_recording", changing)
+    monkeypatch.setattr("poise.analysis.recording.analyse_recording", changing)
     status, _, frames = _only(analyse())
     assert (status, frames) == ("done", 3)  # tried again at the end, under its new hash
     assert len(list((tmp_path / "out" / ".poise" / "results").iterdir())) == 1
     path.write_bytes(before)
-    monkeypatch.setattr(worker, "analyse_recording", analyse_recording)
+    monkeypatch.setattr("poise.analysis.recording.analyse_recording", analyse_recording)
     assert not analyse().outcomes[0].reused
 
 
@@ -367,9 +369,9 @@ def test_no_time_stamps(
     """Frames without a time cannot be sampled by it: the recording fails, in words."""
     copy(source, tmp_path / "in" / "a.mp4")
     monkeypatch.setattr(poise.media.reader, "SERVER", _TIMELESS)
-    worker.close_context()
+    close_context()
     status, message, _ = _only(analyse())
-    worker.close_context()
+    close_context()
     assert status == "failed"
     assert message.startswith("not a single frame could be read")
 

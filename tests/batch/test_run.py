@@ -190,6 +190,21 @@ def test_an_output_that_is_a_file_is_refused(
         analyze(tmp_path / "in", tmp_path / "out", settings)
 
 
+def test_a_path_too_long_for_windows_is_refused_before_anything_is_written(
+    tmp_path: Path, small: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("poise.batch.run.longest_path", lambda: 259)
+    with pytest.raises(SettingsError, match="too long"):
+        analyze(small, tmp_path / ("x" * 100), settings)
+    assert not (tmp_path / ("x" * 100)).exists()
+
+
+def test_gpu_decoding_without_a_gpu_is_refused(tmp_path: Path, small: Path) -> None:
+    settings = Settings(device="cpu", decode="gpu")
+    with pytest.raises(SettingsError, match="--decode gpu needs a GPU"):
+        analyze(small, tmp_path / "out", settings)
+
+
 def test_a_missing_input_is_refused(tmp_path: Path, settings: Settings) -> None:
     with pytest.raises(SettingsError, match="no such file"):
         analyze(tmp_path / "none", tmp_path / "out", settings)

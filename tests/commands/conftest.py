@@ -40,9 +40,9 @@ def pretended(monkeypatch: pytest.MonkeyPatch, analysed: Analysed) -> list[str]:
             raise ZeroDivisionError("division by zero")
         shutil.copytree(result.directory, directory, dirs_exist_ok=True)
 
-    monkeypatch.setattr(worker, "analyse_recording", analyse)
+    monkeypatch.setattr("poise.analysis.recording.analyse_recording", analyse)
     monkeypatch.setattr(worker, "write_result", write_owner_only)
-    monkeypatch.setattr(worker, "started_context", lambda settings, servers: IDLE_CONTEXT)
+    monkeypatch.setattr("poise.analysis.context.started_context", lambda *_: IDLE_CONTEXT)
     return seen
 
 

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from poise.batch.workers import worker
 from tests.commands.kit import Poise
 
 
@@ -113,7 +112,7 @@ def test_being_stopped_says_that_it_can_go_on(
     def stop(*arguments: object, **_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(worker, "analyse_recording", stop)
+    monkeypatch.setattr("poise.analysis.recording.analyse_recording", stop)
     result = poise("analyze", recordings, "-o", "out", "--jobs", 1)
     assert result.exit_code == 130
     assert "Stopped" in result.stderr

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 
 from poise.batch.run import analyze
-from poise.batch.workers import worker
 from poise.errors import VideoError
 from poise.identity_findings import IdentityFindings
 from poise.settings import Settings
@@ -63,9 +62,9 @@ def one_night(tmp_path_factory: pytest.TempPathFactory) -> Night:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(name.encode() * 50)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(worker, "analyse_recording", found_in)
-        patch.setattr(worker, "started_context", lambda settings, servers: IDLE_CONTEXT)
-        patch.setattr(worker, "origin_of", lambda context: {})
+        patch.setattr("poise.analysis.recording.analyse_recording", found_in)
+        patch.setattr("poise.analysis.context.started_context", lambda *_: IDLE_CONTEXT)
+        patch.setattr("poise.analysis.origin.origin_of", lambda context: {})
         patch.setattr("poise.storage.fingerprints.SETTLED_S", 0.0)
         analyze(made.recordings, made.reports, Settings(device="cpu", jobs=1))
     return made

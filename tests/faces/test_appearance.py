@@ -11,6 +11,7 @@ from poise.faces.appearance import (
     is_still,
     likeness,
     standardised,
+    steps,
     thumbnails,
     unmoved,
 )
@@ -90,3 +91,19 @@ def test_a_call_that_hangs_is_frozen_from_where_it_hangs(seconds: int) -> None:
 def test_nothing_before_the_first_second_is_a_repetition() -> None:
     assert not unmoved(_times(5), np.tile(_face(), (5, 1))).any()
     assert unmoved(_times(7), np.tile(_face(), (7, 1))).tolist() == [False] * 5 + [True] * 2
+
+
+def test_somebody_else_in_the_same_place_is_a_step() -> None:
+    faces = np.tile(_face(), (20, 1))
+    faces[8:14, :100] = _face(2)[:100]
+    assert np.flatnonzero(steps(faces)).tolist() == [8, 14]
+    assert not steps(np.tile(_face(), (20, 1))).any()
+
+
+def test_a_face_that_keeps_moving_makes_no_step() -> None:
+    assert not steps(_moving(30)).any()
+
+
+@pytest.mark.parametrize("count", [0, 1, 2])
+def test_steps_of_few_samples(count: int) -> None:
+    assert steps(np.tile(_face(), (count, 1))).tolist() == [False] * count

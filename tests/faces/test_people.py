@@ -62,6 +62,11 @@ def test_a_track_that_goes_on_elsewhere_in_look_alone_is_joined() -> None:
     assert _groups([Seen(frames=range(50)), turned]) == [[0, 1]]
 
 
+def test_a_track_may_go_on_from_one_of_a_higher_number() -> None:
+    turned = Seen(frames=range(50, 80), face=7, link=Link(1, cut=False))
+    assert _groups([turned, Seen(frames=range(50))]) == [[0, 1]]
+
+
 @pytest.mark.parametrize(("common", "joined"), [(1, True), (3, True), (40, False)])
 def test_a_few_frames_in_common_do_not_bar_a_remainder(common: int, joined: bool) -> None:
     groups = _groups([Seen(frames=range(300)), Seen(frames=range(300 - common, 800))])

@@ -111,7 +111,7 @@ def _peaks_kb() -> list[int]:
     peaks = []
     for task in Path("/proc/self/task").iterdir():
         for child in (task / "children").read_text().split():
-            status = Path("/proc", child, "status").read_text()
+            status = Path("/proc", child, "status").read_text(encoding="utf-8")
             peaks += [int(line.split()[1]) for line in status.splitlines() if "VmHWM" in line]
     return peaks
 

@@ -109,3 +109,20 @@ def test_notes_are_replaced_and_removed_and_all_else_is_kept(tmp_path: Path) -> 
         ]  # fmt: skip
     assert path.stat().st_mode & 0o777 == 0o664
     assert [p.name for p in tmp_path.iterdir()] == ["NOTES.csv"]
+
+
+def test_a_link_is_not_followed(tmp_path: Path) -> None:
+    other = tmp_path / "other.csv"
+    other.write_text(HEADER + "a.mp4,1,,of others\n", encoding="utf-8")
+    (tmp_path / "notes.csv").symlink_to(other)
+    for use in (read_notes, lambda root: add_note(root, "a.mp4", _note("x"))):
+        with pytest.raises(SettingsError, match="is a link"):
+            use(tmp_path)
+    assert "of others" in other.read_text(encoding="utf-8")
+
+
+def test_one_of_two_equal_notes_is_removed(tmp_path: Path) -> None:
+    for _ in range(2):
+        add_note(tmp_path, "a.mp4", _note("twice", 1.0))
+    assert remove_note(tmp_path, "a.mp4", _note("twice", 1.0))
+    assert read_notes(tmp_path) == {"a.mp4": [_note("twice", 1.0)]}

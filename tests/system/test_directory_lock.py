@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from poise.errors import ReportError, SettingsError
-from poise.system.directory_lock import Holder, held, holder
+from poise.system.directory_lock import Holder, held, holder, is_held
 
 _HOLDS = """
 import sys, time
@@ -84,3 +84,16 @@ def test_a_directory_that_cannot_be_made_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("", encoding="utf-8")
     with pytest.raises(ReportError, match="cannot be written"), held(tmp_path / "file" / ".poise"):
         pass
+
+
+def test_the_lock_itself_says_whether_it_is_held(
+    tmp_path: Path, other: subprocess.Popen[str]
+) -> None:
+    house = tmp_path / ".poise"
+    assert is_held(house)
+    other.kill()
+    other.wait()
+    assert (house / "holder.json").exists()  # which says nothing by itself
+    assert not is_held(house) and not is_held(tmp_path / "none")
+    with held(house):
+        assert is_held(house)

@@ -15,6 +15,7 @@ from poise.system.platform import (
     cores,
     is_running,
     kill,
+    longest_path,
     may_have_gpu,
     memory_bytes,
     open_without_waiting,
@@ -29,6 +30,10 @@ def test_cores_and_memory_are_plausible() -> None:
     assert 1 <= cores() <= (os.cpu_count() or 1)
     total, free = memory_bytes(), available_memory_bytes()
     assert total is not None and free is not None and 10**8 < free <= total
+
+
+def test_paths_may_be_long_but_on_windows() -> None:
+    assert (longest_path() is None) == (sys.platform != "win32")
 
 
 def test_a_gpu_that_torch_finds_may_be_there() -> None:

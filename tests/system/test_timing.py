@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from poise.system.timing import StageTiming
+from poise.system.timing import Progress, StageTiming
 
 
 def test_seconds_add_up_by_stage() -> None:
@@ -29,3 +29,17 @@ def test_the_time_until_an_item_comes_counts_without_that_of_its_source() -> Non
 
     assert list(timing.timing("detect", source(), inner="decode")) == [0, 1, 2]
     assert timing.seconds["detect"] >= 0.06 > timing.seconds["decode"]
+
+
+def test_progress_is_told_once_a_second_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[float] = []
+    progress = Progress()
+    progress(0.1)  # nobody listens
+    progress.tell = told.append
+    now = 100.0
+    monkeypatch.setattr("time.monotonic", lambda: now)
+    for share in (0.2, 0.3):
+        progress(share)
+    now += 1.0
+    progress(0.4)
+    assert told == [0.2, 0.4]

@@ -10,7 +10,9 @@ from poise.timeline.articulation import (
     APART_MARGIN,
     NEGATIVE_MARGIN,
     REACH_S,
+    SYLLABLES_S,
     articulating,
+    bandwidths,
     while_speaking,
 )
 from poise.timeline.episodes import find_episodes
@@ -86,6 +88,14 @@ def test_a_low_threshold_of_the_resting_face_does_not_hold_while_speaking() -> N
 def test_a_high_threshold_of_the_resting_face_still_holds() -> None:
     reading = _rows(0.1, 0.3, 0.4, 0.2)
     assert (while_speaking(reading, EVERYWHERE, 1.0) == while_speaking(reading, EVERYWHERE)).all()
+
+
+def test_readings_are_averaged_over_syllables_while_the_candidate_speaks() -> None:
+    turns = [_turn(5, 8), _turn(10, 12, "someone_else")]
+    widths = bandwidths(PTS_S, turns, 0.4)
+    assert (widths == np.where(articulating(PTS_S, turns), SYLLABLES_S, 0.4)).all()
+    assert (bandwidths(PTS_S, turns, 2.0) == 2.0).all()  # never shorter than was asked for
+    assert not bandwidths(PTS_S, turns, 0.0).any()  # nor where none was asked for
 
 
 def _episodes(reading: FloatArray) -> set[str]:

@@ -73,6 +73,23 @@ def test_a_named_span_that_shows_a_mix_is_not_believed() -> None:
     assert _found(odds, mode="given", span_s=(0.0, 6.0)).kind == "none"
 
 
+def test_a_named_span_and_a_recording_that_rests_likewise_count_both() -> None:
+    odds = np.concatenate([_resting(30, -3.4, 0.1), _resting(300, -2.8, 0.1)])
+    found = _found(odds, span_s=(0.0, 6.0))
+    assert found.kind == "given"
+    assert found.level == pytest.approx(-3.1, abs=0.1)
+    assert found.frames > 30
+    alone = _found(odds, mode="given", span_s=(0.0, 6.0))
+    assert alone.level == pytest.approx(-3.4, abs=0.1)
+
+
+def test_a_named_span_wins_over_a_recording_that_rests_otherwise() -> None:
+    odds = np.concatenate([_resting(30, -3.4, 0.1), _resting(300, -1.0, 0.1)])
+    found = _found(odds, span_s=(0.0, 6.0))
+    assert (found.kind, found.frames) == ("given", 30)
+    assert found.level == pytest.approx(-3.4, abs=0.1)
+
+
 def test_modes() -> None:
     odds = _resting(300, -3)
     assert _found(odds, mode="none", span_s=(0.0, 6.0)).kind == "none"

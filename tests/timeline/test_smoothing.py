@@ -173,3 +173,14 @@ def test_segments_end_where_a_gap_is_too_long() -> None:
     assert continuous_runs(np.array([0, 0.2, 0.2 + GAP_S, 3, 9])) == [(0, 3), (3, 4), (4, 5)]
     assert continuous_runs(np.zeros(0)) == []
     assert continuous_runs(np.zeros(1)) == [(0, 1)]
+
+
+def test_each_moment_may_have_a_bandwidth_of_its_own() -> None:
+    pts_s = np.arange(0, 10, 0.2)
+    values = np.random.default_rng(0).dirichlet([1, 1, 1], len(pts_s)).astype(np.float32)
+    widths = np.where(pts_s < 5, 0.4, 0.8)
+    both = smooth(pts_s, values, widths)
+    assert (both[pts_s < 5] == smooth(pts_s, values, 0.4)[pts_s < 5]).all()
+    assert (both[pts_s >= 5] == smooth(pts_s, values, 0.8)[pts_s >= 5]).all()
+    some = smooth(pts_s, values, np.where(pts_s < 5, 0.0, 0.8))
+    assert some[pts_s < 5] == pytest.approx(values[pts_s < 5], abs=1e-6)

@@ -14,13 +14,18 @@ import torch
 
 from poise.analysis.gpu.client import Address, GpuServerGone, RemoteNetworks
 from poise.expression.classifier import Classifier, ExpressionClassifier
+from poise.expression.device import all_devices
+from poise.expression.device_name import device_name
 from poise.expression.model_spec import ModelSpec
 from poise.faces.detection.detector import FaceDetector
 from poise.faces.detection.keyframes import Detector
 from poise.faces.identity import Embedder, FaceEmbedder
+from poise.media.engine_slots import SLOTS_PER_GPU, EngineSlots
 from poise.media.reader import DecodingProcess
 from poise.settings import Settings
 from poise.system.timing import Progress, StageTiming
+
+_MANY_SLOTS = 256  # more than there are workers: every recording is given to the GPU
 
 
 @dataclass(frozen=True)
@@ -54,7 +59,9 @@ class AnalysisContext:
             ModelError, SettingsError: If the model or the device cannot be used.
         """
         notes: tuple[str, ...] = ()
-        decoding = DecodingProcess(stall_timeout_s=settings.stall_timeout_s)
+        decoding = DecodingProcess(
+            stall_timeout_s=settings.stall_timeout_s, engines=engines_for(settings)
+        )
         if server:
             try:
                 networks = RemoteNetworks(server)
@@ -93,6 +100,15 @@ class AnalysisContext:
         self.decoding.close()
         if isinstance(self.classifier, RemoteNetworks):
             self.classifier.close()
+
+
+def engines_for(settings: Settings) -> EngineSlots | None:
+    """The decoding engines that recordings are read with, where the networks run on a GPU too."""
+    if settings.decode == "cpu" or not device_name(settings.device).startswith("cuda"):
+        return None
+    each = SLOTS_PER_GPU if settings.decode == "auto" else _MANY_SLOTS
+    gpus = [int(name.partition(":")[2]) for name in all_devices(settings.device)]
+    return EngineSlots(gpus, each)
 
 
 @dataclass(frozen=True)

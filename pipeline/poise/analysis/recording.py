@@ -28,7 +28,7 @@ from poise.faces.pose import head_pose
 from poise.labels import QUALITY_FLAGS, display_labels, display_posterior
 from poise.media.decoders.sampling import SampleSpan
 from poise.remarks import ReadingRemark
-from poise.timeline.articulation import articulating, while_speaking
+from poise.timeline.articulation import articulating, bandwidths, while_speaking
 from poise.timeline.baseline import against, find_baseline, resting_odds
 from poise.timeline.episodes import find_episodes
 from poise.timeline.smoothing import (
@@ -183,7 +183,8 @@ def _conclude(
     sampled_s = np.round(seen.pts_s, 3)
     shown_s = shown_for(sampled_s, 1 / settings.sample_rate_hz)
     gap_s = gap_limits(sampled_s, seen.frame[usable])
-    smoothed = smooth(pts_s, reading, settings.smoothing_s, gap_s)
+    bandwidth_s = bandwidths(pts_s, sound.turns, settings.smoothing_s)
+    smoothed = smooth(pts_s, reading, bandwidth_s, gap_s)
     episodes = find_episodes(
         pts_s,
         smoothed,

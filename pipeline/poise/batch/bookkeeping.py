@@ -30,8 +30,9 @@ from poise.system.run_log import RunLog
 from poise.types import SHOWN, Recording, Status
 
 _AT_ONCE = 2  # reports written at most while workers wait to be heard
-_UNSEEN = frozenset({"device", "gpu_server", "batch_size", "jobs", "cluster", "stall_timeout_s",
-                     "retention_days", "private"})  # in reports and tables  # fmt: skip
+# Settings that reports and tables show nothing of.
+_UNSEEN = frozenset({"device", "decode", "gpu_server", "batch_size", "jobs", "cluster",
+                     "stall_timeout_s", "retention_days", "private"})  # fmt: skip
 
 
 class Batch:

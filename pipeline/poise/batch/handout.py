@@ -27,6 +27,7 @@ from poise.reports.candidates import candidate_report
 from poise.reports.pages.content import write_candidate_report
 from poise.reports.pages.pdf import find_browser, print_pages
 from poise.reports.pseudonyms import as_named
+from poise.reports.report_types import UNSURE
 from poise.storage.results.format import StoredResult
 from poise.storage.results.outcome import Outcome
 from poise.system.atomic_files import not_written, private, sha256, write_whole
@@ -49,7 +50,8 @@ class HandedVideo:
         recording_id: Which recording.
         file: Name of the video in the handout; empty where there is none.
         how: `copied`, `converted`; or why there is none: `missing` (the recording is not where it
-            was analysed), `changed` (another file is in its place) or `unreadable`.
+            was analysed), `changed` (another file is in its place), `unreadable`, or `unsure` (it
+            may show somebody else).
         detail: What could not be read of it, in plain words; empty if nothing.
         clips: How many moments were cut out.
     """
@@ -188,9 +190,14 @@ def _fill(
     stems = distinct(Path(name.rpartition("/")[2]).stem for name in ids)
     with Transcoder() as transcoder:
         videos = [
-            _video(name, sources[name], draft / stem, transcoder, clips, listener)
-            for name, stem in zip(ids, stems, strict=True)
-        ]
+            HandedVideo(recording_id=shown.recording_id, how=UNSURE)
+            if shown.status == UNSURE
+            else _video(
+                shown.recording_id, sources[shown.recording_id], draft / stem, transcoder, clips,
+                listener,
+            )
+            for shown, stem in zip(report.recordings, stems, strict=True)
+        ]  # fmt: skip
     report = replace(
         report,
         recordings=[

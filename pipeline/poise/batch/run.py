@@ -32,6 +32,7 @@ from poise.storage.secret import secret_of
 from poise.system.atomic_files import Reserve, free_bytes, make_private, private, sweep_drafts
 from poise.system.directory_lock import held
 from poise.system.interrupts import undisturbed
+from poise.system.platform import longest_path
 from poise.system.run_log import RunLog, versions
 from poise.types import Recording, Status
 
@@ -40,6 +41,7 @@ __all__ = ["Listener", "Plan", "RunResult", "analyze"]
 _ROOM_BYTES = 64_000_000  # for tables, pages and the ledger
 _ROOM_EACH_BYTES = 1_000_000  # result and report of a recording
 _MANY_JOBS = 16
+_DEEPEST = 180  # characters of the longest path below the reports
 _CROPS_SHARE = 0.3  # of a recording's size, at most, wait on disk while it is analysed
 
 
@@ -88,6 +90,10 @@ def analyze(
     rehearse(settings)
     spec = read_spec(Path(settings.model) if settings.model else SHIPPED_MODEL)
     device = device_name(settings.device)
+    if settings.decode == "gpu" and not device.startswith("cuda"):
+        raise SettingsError(
+            "--decode gpu needs a GPU for the networks, too", remedy="Use --decode auto."
+        )
     found = discover(root)
     noted, unknown = with_notes(root, with_segments(root, found.recordings))
     found = replace(found, recordings=noted)
@@ -342,6 +348,14 @@ def _check_paths(root: Path, output: Path) -> None:
         )
     if output.exists() and not output.is_dir():
         raise SettingsError("is a file", remedy="Give a directory for the reports.", path=output)
+    limit = longest_path()
+    if limit is not None and len(str(output.absolute())) + _DEEPEST > limit:
+        raise SettingsError(
+            "its path is too long for what lies below it",
+            remedy=f"Give one of at most {limit - _DEEPEST} characters, or enable long paths in "
+            "Windows.",
+            path=output,
+        )
 
 
 def _check_candidates(root: Path, output: Path, found: Sequence[Recording]) -> None:

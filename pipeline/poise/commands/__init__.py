@@ -16,6 +16,7 @@ from poise.commands.export import export
 from poise.commands.handout import handout
 from poise.commands.purge import purge
 from poise.commands.report import report
+from poise.commands.schedule import schedule
 from poise.commands.status import status
 
 
@@ -30,6 +31,6 @@ def main() -> None:
 
 
 for command in (
-    analyze, report, handout, export, status, purge, desk, classify, doctor,
+    analyze, report, handout, export, status, purge, schedule, desk, classify, doctor,
 ):  # fmt: skip
     main.add_command(command)

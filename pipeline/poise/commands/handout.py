@@ -16,6 +16,7 @@ _WHY = {
     "missing": "is no longer where it was analysed",
     "changed": "is no longer the file that was analysed",
     "unreadable": "cannot be read",
+    "unsure": "may show somebody else: see the index",
 }
 
 

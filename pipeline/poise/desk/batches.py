@@ -121,7 +121,7 @@ class Batches:
                 entries = {e.recording.recording_id: e for e in ledger.entries()}
         except (ReportError, SettingsError):
             state, entries = None, {}
-        running = self._is_alive() or (state is not None and state.holder is not None)
+        running = self._is_alive() or holder(self.house) is not None
         store = ResultStore(self._reports, read_only=True)
         in_work = [
             o.recording.recording_id

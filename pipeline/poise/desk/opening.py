@@ -42,7 +42,7 @@ def open_desk(
         ReportError: If nothing can be written there.
     """
     target = (reports or Path.home() / "Poise" / "reports").absolute()
-    source = (recordings or _recordings_of(target)).absolute()
+    source = (recordings or recordings_of(target)).absolute()
     with private(settings.private):
         for folder in (target, source):
             try:
@@ -99,7 +99,7 @@ def _serve(
         server.run(sockets=[listening])
 
 
-def _recordings_of(reports: Path) -> Path:
+def recordings_of(reports: Path) -> Path:
     """Where the recordings of the last run lie, or are to lie."""
     beside = reports.parent / "recordings"
     try:

@@ -18,6 +18,11 @@ _LONG_ENOUGH_S = 3.0
 _FROZEN_S = 10.0
 _BRIDGED = 3  # samples: found anew on a key frame, the same face is aligned a little otherwise
 
+# A change of look at once, between stretches that are calm: less than this alike, and this many
+# times the change before and after. Somebody else in the same place: all of 26 (actors of one
+# origin in one light); one living face: 9 a minute in clips full of expressions.
+_LEAST_STEP, _STEP_AHEAD = 0.08, 3.0
+
 _COARSE = (12, 8)  # columns and rows
 SIGNATURE = _COARSE[0] * _COARSE[1] * 3
 _CUT = 18.0  # gray levels, mean; a head that moves close to the camera reaches 17, cuts 25 to 90
@@ -49,6 +54,23 @@ def standardised(thumbnails: npt.NDArray[np.number]) -> FloatArray:
 def likeness(first: Image, second: Image) -> float:
     """Correlation of two thumbnails, -1 to 1, whatever their brightness and contrast."""
     return float(standardised(first) @ standardised(second))
+
+
+def steps(thumbnails: Image) -> npt.NDArray[np.bool_]:
+    """Where a face looks otherwise from one sample to the next, but not before and after, bool [K].
+
+    So does somebody else who takes the same place, and now and then a living face.
+
+    Args:
+        thumbnails: Of one track in order of time, uint8 [K, THUMBNAIL].
+    """
+    looks = standardised(thumbnails)
+    change = np.zeros(len(looks) + 1)
+    change[1:-1] = 1 - (looks[1:] * looks[:-1]).sum(axis=1)
+    beside = np.maximum(change[:-2], change[2:])
+    found = np.zeros(len(looks), bool)
+    found[1:] = (change[1:-1] > _LEAST_STEP) & (change[1:-1] > _STEP_AHEAD * beside)
+    return found
 
 
 def unmoved(pts_s: TimeArray, thumbnails: Image) -> npt.NDArray[np.bool_]:

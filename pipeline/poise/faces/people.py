@@ -246,7 +246,7 @@ def _continued(tracks: Sequence[FaceTrack]) -> list[list[FaceTrack]]:
     """Tracks joined to those they go on from without a cut, where the faces are alike."""
     group_of: dict[int, list[FaceTrack]] = {}
     by_id = {track.track_id: track for track in tracks}
-    for track in sorted(tracks, key=lambda t: t.track_id):
+    for track in sorted(tracks, key=lambda t: int(t.frames[0])):
         group_of[track.track_id] = [track]
         before = by_id.get(track.link.track_id) if track.link else None
         if before is None or track.link is None or track.link.cut:

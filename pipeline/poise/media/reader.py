@@ -12,6 +12,7 @@ import math
 import os
 import subprocess
 from collections.abc import Generator, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Pipe
 from pathlib import Path
@@ -20,6 +21,7 @@ from typing import Any
 from poise.errors import PoiseError, VideoError
 from poise.media.audio import SoundBlock, SoundEnd
 from poise.media.container_types import UnreadableError
+from poise.media.decoders import ENGINE
 from poise.media.decoders.pipe import receive
 from poise.media.decoders.protocol import AS_IT_IS, View
 from poise.media.decoders.sampling import TOLERANCE_S, WHOLE, SampleSpan
@@ -31,6 +33,7 @@ from poise.media.decoders.server import (
     SampleEnd,
     SampleRequest,
 )
+from poise.media.engine_slots import EngineSlots
 from poise.remarks import ReadingRemark
 from poise.system.child_process import start_python
 from poise.system.interrupts import deaf_children
@@ -79,12 +82,16 @@ class _Attempts:
             return None
         again = (
             isinstance(error, _CrashedError)
+            and not self.backend.startswith(ENGINE)
             and place not in self._restarts
             and len(self._restarts) < _MAX_RESTARTS
         )
         if again:
             self._restarts.append(place)
             return f"{self.backend}: {error.cause}; it was started again at {from_s:.1f} s"
+        if self.backend.startswith(ENGINE):  # as good as without one
+            self.backend = SAMPLING_BACKEND
+            return f"{error.cause}; read by software from {from_s:.1f} s on"
         if self.remark:
             return None
         self.take_other(error.cause, from_s)
@@ -106,18 +113,22 @@ class DecodingProcess:
 
     Args:
         stall_timeout_s: How long a frame may take before the process is killed.
+        engines: Decoding engines of GPUs, which sample what they can; None: software alone.
 
     Attributes:
         warnings: What went wrong and was made good, in plain words; for its user to clear.
     """
 
-    def __init__(self, *, stall_timeout_s: float = 60.0) -> None:
-        self.stall_timeout_s = stall_timeout_s
+    def __init__(
+        self, *, stall_timeout_s: float = 60.0, engines: EngineSlots | None = None
+    ) -> None:
+        self.stall_timeout_s, self._engines = stall_timeout_s, engines
         self.warnings: list[str] = []
         self._distrusted: dict[tuple[Path, str], str] = {}  # the last recording's: decoder, cause
         self._process: subprocess.Popen[bytes] | None = None
         self._connection: Any = None
         self._answering = False  # whether more is to come of what was asked for
+        self._slot = ExitStack()  # of an engine, held while it is sampled with
 
     @property
     def pid(self) -> int | None:
@@ -143,7 +154,7 @@ class DecodingProcess:
         Raises:
             VideoError: If no decoder can read it; from the generator too.
         """
-        attempts = self._attempts(path, backend)
+        attempts = self._attempts(path, backend, self._engine())
         request = SampleRequest(
             path=path,
             backend=attempts.backend,
@@ -231,6 +242,7 @@ class DecodingProcess:
 
     def close(self) -> None:
         """End the process, whatever it is doing."""
+        self._slot.close()
         if self._connection is not None:
             self._connection.close()
             self._connection = None
@@ -246,9 +258,21 @@ class DecodingProcess:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _attempts(self, path: Path, backend: str) -> _Attempts:
+    def _engine(self) -> str:
+        """The decoder of a GPU that has an engine free, which is held from now on; else none."""
+        self._slot.close()
+        if self._engines is None:
+            return ""
+        if self._answering:
+            self.close()
+        gpu = self._slot.enter_context(self._engines.taken())
+        return "" if gpu is None else f"{ENGINE}{gpu}"
+
+    def _attempts(self, path: Path, backend: str, engine: str = "") -> _Attempts:
         """The first attempt on a recording: not by a decoder that failed on it before."""
         chosen = SAMPLING_BACKEND if backend == "auto" else backend
+        if engine and chosen == SAMPLING_BACKEND and (path, engine) not in self._distrusted:
+            chosen = engine
         attempts = _Attempts(path, chosen)
         cause = self._distrusted.get((path, chosen))
         if cause is not None:
@@ -307,6 +331,7 @@ class DecodingProcess:
                 continue
             if isinstance(item, SampleEnd):
                 self._answering = False
+                self._slot.close()
                 told = (attempts.remark,) if attempts.remark else ()
                 yield replace(item, remarks=(*told, *item.remarks))
                 return

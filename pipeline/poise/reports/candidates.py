@@ -12,6 +12,7 @@ from urllib.parse import quote
 from poise.expression.model_spec import ModelSpec
 from poise.reports.answers import answers_of, in_state
 from poise.reports.drawing.captions import webvtt
+from poise.reports.drawing.elan import eaf
 from poise.reports.drawing.geometry import unseen
 from poise.reports.locales import load_texts
 from poise.reports.pages.content import write_candidate_report, write_index
@@ -91,28 +92,35 @@ def _remove_named(directory: Path) -> None:
 
 
 def write_captions(outcomes: Sequence[Outcome], directory: Path, settings: Settings) -> None:
-    """Write the episodes of each recording as WebVTT, named after the recording.
+    """Write what was seen and heard of each recording, for players (WebVTT) and for ELAN.
+
+    Both files of a recording are named after it.
 
     Args:
         outcomes: Of all recordings.
         directory: Where the files go.
-        settings: Of the run; the first of its languages names the expressions.
+        settings: Of the run; the first of its languages names the expressions of the captions.
     """
     texts = load_texts(languages(settings)[0][0])
     read = [outcome for outcome in outcomes if outcome.result is not None]
     if settings.anonymous:  # what an earlier export left under names
         for path in _caption_files(read, directory):
-            path.unlink(missing_ok=True)
-    read = as_named(read, settings)
-    for outcome, path in zip(read, _caption_files(read, directory), strict=True):
-        assert outcome.result is not None
-        write_text(webvtt(outcome.result.episodes, texts), path)
+            for left in (path.with_name(path.name + ".vtt"), path.with_name(path.name + ".eaf")):
+                left.unlink(missing_ok=True)
+    named = as_named(read, settings)
+    for outcome, path in zip(named, _caption_files(named, directory), strict=True):
+        result = outcome.result
+        assert result is not None
+        write_text(webvtt(result.episodes, texts), path.with_name(path.name + ".vtt"))
+        media = "" if settings.anonymous else _video_address(outcome.recording, directory)
+        tiers = eaf(result.episodes, result.sound.turns, result.segments, media=media)
+        write_text(tiers, path.with_name(path.name + ".eaf"))
 
 
 def _caption_files(outcomes: Sequence[Outcome], directory: Path) -> list[Path]:
-    """A file for each, named after the recording; names that would meet get a number."""
+    """A name for each, without its ending; names that would meet get a number."""
     names = distinct(outcome.recording.recording_id for outcome in outcomes)
-    return [directory / f"{name}.vtt" for name in names]
+    return [directory / name for name in names]
 
 
 def write_overview(
@@ -267,4 +275,5 @@ def _recording_report(
 
 def _unseen(result: StoredResult) -> list[tuple[float, float]]:
     pts_s, runs = result.read_runs()
-    return unseen(pts_s, runs, max(result.statistics.duration_s, result.statistics.end_s))
+    end_s = max(result.statistics.duration_s, result.statistics.end_s)
+    return unseen(pts_s, runs, end_s, result.excluded_s)

@@ -81,9 +81,9 @@ def _variant(remark: Remark, texts: Texts) -> str:
     key = f"feedback.{remark.kind}"
     if remark.kind in ("opening", "closing") and remark.total:
         return f"{key}.some" if remark.number else f"{key}.answers"
-    if remark.kind in ("earlier", "minute", "differs") and not remark.other:
+    if remark.kind in ("earlier", "minute", "answer", "differs") and not remark.other:
         return f"{key}.new"
-    if remark.kind in ("earlier", "differs") and not remark.share:
+    if remark.kind in ("earlier", "answer", "differs") and not remark.share:
         return f"{key}.none"
     own = f"{key}.{remark.label}"
     return own if texts.has(own) else key

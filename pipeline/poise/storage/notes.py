@@ -170,6 +170,8 @@ def _table(root: Path) -> tuple[Path, list[str], list[tuple[int, _Row]]]:
 
 def _rows(path: Path) -> tuple[list[str], list[tuple[int, _Row]]]:
     """Names of the columns, and the lines that say something, with their numbers."""
+    if path.is_symlink():
+        raise SettingsError("is a link", remedy="Put the table itself there.", path=path)
     text = table_text(path)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator_of(text))
     try:

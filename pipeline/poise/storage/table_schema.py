@@ -106,8 +106,8 @@ def frames_schema(scheme: LabelScheme) -> list[Column]:
                  "candidate speaks; equal to it where there is neither.")
           for v in VALENCES),
         *(Column(name=f"smooth_p_{label}", dtype="Float64", unit="probability", decimals=6,
-                 meaning=f"Posterior of the label {label}, smoothed in time; episodes are made of "
-                 "these columns.")
+                 meaning=f"Posterior of the label {label}, smoothed in time (over several "
+                 "syllables while the candidate speaks); episodes are made of these columns.")
           for label in display_labels(scheme)),
         Column(name="run", dtype="Int64",
                meaning="Number of the run of usable frames without a gap that the frame is in; "

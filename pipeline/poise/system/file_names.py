@@ -8,9 +8,10 @@ import unicodedata
 from collections.abc import Iterable
 
 _NAME_BYTES = 120
-_RESERVED = frozenset(
-    {"con", "prn", "aux", "nul", "index", "candidates", "recordings", "data_dictionary"}
-)
+_OF_WINDOWS = {"con", "prn", "aux", "nul"} | {
+    f"{port}{number}" for port in ("com", "lpt") for number in "0123456789¹²³"
+}  # devices, also with a suffix behind them
+_RESERVED = frozenset({*_OF_WINDOWS, "index", "candidates", "recordings", "data_dictionary"})
 
 
 def safe_name(name: str) -> str:
@@ -22,7 +23,7 @@ def safe_name(name: str) -> str:
     cleaned = re.sub(r"[^\w\-. ()]+", "_", composed(name)).strip(" ._")
     cleaned = re.sub(r"\s+", " ", cleaned)
     cleaned = cleaned.encode()[:_NAME_BYTES].decode(errors="ignore").rstrip(" ._")
-    if not cleaned or cleaned.casefold().split(".")[0] in _RESERVED:
+    if not cleaned or cleaned.casefold().split(".")[0].rstrip() in _RESERVED:
         cleaned = f"candidate_{cleaned}".rstrip("_")
     return cleaned
 

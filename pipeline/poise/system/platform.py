@@ -103,6 +103,20 @@ def may_have_gpu() -> bool:
     return True
 
 
+def longest_path() -> int | None:
+    """Characters of the longest path that files can have; None where it does not matter."""
+    if sys.platform == "win32":
+        import winreg
+
+        with suppress(OSError):
+            place = r"SYSTEM\CurrentControlSet\Control\FileSystem"
+            with winreg.OpenKey(winreg.HKEY_LOCAL_MACHINE, place) as key:
+                if winreg.QueryValueEx(key, "LongPathsEnabled")[0]:
+                    return None
+        return 259
+    return None
+
+
 def is_running(pid: int) -> bool:
     """Whether a process of this machine is there; True where that cannot be told."""
     if sys.platform == "win32":  # where os.kill(pid, 0) would send it Ctrl-C

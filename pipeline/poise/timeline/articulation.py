@@ -4,9 +4,10 @@ A mouth that forms vowels looks surprised, lips that close look displeased, and 
 down to think. So while the candidate speaks, an expression that articulation imitates has to be
 clearer: the odds of negative and of what has no valence (surprise) count from a margin above those
 of a silent face. A resting face may raise the threshold of negative further, but does not lower it
-there, since it is mostly the face of somebody who listens. Smiles keep their own odds.
+there, since it is mostly the face of somebody who listens. Smiles keep their own odds. What a
+syllable shows does not last: meanwhile readings are averaged over several of them.
 
-The margins were chosen on recordings of neutral speech (`benchmarks/speech.py`).
+Margins and bandwidth were chosen on recordings of neutral speech (`benchmarks/speech.py`).
 
 Sources: faces that speak are misread: Bursic et al., Applied Sciences 10(11):4002, 2020;
     compensating for what is articulated: Mariooryad and Busso, IEEE Transactions on Affective
@@ -24,7 +25,8 @@ from poise.labels import NEGATIVE, VALENCES
 from poise.spoken import Turn
 from poise.types import FloatArray, TimeArray
 
-NEGATIVE_MARGIN, APART_MARGIN = 2.0, 1.0  # in log-odds
+NEGATIVE_MARGIN, APART_MARGIN = 1.5, 1.0  # in log-odds
+SYLLABLES_S = 0.8  # bandwidth of the smoothing: four to five syllables a second are spoken
 REACH_S = 0.4  # before the voice the mouth opens; after it, and in a breath, it has yet to close
 _MAY_SPEAK = ("candidate", "unsure")
 
@@ -65,3 +67,18 @@ def while_speaking(
     result[speaking] *= np.exp(-margins)
     result[speaking] /= result[speaking].sum(axis=1, keepdims=True)
     return np.asarray(result, np.float32)
+
+
+def bandwidths(pts_s: TimeArray, turns: Sequence[Turn], smoothing_s: float) -> TimeArray:
+    """Bandwidth of the smoothing at each moment, at least `SYLLABLES_S` while speaking.
+
+    Args:
+        pts_s: Moments, ascending, float64 [K].
+        turns: Who speaks when, in order of time.
+        smoothing_s: Bandwidth elsewhere; 0 disables smoothing everywhere.
+
+    Returns:
+        float64 [K].
+    """
+    longer_s = max(smoothing_s, SYLLABLES_S) if smoothing_s else 0.0
+    return np.where(articulating(pts_s, turns), longer_s, smoothing_s)

@@ -3,8 +3,9 @@
 What a model calls neutral differs from face to face: the log-odds of negative against neutral of
 resting faces vary three to five times as much between people as within one sitting. So a recording
 is read by its change against the resting face that it shows: from a span that was named for it,
-else from the recording itself, where most of what it shows is alike. A mix of expressions has no
-resting face; then none is claimed, and the reading is the model's own.
+and from the recording itself, where most of what it shows is alike: a few seconds show only one of
+the ways in which a face rests. Where both are there and agree, their mean counts, else the span. A
+mix of expressions has no resting face; then none is claimed, and the reading is the model's own.
 
 Smiles keep their own odds: resting faces differ little in them, and shifting them as well read
 fewer faces right (`benchmarks/sessions.py`).
@@ -29,7 +30,8 @@ _LEAST_GIVEN, _LEAST_AUTO = 5, 50  # frames
 _WIDEST_HALF = 1.5  # of the shortest half of a recording that shows a resting face
 _WIDEST_SPREAD = 1.0  # of a named span that shows one
 _HIGHEST_LEVEL = 0.5  # above it, half of a recording is rather a scowl
-_LEAST_MARGIN, _MARGIN_SPREADS = 0.5, 0.75
+_LEAST_MARGIN, _MARGIN_SPREADS = 0.75, 0.75
+_SAME_FACE = 1.0  # between a named span and the recording: both show the resting face
 _BETWEEN = 1.2  # standard deviation between people
 _FRAMES_ALIKE = 5  # frames that tell as much as one
 
@@ -48,7 +50,7 @@ def find_baseline(
         pts_s: Times of the usable frames, ascending, float64 [K].
         odds: Log-odds of negative against neutral there, float [K].
         calm: Whether neither a smile nor an expression apart is the most visible one, bool [K].
-        mode: `auto` (the named span, else the recording itself), `given` (the named span alone) or
+        mode: `auto` (the named span and the recording itself), `given` (the named span alone) or
             `none`.
         span_s: The span in which the person rests, if one was named, in seconds.
 
@@ -57,19 +59,43 @@ def find_baseline(
     """
     if mode == NONE:
         return Baseline()
-    if span_s is not None:
-        inside = (pts_s >= span_s[0]) & (pts_s < span_s[1]) & calm
-        if inside.sum() >= _LEAST_GIVEN:
-            found = odds[inside].astype(np.float64)
-            level = float(np.median(found))
-            spread = 1.4826 * float(np.median(np.abs(found - level)))
-            if spread <= _WIDEST_SPREAD:
-                return _shrunk(GIVEN, level, spread, len(found))
-    if mode == GIVEN or calm.sum() < _LEAST_AUTO:
-        return Baseline()
+    given = _of_span(pts_s, odds, calm, span_s)
+    own = _of_recording(odds, calm) if mode == AUTO else None
+    if given and own and abs(given.level - own.level) <= _SAME_FACE:
+        return _shrunk(
+            GIVEN,
+            (given.level + own.level) / 2,
+            max(given.spread, own.spread),
+            given.frames + own.frames,
+        )
+    return given or own or Baseline()
+
+
+def _of_span(
+    pts_s: TimeArray,
+    odds: FloatArray,
+    calm: npt.NDArray[np.bool_],
+    span_s: tuple[float, float] | None,
+) -> Baseline | None:
+    """What a named span shows, if it is one resting face."""
+    if span_s is None:
+        return None
+    inside = (pts_s >= span_s[0]) & (pts_s < span_s[1]) & calm
+    if inside.sum() < _LEAST_GIVEN:
+        return None
+    found = odds[inside].astype(np.float64)
+    level = float(np.median(found))
+    spread = 1.4826 * float(np.median(np.abs(found - level)))
+    return _shrunk(GIVEN, level, spread, len(found)) if spread <= _WIDEST_SPREAD else None
+
+
+def _of_recording(odds: FloatArray, calm: npt.NDArray[np.bool_]) -> Baseline | None:
+    """What most of a recording shows, if it is one resting face."""
+    if calm.sum() < _LEAST_AUTO:
+        return None
     level, width = shortest_half(odds[calm].astype(np.float64))
     if width > _WIDEST_HALF or level > _HIGHEST_LEVEL:
-        return Baseline()
+        return None
     spread = width / 1.349  # of a normal distribution, whose middle half is as wide
     return _shrunk(AUTO, level, spread, int(calm.sum()) // 2)
 

@@ -16,7 +16,10 @@ _NEIGHBOURS = 10  # on either side, for the local time from picture to picture
 
 
 def smooth(
-    pts_s: TimeArray, values: FloatArray, bandwidth_s: float, gap_s: float | TimeArray = GAP_S
+    pts_s: TimeArray,
+    values: FloatArray,
+    bandwidth_s: float | TimeArray,
+    gap_s: float | TimeArray = GAP_S,
 ) -> FloatArray:
     """Kernel average over time that respects time stamps and gaps.
 
@@ -26,8 +29,8 @@ def smooth(
     Args:
         pts_s: Ascending times, float64 [K].
         values: float32 [K, L].
-        bandwidth_s: Standard deviation of the Gaussian, cut off at three of them; 0 disables
-            smoothing.
+        bandwidth_s: Standard deviation of the Gaussian, cut off at three of them: of all, or at
+            each time, float64 [K]. 0 disables smoothing.
         gap_s: See `continuous_runs`.
 
     Returns:
@@ -36,16 +39,17 @@ def smooth(
     Source: Nadaraya, Theory of Probability and its Applications 9(1), 1964; Watson, Sankhya A
         26(4), 1964.
     """
-    if bandwidth_s == 0 or len(pts_s) == 0:
+    widths = np.broadcast_to(np.asarray(bandwidth_s, np.float64), pts_s.shape)
+    if not widths.any():
         return values.copy()
     result = np.empty_like(values)
     for start, end in continuous_runs(pts_s, gap_s):
-        times = pts_s[start:end]
-        low = np.searchsorted(times, times - 3 * bandwidth_s)
-        high = np.searchsorted(times, times + 3 * bandwidth_s, side="right")
+        times, width = pts_s[start:end], widths[start:end]
+        low = np.searchsorted(times, times - 3 * width)
+        high = np.searchsorted(times, times + 3 * width, side="right")
         for k in range(end - start):
             part = slice(low[k], high[k])
-            weight = np.exp(-0.5 * ((times[part] - times[k]) / bandwidth_s) ** 2)
+            weight = np.exp(-0.5 * ((times[part] - times[k]) / max(width[k], 1e-9)) ** 2)
             result[start + k] = weight @ values[start:end][part] / weight.sum()
     return result
 

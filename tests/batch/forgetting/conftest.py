@@ -33,9 +33,9 @@ def seen(monkeypatch: pytest.MonkeyPatch, analysed: Analysed) -> list[str]:
         shutil.copy(result.directory / "frames.npz", directory)
         (directory / "result.json").write_text(json.dumps(plain), encoding="utf-8")
 
-    monkeypatch.setattr(worker, "analyse_recording", analyse)
+    monkeypatch.setattr("poise.analysis.recording.analyse_recording", analyse)
     monkeypatch.setattr(worker, "write_result", write_owner_only)
-    monkeypatch.setattr(worker, "started_context", lambda settings, servers: IDLE_CONTEXT)
+    monkeypatch.setattr("poise.analysis.context.started_context", lambda *_: IDLE_CONTEXT)
     return seen
 
 

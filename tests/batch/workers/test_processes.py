@@ -164,8 +164,8 @@ def test_memory_running_out_takes_a_worker_rather_than_the_run(processes: LocalP
         pytest.skip("needs Linux")
     list(processes.run([_call(double, 1)], 1))
     (pid,) = processes.pids
-    of_worker = int(Path(f"/proc/{pid}/oom_score_adj").read_text())
-    assert of_worker > int(Path("/proc/self/oom_score_adj").read_text())
+    of_worker = int(Path(f"/proc/{pid}/oom_score_adj").read_text(encoding="utf-8"))
+    assert of_worker > int(Path("/proc/self/oom_score_adj").read_text(encoding="utf-8"))
 
 
 def test_calls_that_come_later_do_not_wait_for_those_before(processes: LocalProcesses) -> None:

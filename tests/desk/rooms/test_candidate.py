@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -79,3 +80,23 @@ def test_there_is_nobody_else(morning: Served, name: str) -> None:
 def test_reports_come_first(morning: Served) -> None:
     page = morning.ask("/candidate?id=kim").body.decode()
     assert page.index("/files/reports/kim/report.html") < page.index("/kim/frames.csv")
+
+
+def test_the_handout_lies_beside_the_reports(night: Night, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("poise.batch.handout.find_browser", lambda: None)
+    with serving(night.reports, night.recordings) as there:
+        answers = [
+            there.ask("/candidate/handout", "POST", {"id": "kim", "language": "ko"})
+            for _ in range(2)
+        ]
+        assert there.ask("/candidate/handout", "POST", {"id": "x", "language": "ko"}).code == 404
+        assert there.ask("/candidate/handout", "POST", {"id": "kim", "language": "x"}).code == 409
+    paths = [Path(answer.json()["path"]) for answer in answers]
+    assert [p.parent for p in paths] == [night.reports.parent / "handouts"] * 2
+    assert paths[0] != paths[1] and all(p.is_file() for p in paths)
+    names = zipfile.ZipFile(paths[0]).namelist()
+    assert any(name.endswith("/report.html") for name in names)
+    assert (
+        "cannot be read" in " ".join(answers[0].json()["missing"]) or answers[0].json()["missing"]
+    )
+    assert "PDF" in answers[0].json()["no_pdf"]

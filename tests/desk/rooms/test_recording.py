@@ -7,7 +7,7 @@ from urllib.parse import quote
 import pytest
 
 from poise.batch.intake.discovery import discover
-from poise.desk.notes import read_notes
+from poise.storage.notes import read_notes
 from tests.conftest import contents
 from tests.desk.kit import Served
 
@@ -69,10 +69,19 @@ def test_notes_are_written_at_moments_and_removed(morning: Served) -> None:
     text = _page(morning)
     assert text.index("slower") < text.index("눈을 봅니다")
     assert "01:15" in text and "Coach &lt;Park&gt;" in text
-    one = read_notes(morning.desk.recordings)[1]
-    gone = {"id": ID, "time": str(one.time_s), "author": one.author, "note": one.note}
+    one = read_notes(morning.desk.recordings)[ID][0]
+    gone = {"id": ID, "time": str(one.time_s), "author": one.author, "note": one.text}
     assert morning.ask("/recording/note/remove", "POST", gone).code == 200
-    assert [n.note for n in read_notes(morning.desk.recordings)] == ["눈을 봅니다"]
+    assert [n.text for n in read_notes(morning.desk.recordings)[ID]] == ["눈을 봅니다"]
+
+
+def test_a_note_of_the_whole_recording_says_so(morning: Served) -> None:
+    sent = {"id": ID, "time": "", "author": "", "note": "well prepared"}
+    assert morning.ask("/recording/note", "POST", sent).code == 200
+    assert read_notes(morning.desk.recordings)[ID][0].time_s is None
+    assert "The whole recording" in _page(morning)
+    assert morning.ask("/recording/note/remove", "POST", sent).code == 200
+    assert read_notes(morning.desk.recordings) == {}
 
 
 @pytest.mark.parametrize(
@@ -82,7 +91,7 @@ def test_notes_are_written_at_moments_and_removed(morning: Served) -> None:
 def test_notes_that_say_nothing_are_refused(morning: Served, wrong: dict[str, str]) -> None:
     sent = {"id": ID, "time": "1", "author": "", "note": "x"} | wrong
     assert morning.ask("/recording/note", "POST", sent).code == 400
-    assert read_notes(morning.desk.recordings) == []
+    assert read_notes(morning.desk.recordings) == {}
 
 
 @pytest.mark.parametrize("name", ["none.mp4", "../reports/kim/report.html", "", "kim"])

@@ -16,7 +16,7 @@ from poise.reports.drawing.charts import overview_svg, progress_svg, strip_svg, 
 from poise.reports.report_types import RecordingReport
 from poise.types import Episode
 from tests.conftest import ROOT
-from tests.factories import make_faceless, make_recording
+from tests.factories import make_answers, make_faceless, make_recording
 
 LABELS = {
     "positive": "긍정적 표정",
@@ -162,6 +162,20 @@ def test_a_strip_tells_no_face_from_no_episode(tmp_path: Path) -> None:
     assert "s-gap" not in strip_svg(replace(bare, unseen=[]))
 
 
+def test_what_is_left_out_is_one_dark_stretch_in_every_drawing(tmp_path: Path) -> None:
+    bare = replace(make_faceless(duration_s=100), unseen=[], excluded=((20.0, 40.0),))
+    assert '<path class="s-gap" d="M200 0H400V10H200z"/>' in strip_svg(bare)
+    assert "s-ground" not in strip_svg(bare)
+    recording = make_recording(tmp_path, duration_s=300)
+    plain, left_out = (
+        timeline_svg(replace(recording, excluded=spans)) for spans in ((), ((90.0, 100.0),))
+    )
+    assert left_out.count("<rect") - plain.count("<rect") == 4  # one in the row of each expression
+    columns = overview_svg(replace(recording, excluded=((60.0, 90.0),)))
+    assert '<path class="s-gap" d="M1 0H2V50.0H1z"/>' in columns
+    assert "s-gap" not in overview_svg(recording)
+
+
 def test_strips_and_legend_have_the_same_colours() -> None:
     style = (ROOT / "templates" / "style.css").read_text(encoding="utf-8")
     for label in ("positive", "neutral", "negative", "surprise"):
@@ -210,3 +224,10 @@ def test_an_overview_leaves_free_what_shows_no_face(tmp_path: Path) -> None:
     assert len(tops) == 58 and min(tops.values()) == 0  # in two no face is seen at all
     assert max(tops.values()) > 20
     assert overview_svg(make_faceless()) == ""
+
+
+def test_answers_are_numbered_below_the_rows(tmp_path: Path) -> None:
+    recording = make_answers(make_recording(tmp_path, duration_s=600))
+    texts = [element.text or "" for element in ElementTree.fromstring(draw(recording)).iter()]
+    numbers = [text for text in texts if re.fullmatch(r"\d", text)]
+    assert numbers == list("123456")

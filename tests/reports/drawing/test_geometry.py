@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import itertools
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from poise.reports.drawing.geometry import (
+    ANSWERS_PX,
     EMPTY_PX,
     ROW_PX,
     averaged,
     column_s,
+    excluded_in_columns,
     extent,
     row_heights,
+    rows_px,
     shares_in_columns,
     thinned,
     ticks,
     unseen,
 )
 from poise.types import Episode, Series
-from tests.factories import make_faceless
+from tests.factories import make_answers, make_faceless, make_recording
 
 
 def _series(pts_s: list[float], values: list[float]) -> Series:
@@ -64,6 +68,21 @@ def test_what_was_not_seen() -> None:
     assert unseen(sparse, [(0, 20)], 30.0) == []
 
 
+def test_what_is_left_out_is_not_said_to_be_unseen() -> None:
+    pts_s = np.array([3.0, 3.2, 3.4, 8.0, 8.2])
+    runs, end_s = [(0, 3), (3, 5)], 10.0
+    assert unseen(pts_s, runs, end_s, [(3.5, 8.0)]) == [(0.0, 3.0), (8.2, 10.0)]
+    assert unseen(pts_s, runs, end_s, [(0.0, 1.0), (5.0, 6.0)]) == [
+        (1.0, 3.0), (3.4, 5.0), (6.0, 8.0), (8.2, 10.0),
+    ]  # fmt: skip
+    assert unseen(np.array([]), [], 7.0, [(2.0, 9.0)]) == [(0.0, 2.0)]
+
+
+def test_a_column_tells_what_is_left_out_of_it() -> None:
+    shares = excluded_in_columns(150.0, [(30.0, 90.0), (140.0, 200.0)])
+    assert shares.tolist() == pytest.approx([0.5, 0.5, 10 / 30])
+
+
 def test_runs_end_at_gaps() -> None:
     runs = averaged(_series([0.0, 0.5, 3.0, 3.5], [0.25, 0.5, 0.75, 1.0]), 0, 600)
     assert runs == [[(0.0, 0.25), (0.5, 0.5)], [(3.0, 0.75), (3.5, 1.0)]]
@@ -87,6 +106,12 @@ def test_a_row_without_episodes_is_small_unless_all_are() -> None:
     smile = Episode(label="positive", start_s=1, end_s=3, peak_s=2, mean_posterior=0.9)
     assert row_heights(("positive", "negative"), [smile]) == [ROW_PX, EMPTY_PX]
     assert row_heights(("positive", "negative"), []) == [ROW_PX, ROW_PX]
+
+
+def test_answers_have_a_place_below_the_rows(tmp_path: Path) -> None:
+    recording = make_recording(tmp_path, duration_s=120)
+    without = rows_px(recording, ("positive",))
+    assert rows_px(make_answers(recording, 2), ("positive",)) == without + ANSWERS_PX
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 from poise.reports.drawing import geometry
 from poise.reports.drawing.page_data import page_data
 from poise.reports.locales import load_texts
-from tests.factories import make_candidate, make_failed, make_recording
+from tests.factories import make_answers, make_candidate, make_failed, make_recording
 
 
 def test_what_a_script_reads_is_what_was_measured(tmp_path: Path) -> None:
@@ -63,11 +63,27 @@ def test_the_chart_has_the_shape_of_the_drawing(tmp_path: Path) -> None:
     data = page_data(make_candidate([make_recording(tmp_path)]), load_texts("en"))
     shape = data["geometry"]
     assert shape["name"] + shape["curve"] + shape["bar"] == geometry.ROW_PX
-    assert shape["empty"] == geometry.EMPTY_PX
+    assert shape["empty"] == geometry.EMPTY_PX and shape["answers"] == geometry.ANSWERS_PX
     (packed,) = data["recordings"]
     assert len(packed["unseen"]) == 2 and packed["step"] == 1
+
+
+def test_what_is_left_out_is_told_apart_from_what_was_not_seen(tmp_path: Path) -> None:
+    recording = make_recording(tmp_path, duration_s=100)
+    hidden = replace(recording, excluded=(recording.unseen[0], (1e6, 2e6)))
+    (packed,) = page_data(make_candidate([hidden]), load_texts("en"))["recordings"]
+    start_s, end_s = recording.unseen[0]
+    assert packed["excluded"] == [[round(start_s, 2), round(end_s, 2)]]
+    assert len(packed["unseen"]) == len(recording.unseen) - 1
 
 
 def test_without_series_there_is_nothing_to_read(tmp_path: Path) -> None:
     recording = replace(make_recording(tmp_path), series=None)
     assert page_data(make_candidate([recording]), load_texts("en"))["recordings"] == []
+
+
+def test_answers_lie_below_the_rows(tmp_path: Path) -> None:
+    recording = make_answers(make_recording(tmp_path, duration_s=600))
+    data = page_data(make_candidate([recording]), load_texts("en"))
+    (packed,) = data["recordings"]
+    assert packed["answers"] == [[a.number, a.start_s, a.end_s] for a in recording.answers]

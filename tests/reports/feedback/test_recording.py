@@ -279,6 +279,23 @@ def test_answers_that_begin_or_end_without_a_smile(
             assert (piece.start_s, piece.end_s) == (230, 240)  # of the last
 
 
+@pytest.mark.parametrize(("length_s", "named"), [(10.0, False), (40.0, True)])
+def test_the_answer_that_differs_most(length_s: float, named: bool) -> None:
+    """Answers at 10 to 100 s, 110 to 200 s, 210 to 300 s."""
+
+    def script(time_s: float) -> str:
+        if 110 <= time_s < 110 + length_s:
+            return "negative"
+        return "positive" if 220 <= time_s < 230 else "neutral"
+
+    said = feedback_on(make_answers(scripted(script, 300), 3, question_s=10))
+    assert ("answer" in kinds(said)) is named
+    if named:
+        remark = only(said.remarks, "answer")
+        assert (remark.number, remark.label, remark.start_s) == (2, "negative", 110)
+        assert remark.share == pytest.approx(length_s / 90, abs=0.02) and remark.other == 0
+
+
 def test_ends_of_answers_are_counted_not_given_as_figures() -> None:
     said = feedback_on(interview(lambda t: "positive" if in_answer(t) < 4 else "neutral"))
     remark = only(said.remarks, "ends")
@@ -353,7 +370,7 @@ def all_remarks() -> list[Remark]:
     for label in ("positive", "negative"):
         made += [
             Remark(kind=kind, label=label, share=0.4, other=0.1, start_s=61, end_s=75)
-            for kind in ("earlier", "minute", "states", "longest", "tense", "smile")
+            for kind in ("earlier", "minute", "states", "answer", "longest", "tense", "smile")
         ]
     for kind in ("opening", "closing", "ends"):
         made += [

@@ -20,6 +20,7 @@ pytestmark = [
     pytest.mark.browser,
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
 ]
+UNFOLD = "document.querySelectorAll('details.whole').forEach((fold) => (fold.open = true))"
 SECONDS, STEP, RATE = 10, 24, 5  # each second is brighter than the one before
 
 
@@ -64,7 +65,7 @@ def stick(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def _second_shown(there: Opened, number: int) -> int:
     """Which second the picture shows that is on the screen now."""
     there.page.wait_for_timeout(150)  # it is painted after it was sought
-    shot = there.page.locator("video").nth(number).screenshot()
+    shot = there.page.locator(f"#viewer-{number} video").screenshot()
     grey = np.asarray(Pillow.open(io.BytesIO(shot)).convert("L"), np.float64)
     height, width = grey.shape
     middle = grey[height // 3 : height // 2, width // 4 : width // 2]
@@ -75,17 +76,18 @@ def test_both_videos_play_and_follow_the_timeline(
     stick: Path, opened: Callable[..., Opened]
 ) -> None:
     there = opened(stick / "report.html")
-    for number in (0, 1):
-        video = f"document.querySelectorAll('video')[{number}]"
+    there.value(UNFOLD)
+    for number in (1, 2):
+        video = f"document.querySelector('#viewer-{number} video')"
         there.until(f"{video}.readyState > 1")
-        assert there.value(f"{video}.videoHeight") == (360, 540)[number]
+        assert there.value(f"{video}.videoHeight") == {1: 360, 2: 540}[number]
         assert abs(there.value(f"{video}.duration") - SECONDS) < 0.1
-        there.page.locator("video").nth(number).scroll_into_view_if_needed()
+        there.page.locator(f"#viewer-{number} video").scroll_into_view_if_needed()
         for second in (9, 2, 6):  # by the timeline: forwards and back
-            there.value(f"location.hash = '#t={second}.5&r={number + 1}'")
+            there.value(f"location.hash = '#t={second}.5&r={number}'")
             there.until(f"{video}.currentTime === {second}.5 && !{video}.seeking")
             assert _second_shown(there, number) == second
-        plot = f"document.querySelectorAll('.plot')[{number}]"
+        plot = f"document.querySelector('#viewer-{number} .plot')"
         there.value(f"{video}.currentTime = 3.5")  # by the video: the timeline follows
         there.until(f"Math.abs(Number({plot}.ariaValueNow) - 3.5) < 0.11")
         there.value(f"{video}.muted = true; {video}.play(); 0")
@@ -103,6 +105,7 @@ def test_nothing_is_asked_for_outside_of_the_folder(
     there = opened(stick / "report.html")
     there.page.on("request", lambda request: asked.append(request.url))
     there.page.reload()
+    there.value(UNFOLD)
     there.until("[...document.querySelectorAll('video')].every((v) => v.readyState > 0)")
     there.page.click("a[href^='progress']")
     there.page.wait_for_url("**/progress.html")
@@ -123,8 +126,9 @@ def test_a_page_alone_with_its_videos_finds_them(
     for name in ("report.html", "first _1.mp4"):
         shutil.copy(stick / name, tmp_path)
     there = opened(tmp_path / "report.html")
-    there.until("document.querySelectorAll('video')[0].readyState > 0")
-    there.page.locator(".pick").nth(1).wait_for(state="visible")
+    there.value(UNFOLD)
+    there.until("document.querySelector('#viewer-1 video').readyState > 0")
+    there.page.locator("#viewer-2 .pick").wait_for(state="visible")
 
 
 def test_the_pdf_leads_to_no_file(stick: Path) -> None:

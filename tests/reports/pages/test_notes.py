@@ -29,7 +29,7 @@ def test_notes_at_their_moments(tmp_path: Path, language: str, heading: str, who
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert page.count(f">{heading}</h3>") == 1
     assert f"<b>{whole}</b>" in page
-    assert 'href="#t=83.5&amp;r=2"' in page
+    assert 'href="#t=83.5,88.5&amp;r=2"' in page
     assert "&lt;script&gt;alert(1)&lt;/script&gt; &amp; 좋아요" in page
     assert "<script>alert" not in page and "<b>코치" not in page
     assert "<p>Look up here.</p>\n<p>Then pause.</p>" in page

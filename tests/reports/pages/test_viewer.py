@@ -50,6 +50,35 @@ def test_a_moment_is_played_from_a_second_before_and_stops_after_it(
     assert there.faults == []
 
 
+def test_an_answer_is_played_from_its_row(interview: Path, opened: Callable[..., Opened]) -> None:
+    there = opened(interview)
+    there.until("document.querySelector('video').hasAttribute('src')")
+    row = there.page.locator(".answer").nth(0)
+    row.locator("a.play").click()
+    assert there.value("location.hash") == "#t=8.0,100.0"
+    assert 7 <= there.value("Number(document.querySelector('.plot').ariaValueNow)") < 8
+    assert there.page.locator(".opened").filter(visible=True).count() == 0
+    row.locator("summary").click()
+    assert row.locator(".opened").is_visible()
+
+
+def test_a_link_unfolds_what_it_leads_to(tmp_path: Path, opened: Callable[..., Opened]) -> None:
+    recordings = [
+        make_recording(tmp_path / "p", duration_s=60, recording_id=f"kim/{k}.mp4", seed=k)
+        for k in (1, 2)
+    ]
+    page = written(tmp_path, recordings) / "kim" / "report.html"
+    first = "document.querySelector('#recording-1 details').open"
+    there = opened(page)
+    assert not there.value(first) and there.page.locator("canvas").count() == 1
+    there = opened(page, "#recording-1")
+    assert there.value(first)
+    there.until("document.querySelectorAll('canvas').length === 2")
+    there.page.click("a[href='#how']")
+    assert there.value("document.querySelector('#how details').open")
+    assert there.faults == []
+
+
 def test_a_link_opens_at_a_moment(watched: Path, opened: Callable[..., Opened]) -> None:
     there = opened(watched, "#t=8.5")
     there.until("document.querySelector('video').currentTime === 8.5")

@@ -195,3 +195,16 @@ def test_what_a_run_is_about_is_kept_beside_the_ledger(store: ResultStore) -> No
     assert store.recall_run() == ({"language": "ko"}, {"name": "m"}, "/in")
     (store.root / "run.json").write_text("[", encoding="utf-8")
     assert store.recall_run() == ({}, {}, "")
+
+
+def test_how_much_was_looked_at_is_noted_by_parts(tmp_path: Path) -> None:
+    store = ResultStore(tmp_path)
+    assert store.seen("k") == 0.0
+    store.note_seen("k", 0, 0.25)
+    store.note_seen("k", 1, 0.1)
+    store.note_seen("other", 0, 0.9)
+    assert ResultStore(tmp_path, read_only=True).seen("k") == pytest.approx(0.35)
+    store.note_seen("k", 0, 1.2)
+    assert store.seen("k") == 1.0
+    store.finish("k")
+    assert (store.seen("k"), store.seen("other")) == (0.0, 0.9)

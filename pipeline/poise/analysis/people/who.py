@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from poise.analysis.crop_file import CropFile
 from poise.analysis.sightings import Sightings
-from poise.faces.appearance import cuts, frozen, is_still
+from poise.faces.appearance import cuts, frozen, is_still, steps
 from poise.faces.candidate import AFTER_A_CUT, STILL, Choice, choose_candidate
 from poise.faces.identity import EMBEDDING, Embedder
 from poise.faces.people import (
@@ -124,6 +124,7 @@ def decide(
         if choice.candidate and choice.doubt != STILL and _changes(seen, choice):
             choice = replace(choice, doubt=AFTER_A_CUT)
     else:
+        track_id, links = _divided(seen, track_id, links)
         track_id, looks = _looked_at(seen, track_id, crops, embedder)
         people = people_by_identity(_tracks(seen, track_id, links, looks))
         choice = _choose(seen, people, portrait)
@@ -211,6 +212,22 @@ def _changes(seen: Sightings, choice: Choice) -> bool:
     own = choice.candidate.frames
     absent = [np.setdiff1d(person.frames, own) for person in choice.others]
     return any(len(frames) >= _NOTABLE for frames in absent)
+
+
+def _divided(
+    seen: Sightings, track_id: IntArray, links: dict[int, Link]
+) -> tuple[IntArray, dict[int, Link]]:
+    """Tracks ended where the look changes at once; embeddings tell whether they go on."""
+    track_id, divided = track_id.copy(), {}
+    last = {track: track for track in np.unique(track_id).tolist()}
+    free = int(track_id.max(initial=-1)) + 1
+    for track, rows in rows_by_track(track_id).items():
+        for first in np.flatnonzero(steps(seen.thumbnail[rows])).tolist():
+            track_id[rows[first:]] = free
+            divided[free] = Link(last[track], cut=False)
+            last[track], free = free, free + 1
+    kept = {track: replace(link, track_id=last[link.track_id]) for track, link in links.items()}
+    return track_id, kept | divided
 
 
 def _looked_at(

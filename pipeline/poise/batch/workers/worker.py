@@ -38,7 +38,6 @@ _Result = TypeVar("_Result")
 
 def load() -> None:
     """Import what analyses: the networks, and torch with them."""
-    import poise.analysis.origin
     import poise.analysis.recording  # noqa: F401
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import suppress
+from datetime import date
+from itertools import count
 from pathlib import Path
 
 from starlette.exceptions import HTTPException
@@ -17,10 +20,15 @@ from poise.desk.pages import action, page
 from poise.desk.rooms.home import status_in_words
 from poise.desk.state import Desk
 from poise.errors import PoiseError
+from poise.reports.locales import LANGUAGES
+from poise.system.file_names import safe_name
+
+HANDOUTS = "handouts"
+"""Folder beside the reports that handouts go to; the desk never reads it."""
 
 
 def routes(desk: Desk) -> list[BaseRoute]:
-    """The page of a candidate, and purging."""
+    """The page of a candidate, the handout, and purging."""
 
     def show(request: Request) -> Response:
         candidate = request.query_params.get("id", "")
@@ -38,6 +46,8 @@ def routes(desk: Desk) -> list[BaseRoute]:
             files=_pages(desk, candidate),
             foreseen=foreseen,
             remaining=[str(r.recording.path) for r in rows if r.is_there],
+            report_language=desk.settings.language,
+            languages=(*LANGUAGES, "both"),
         )
 
     def purge(given: dict[str, str]) -> object:
@@ -59,7 +69,33 @@ def routes(desk: Desk) -> list[BaseRoute]:
             "problem": str(done.problem) if done.problem else "",
         }  # fmt: skip
 
-    return [Route("/candidate", show), action("/candidate/purge", purge)]
+    def hand_out(given: dict[str, str]) -> object:
+        from poise.batch.handout import handout  # loads pandas and matplotlib
+
+        own = overview(desk, desk.batches.standing()).of_candidate(given["id"])
+        if not own:
+            raise HTTPException(404)
+        place = handout_place(desk, own[0].recording.display_name)
+        made, t = handout(desk.reports, given["id"], place, language=given["language"]), desk.texts
+        return {
+            "path": str(made.path),
+            "missing": [f"{video.recording_id}: {t.name('desk.handout.why', video.how)}"
+                        for video in made.videos if not video.file],
+            "no_pdf": t("desk.handout.no_pdf") if made.no_pdf else "",
+        }  # fmt: skip
+
+    return [
+        Route("/candidate", show),
+        action("/candidate/handout", hand_out),
+        action("/candidate/purge", purge),
+    ]
+
+
+def handout_place(desk: Desk, name: str) -> Path:
+    """Where a candidate's handout goes: a zip file in a folder beside the reports, a new one."""
+    folder, stem = desk.reports.parent / HANDOUTS, f"{safe_name(name)} {date.today()}"
+    names = (f"{stem}{f' ({k})' if k else ''}.zip" for k in count())
+    return next(folder / name for name in names if not os.path.lexists(folder / name))
 
 
 def _pages(desk: Desk, candidate: str) -> list[tuple[str, str]]:

@@ -38,7 +38,7 @@ def routes(desk: Desk) -> list[BaseRoute]:
             unsure=[(r, faces_of(desk, r)) for r in seen.rows if r.doubt],
             index=address_of(desk, index) if index.is_file() else None,
             report_language=desk.settings.language,
-            languages=("en", "ko", "both"),
+            languages=(*LANGUAGES, "both"),
         )
 
     def status(request: Request) -> Response:

@@ -10,13 +10,14 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from poise.batch.intake.candidates_writer import EDITABLE, edit_candidates
+from poise.coach_notes import CoachNote
 from poise.desk.files import address_of, ranged
-from poise.desk.notes import Note, add_note, read_notes, remove_note
 from poise.desk.overview import Overview, Row, faces_of, overview
 from poise.desk.pages import action, page
 from poise.desk.rooms.home import status_in_words
 from poise.desk.state import Desk
 from poise.errors import PoiseError, VideoError
+from poise.storage.notes import add_note, read_notes, remove_note
 from poise.system.atomic_files import write_whole
 from poise.system.file_names import safe_name
 from poise.system.inside import open_inside
@@ -43,10 +44,9 @@ def routes(desk: Desk) -> list[BaseRoute]:
     def show(request: Request) -> Response:
         row = there(request.query_params.get("id", ""))
         trouble: PoiseError | None = None
-        notes: list[Note] = []
+        notes: list[CoachNote] = []
         try:
-            notes = [n for n in read_notes(desk.recordings)
-                     if n.recording == row.recording.recording_id]  # fmt: skip
+            notes = read_notes(desk.recordings).get(row.recording.recording_id, [])
         except PoiseError as error:
             trouble = error
         return page(
@@ -57,7 +57,7 @@ def routes(desk: Desk) -> list[BaseRoute]:
             status=status_in_words(row, desk.texts),
             video=address_of(desk, row.recording.path) if row.is_there else None,
             faces=faces_of(desk, row),
-            notes=sorted(notes, key=lambda n: n.time_s),
+            notes=notes,
             notes_trouble=trouble,
             span=_span(row),
             file_name=PurePosixPath(row.recording.recording_id).name,
@@ -99,15 +99,15 @@ def routes(desk: Desk) -> list[BaseRoute]:
         return {}
 
     def note(given: dict[str, str]) -> object:
-        new = _note(there(given["id"]), given)
+        own = there(given["id"]).recording
         with desk.writing:
-            add_note(desk.recordings, new)
+            add_note(desk.recordings, own.recording_id, _note(given))
         return {}
 
     def unnote(given: dict[str, str]) -> object:
-        old = _note(there(given["id"]), given)
+        own = there(given["id"]).recording
         with desk.writing:
-            remove_note(desk.recordings, old)
+            remove_note(desk.recordings, own.recording_id, _note(given))
         return {}
 
     return [
@@ -131,15 +131,21 @@ def _picture(request: Request, desk: Desk, steps: tuple[str, ...]) -> Response:
         raise HTTPException(404) from error
 
 
-def _note(row: Row, given: dict[str, str]) -> Note:
+def _note(given: dict[str, str]) -> CoachNote:
+    """What was noted; without a time, of the whole recording."""
     try:
-        time_s = round(float(given["time"]), 1)
+        time_s = float(given["time"]) if given["time"] else None
     except ValueError as error:
         raise HTTPException(400) from error
     text, author = given["note"].strip(), given.get("author", "").strip()
-    if not text or len(text) > _MOST_TEXT or len(author) > _MOST_TEXT or not 0 <= time_s < 1e7:
+    if (
+        not text
+        or len(text) > _MOST_TEXT
+        or len(author) > _MOST_TEXT
+        or not 0 <= (time_s or 0) < 1e7
+    ):
         raise HTTPException(400)
-    return Note(recording=row.recording.recording_id, time_s=time_s, author=author, note=text)
+    return CoachNote(time_s=time_s, author=author, text=text)
 
 
 def _span(row: Row) -> str:

@@ -12,10 +12,11 @@ from poise.errors import SettingsError
 from poise.media.decoders.protocol import AS_IT_IS, VideoDecoder, View
 
 BACKENDS = ("pyav", "decord")
+ENGINE = "nvdec:"  # and the number of a GPU
 
 
 def open_decoder(path: Path, backend: str, view: View = AS_IT_IS) -> VideoDecoder:
-    """Open a recording with one of `BACKENDS`.
+    """Open a recording with one of `BACKENDS`, or with a GPU's engine (`nvdec:0`).
 
     Raises:
         VideoError: If it is no video or cannot be opened.
@@ -24,6 +25,10 @@ def open_decoder(path: Path, backend: str, view: View = AS_IT_IS) -> VideoDecode
     try:
         from poise.media.decoders.pyav import PyAVDecoder
 
+        if backend.startswith(ENGINE):
+            from poise.media.decoders.engines import CUVID, Engine
+
+            return PyAVDecoder(path, view, Engine(CUVID, int(backend[len(ENGINE) :])))
         decoder = PyAVDecoder(path, view)
         if backend == "decord":  # which takes whatever FFmpeg takes, of any size
             from poise.media.decoders.decord import DecordDecoder

@@ -17,11 +17,11 @@ import numpy as np
 
 from poise.errors import VideoError
 from poise.media.container_types import opened
-from poise.media.decoders.losses import Losses
 from poise.media.decoders.pyav import PyAVDecoder
 from poise.media.decoders.sampling import WHOLE, SampleClock, SampleSpan
 from poise.media.decoders.sizes import frames_per_batch, reduced_size
 from poise.media.decoders.upright import Orientation
+from poise.media.losses import Losses
 from poise.remarks import ReadingRemark
 from poise.types import FloatArray, FrameBatch, Image, TimeArray
 

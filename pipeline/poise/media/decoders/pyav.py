@@ -13,7 +13,7 @@ from av.video.frame import VideoFrame
 
 from poise.errors import VideoError
 from poise.media.container_types import UnreadableError
-from poise.media.decoders.losses import Losses
+from poise.media.decoders.engines import Engine, EngineError, FrameSource, Software
 from poise.media.decoders.position import Position
 from poise.media.decoders.protocol import AS_IT_IS, View
 from poise.media.decoders.sampling import WHOLE, SampleClock, SampleSpan
@@ -27,6 +27,7 @@ from poise.media.decoders.streams import (
     pixel_aspect_of,
 )
 from poise.media.decoders.upright import Upright
+from poise.media.losses import Losses
 from poise.remarks import ReadingRemark
 from poise.types import FrameBatch, Image, VideoInfo
 
@@ -42,10 +43,14 @@ class PyAVDecoder:
     """See `poise.media.decoders.protocol.VideoDecoder`.
 
     Inside, times count from the first frame; `info.start_offset_s` is added to what leaves.
+
+    Args:
+        path, view: See there.
+        engine: Makes the frames that are sampled; None: FFmpeg's software, as of all others.
     """
 
-    def __init__(self, path: Path, view: View = AS_IT_IS) -> None:
-        self.path, self.view = path, view
+    def __init__(self, path: Path, view: View = AS_IT_IS, engine: Engine | None = None) -> None:
+        self.path, self.view, self._engine = path, view, engine
         self.loss, self.span_frames = "", 0
         self._losses = Losses()
         self._opened = OpenedRecording(path)
@@ -112,10 +117,11 @@ class PyAVDecoder:
         size = reduced_size(*self._picture.size_px, short_side_px)
         batch = _Batch(size, size[0] / self._picture.size_px[0])
         last_s = -1.0
-        for last_s, frame in self._shown(clock, plan):
+        picture = self._picture.picture if self._engine is None else self._picture.of_engine
+        for last_s, frame in self._shown(clock, plan, size):
             if not clock.takes(last_s):
                 continue
-            image = self._picture.picture(frame, size)
+            image = picture(frame, size)
             index = self._counted(last_s, clock)
             batch.add(image, index, last_s + self.info.start_offset_s)
             self._anchor = last_s, index
@@ -139,7 +145,7 @@ class PyAVDecoder:
             yield self._picture.picture(found, self._picture.size_px)
 
     def _shown(
-        self, clock: SampleClock, plan: SkippingPlan | None
+        self, clock: SampleClock, plan: SkippingPlan | None, size: tuple[int, int]
     ) -> Iterator[tuple[float, VideoFrame]]:
         """Frames of a span with their times, ascending; what a sample needs is decoded.
 
@@ -150,7 +156,7 @@ class PyAVDecoder:
         last_s = -1.0
         while True:
             missed_s, newest_s = None, -math.inf
-            for frame in self._frames(plan=plan):
+            for frame in self._frames(plan=plan, source=self._source(size)):
                 time_s = self.time_of(frame)
                 if time_s is not None:
                     self._losses.disordered += time_s < newest_s - _EXACT_S
@@ -171,6 +177,18 @@ class PyAVDecoder:
             damaged = self._losses.damaged
             self._start_at(self._anchor[0] if self._anchor else clock.span.first / clock.rate_hz)
             self._losses.damaged = damaged
+
+    def _source(self, size: tuple[int, int]) -> FrameSource:
+        """What makes the frames that are sampled, from where the container stands.
+
+        Raises:
+            EngineError: If the engine does not take the recording.
+        """
+        if self._engine is None:
+            return Software(self._stream)
+        if self._picture.is_fitted:
+            raise EngineError("its frames are fitted into others, which a GPU's decoder cannot do")
+        return self._engine.opened(self._stream, self._picture.orientation.size(*size))
 
     def _missed(self, clock: SampleClock, plan: SkippingPlan | None, time_s: float) -> float | None:
         """Time of a frame that was not decoded though a sample needs it, before a given time."""
@@ -245,30 +263,34 @@ class PyAVDecoder:
         return None if pts is None or base is None else float(pts * base) - self._start_s
 
     def _frames(
-        self, *, skip_before_s: float = -math.inf, plan: SkippingPlan | None = None
+        self,
+        *,
+        skip_before_s: float = -math.inf,
+        plan: SkippingPlan | None = None,
+        source: FrameSource | None = None,
     ) -> Iterator[VideoFrame]:
         """Frames from the current position on; damaged packets are skipped.
 
         Args:
             skip_before_s: Up to this time frames that no other frame refers to are not decoded.
             plan: Says the same for any time.
+            source: What makes them; FFmpeg's software if None.
         """
-        context, skipping = self._stream.codec_context, None
+        source = source or Software(self._stream)
         packets = self._opened.container.demux(self._stream)
         while True:
             try:
                 packet = next(packets, None)
                 if packet is None:
                     return
+                skips = False
                 if packet.size:  # the last, empty one only asks for what the decoder holds
                     time_s = self._seconds(packet.pts)
                     self._position.read(time_s)
                     skips = time_s is not None and (
                         time_s < skip_before_s or (plan is not None and plan.skips(time_s))
                     )
-                    if skips != skipping:
-                        context.skip_frame, skipping = ("NONREF" if skips else "DEFAULT"), skips
-                for frame in packet.decode():
+                for frame in source.decode(packet, skips):
                     self._position.decoded += 1
                     yield frame
             except av.error.EOFError:

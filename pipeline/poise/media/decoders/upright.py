@@ -213,6 +213,12 @@ class Upright:
         whole[top : top + inner[1], left : left + inner[0]] = image
         return whole
 
+    def of_engine(self, frame: VideoFrame, size: tuple[int, int]) -> Image:
+        """As `picture`, of a frame that an engine may have reduced, and that says nothing of how it
+        lies: as the first one, which software has decoded."""
+        image = self._rgb(frame, *self.orientation.size(*size))
+        return np.ascontiguousarray(self.orientation.apply(image), dtype=np.uint8)
+
     def _orientation(self, frame: VideoFrame) -> Orientation:
         matrix = display_matrix(frame)
         if matrix is not None:  # it holds until another comes

@@ -14,7 +14,7 @@ from markupsafe import Markup
 
 from poise.labels import display_class
 from poise.reports.drawing import geometry as g
-from poise.reports.report_types import RecordingReport
+from poise.reports.report_types import Answer, RecordingReport
 from poise.timeline.smoothing import runs_of
 from poise.timeline.timecodes import clock
 from poise.types import Series
@@ -61,7 +61,7 @@ def timeline_svg(
     across = _WIDTH - g.LEFT_PX - g.RIGHT_PX
     x_px = across / (end_s - start_s)
     heights = g.row_heights(series.labels, recording.episodes)
-    height = sum(heights) + _FOOT
+    height = g.rows_px(recording, series.labels) + _FOOT
 
     def x(time_s: float) -> float:
         return g.LEFT_PX + (min(max(time_s, start_s), end_s) - start_s) * x_px
@@ -79,14 +79,19 @@ def timeline_svg(
             parts.append(_text(_WIDTH - g.RIGHT_PX, top - 7, empty, _INK, "font-size:12px", "end"))
             continue
         parts += _scale(top, across)
-        parts += [_rect(x(a), top, x(b) - x(a), g.CURVE_PX, f"url(#{ident}-gap)")
-                  for a, b in g.unseen(series.pts_s, runs_of(series), end_s)]  # fmt: skip
+        parts += [
+            _rect(x(a), top, x(b) - x(a), g.CURVE_PX, f"url(#{ident}-gap)")
+            for a, b in g.unseen(series.pts_s, runs_of(series), end_s, recording.excluded)
+        ]
+        parts += [_rect(x(a), top, x(b) - x(a), g.CURVE_PX, _GAP)
+                  for a, b in recording.excluded if a < end_s]  # fmt: skip
         parts += _curve(series, number, colour, top, x, x_px)
         parts += [
             _rect(x(e.start_s), top + g.CURVE_PX + 3, max(x(e.end_s) - x(e.start_s), 1.5),
                   _BAR_HEIGHT, colour)
             for e in recording.episodes if e.label == label
         ]  # fmt: skip
+    parts += _answers(recording.answers, x, below)
     parts += _time_axis(start_s, end_s, x, height - _FOOT)
     return _svg("timeline", ident, _WIDTH, height, parts, title, description)
 
@@ -142,10 +147,10 @@ def strip_svg(
     table.
 
     Stripes stand where no face could be used, a plain ground where none of the expressions
-    prevails.
+    prevails, a darker one where the recording is left out.
 
     Args:
-        recording: Its `episodes` and `unseen` stretches are drawn.
+        recording: Its `episodes`, `unseen` and `excluded` stretches are drawn.
         end_s: Where the line ends; by default where the recording does.
         start_s: Where it begins.
     """
@@ -163,6 +168,8 @@ def strip_svg(
             _block(max(x, left), min(x + _STRIPE // 2, right))
             for x in range(first, right, _STRIPE) if x + _STRIPE // 2 > left
         )  # fmt: skip
+    for left, right in [(at(a), at(b)) for a, b in recording.excluded]:
+        drawn["gap"] = drawn.get("gap", "") + (_block(left, right) if left < right else "")
     for episode in recording.episodes:
         if episode.end_s > start_s and at(episode.start_s) < _STRIP:
             left, right = at(episode.start_s), at(episode.end_s)
@@ -178,7 +185,8 @@ def strip_svg(
 def overview_svg(recording: RecordingReport) -> Markup:
     """A long recording minute by minute: which expressions filled how much of each.
 
-    A column is 1 unit wide and 100 high; what is left free of it shows no usable face.
+    A column is 1 unit wide and 100 high; what is left free of it shows no usable face; what is
+    left out hangs from above.
 
     Args:
         recording: Its `series` is drawn; beyond two hours in longer columns.
@@ -192,8 +200,13 @@ def overview_svg(recording: RecordingReport) -> Markup:
     _, end_s = g.extent(recording, series)
     column_s = g.column_s(end_s)
     drawn: dict[str, str] = {}
-    for left, shares in enumerate(g.shares_in_columns(series, end_s, recording.unseen)):
+    hidden = [*recording.unseen, *recording.excluded]
+    out = g.excluded_in_columns(end_s, recording.excluded)
+    for left, shares in enumerate(g.shares_in_columns(series, end_s, hidden)):
         right = min(left + 1.0, end_s / column_s)
+        if out[left] > 0:
+            block = f"M{left} 0H{right:.4g}V{100 * out[left]:.1f}H{left}z"
+            drawn["gap"] = drawn.get("gap", "") + block
         y = 100.0
         for label, share in zip(series.labels, shares, strict=True):
             if share > 0:
@@ -246,6 +259,17 @@ def _curve(
         dashed = f' stroke-dasharray="{dash}"' if dash else ""
         look = f'fill="none" stroke="{colour}" stroke-width="1.5"{dashed}'
         yield f'<polyline points="{line}" {look}/>'
+
+
+def _answers(answers: Sequence[Answer], x: Callable[[float], float], top: float) -> Iterable[str]:
+    """A numbered block for each answer."""
+    for answer in answers:
+        left, right = x(answer.start_s), x(answer.end_s)
+        yield _rect(left, top + 2, max(right - left - 1, 1), g.ANSWERS_PX - 4, _LINE)
+        if right - left > 14:
+            middle = (left + right) / 2
+            number = str(answer.number)
+            yield _text(middle, top + 13, number, _INK, "font-size:10.5px", "middle")
 
 
 def _time_axis(

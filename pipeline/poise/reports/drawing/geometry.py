@@ -18,8 +18,9 @@ Span = tuple[float, float]
 
 NAME_PX, CURVE_PX, BAR_PX = 21.0, 46.0, 12.0  # of a row: its name, its line, its episodes
 ROW_PX = NAME_PX + CURVE_PX + BAR_PX
+ANSWERS_PX = 18.0  # below the rows: where the answers lie, by their numbers
 EMPTY_PX = 23.0  # of a row without any episode: its name, and that there is none
-LEFT_PX, RIGHT_PX = 44.0, 20.0  # the scale from 0 to 100 % stands on the left
+LEFT_PX, RIGHT_PX = 44.0, 24.0  # the scale from 0 to 100 % stands on the left
 AXIS_PX = 30.0  # below the rows of the interactive chart
 _MOST_COLUMNS = 120  # of an overview
 STRIPE_PX = 6.0  # period of the stripes where no face could be used
@@ -37,22 +38,34 @@ def row_heights(labels: Sequence[str], episodes: Sequence[Episode]) -> list[floa
     return [EMPTY_PX if is_empty(label, episodes) else ROW_PX for label in labels]
 
 
+def rows_px(recording: RecordingReport, labels: Sequence[str]) -> float:
+    """Height of a timeline without its axis: its rows, and its answers where they are known."""
+    answers = ANSWERS_PX if recording.answers else 0.0
+    return sum(row_heights(labels, recording.episodes)) + answers
+
+
 def extent(recording: RecordingReport, series: Series) -> Span:
     """First and last second of the time axis, at least one second apart."""
     ends = [float(series.pts_s[-1]), recording.end_s, *(e.end_s for e in recording.episodes)]
     return 0.0, max(*ends, 1.0)
 
 
-def unseen(pts_s: TimeArray, runs: Sequence[tuple[int, int]], end_s: float) -> list[Span]:
+def unseen(
+    pts_s: TimeArray,
+    runs: Sequence[tuple[int, int]],
+    end_s: float,
+    excluded_s: Sequence[Span] = (),
+) -> list[Span]:
     """Stretches without a usable face: gaps between usable frames, and before and behind them.
 
     Args:
         pts_s: Times of the usable frames, ascending, float64 [K].
         runs: Of these without a gap, as half-open ranges; see `poise.timeline.smoothing`.
         end_s: End of the recording.
+        excluded_s: Stretches that are left out, whatever they show.
     """
     if not runs:
-        return [(0.0, end_s)] if end_s > 0 else []
+        return _without([(0.0, end_s)] if end_s > 0 else [], excluded_s, 0.0)
     edges = [0.0]
     for start, end in runs:
         edges += [float(pts_s[start]), float(pts_s[end - 1])]
@@ -62,7 +75,22 @@ def unseen(pts_s: TimeArray, runs: Sequence[tuple[int, int]], end_s: float) -> l
     usual_s = float(np.median(np.diff(pts_s))) if len(pts_s) > 1 else 0.0
     least_s = max(GAP_S, GAP_INTERVALS * usual_s)
     outer = [span for span in (spans[0], spans[-1]) if span[1] - span[0] > least_s]
-    return sorted([*outer, *inner])
+    return _without(sorted([*outer, *inner]), excluded_s, least_s)
+
+
+def _without(spans: Sequence[Span], cuts: Sequence[Span], least_s: float) -> list[Span]:
+    """Spans without what is cut out of them; of one that is cut, what is longer than `least_s`."""
+    left = list(spans)
+    for low, high in cuts:
+        pieces = []
+        for start, end in left:
+            if end <= low or start >= high:
+                pieces.append((start, end))
+            else:
+                both = ((start, low), (high, end))
+                pieces += [(a, b) for a, b in both if b - a > least_s]
+        left = pieces
+    return left
 
 
 def ticks(start_s: float, end_s: float, most: int) -> list[int]:
@@ -83,26 +111,44 @@ def column_s(end_s: float) -> float:
     return float(next((s for s in _STEPS_S if s >= wanted), wanted))
 
 
+def excluded_in_columns(end_s: float, excluded_s: Sequence[Span]) -> FloatArray:
+    """Share of each column's time that is left out, float32 [columns]; see `shares_in_columns`."""
+    starts, ends = _columns(end_s)
+    return np.asarray(_covered_s(starts, ends, excluded_s) / (ends - starts), np.float32)
+
+
+def _columns(end_s: float) -> tuple[TimeArray, TimeArray]:
+    """Where the columns of an overview begin and end, float64 [columns] each."""
+    length_s = column_s(end_s)
+    starts: TimeArray = np.arange(max(1, math.ceil(end_s / length_s)), dtype=np.float64) * length_s
+    ends: TimeArray = np.minimum(starts + length_s, end_s)
+    return starts, ends
+
+
+def _covered_s(starts: TimeArray, ends: TimeArray, spans: Sequence[Span]) -> TimeArray:
+    """Seconds of each column that spans cover, float64 [columns]."""
+    covered = np.zeros(len(starts))
+    for start_s, stop_s in spans:
+        covered += np.clip(np.minimum(ends, stop_s) - np.maximum(starts, start_s), 0, None)
+    return covered
+
+
 def shares_in_columns(series: Series, end_s: float, unseen_s: Sequence[Span]) -> FloatArray:
     """Share of each column's time in which each expression was the most visible one.
 
-    What is missing to 1 showed no usable face.
+    What is missing to 1 showed no usable face, or is left out.
 
     Args:
         series: Of a recording; L labels.
         end_s: Its end, where the last column ends.
-        unseen_s: Stretches without a usable face.
+        unseen_s: Stretches without a usable face, and those that are left out.
 
     Returns:
         float32 [columns, L].
     """
-    length_s = column_s(end_s)
-    count = max(1, math.ceil(end_s / length_s))
-    starts = np.arange(count) * length_s
-    ends = np.minimum(starts + length_s, end_s)
-    hidden = np.zeros(count)
-    for start_s, stop_s in unseen_s:
-        hidden += np.clip(np.minimum(ends, stop_s) - np.maximum(starts, start_s), 0, None)
+    starts, ends = _columns(end_s)
+    length_s, count = column_s(end_s), len(starts)
+    hidden = _covered_s(starts, ends, unseen_s)
     column = np.clip((series.pts_s // length_s).astype(np.int64), 0, count - 1)
     counts = np.zeros((count, len(series.labels)))
     np.add.at(counts, (column, series.smoothed.argmax(axis=1)), 1)

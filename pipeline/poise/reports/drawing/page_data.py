@@ -38,6 +38,7 @@ def page_data(report: CandidateReport, texts: Texts) -> dict[str, Any]:
             "curve": geometry.CURVE_PX,
             "bar": geometry.BAR_PX,
             "empty": geometry.EMPTY_PX,
+            "answers": geometry.ANSWERS_PX,
             "axis": geometry.AXIS_PX,
             "left": geometry.LEFT_PX,
             "right": geometry.RIGHT_PX,
@@ -67,11 +68,17 @@ def _viewer(
         "length": recording.video_s and round(recording.video_s, 2),
         "unseen": [
             [round(a, 2), round(b, 2)]
-            for a, b in geometry.unseen(series.pts_s, runs_of(series), end_s)
+            for a, b in geometry.unseen(series.pts_s, runs_of(series), end_s, recording.excluded)
+        ],
+        "excluded": [
+            [round(a, 2), round(min(b, end_s), 2)] for a, b in recording.excluded if a < end_s
         ],
         "step": step_ms,
         "times": _packed(np.round(pts_s * 1000 / step_ms).astype("<u4")),
         "episodes": episodes,
+        "answers": [
+            [one.number, round(one.start_s, 2), round(one.end_s, 2)] for one in recording.answers
+        ],
         "classes": {
             "rows": [
                 {

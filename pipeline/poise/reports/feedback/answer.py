@@ -68,7 +68,7 @@ def feedback_on_answer(answer: Answer, recording: RecordingReport) -> Feedback:
         return Feedback(remarks=[Remark(kind="hidden", share=share)])
     stretches = _stretches(answer, recording.episodes)
     found = [
-        _differs(answer, [one for one in recording.answers if one is not answer]),
+        differs(answer, recording.answers),
         _stretch(stretches),
         smile("began", answer, answer.first),
         smile("ended", answer, answer.last),
@@ -78,6 +78,25 @@ def feedback_on_answer(answer: Answer, recording: RecordingReport) -> Feedback:
         quiet = answer.whole.shares.get(NEUTRAL, 0.0) >= SEEN
         remarks = [Remark(kind="quiet" if quiet else "brisk")]
     return Feedback(remarks=remarks, advice=[_advice(answer, stretches)])
+
+
+def differs(answer: Answer, answers: Sequence[Answer]) -> Remark | None:
+    """How an answer differs from the others of its recording, where both show enough of a face."""
+    seen = [one for one in answers if one is not answer and one.whole.usable_frames]
+    if seen_s(answer.whole) < LEAST_S or sum(seen_s(one.whole) for one in seen) < LEAST_S:
+        return None
+    weights = [one.whole.usable_frames for one in seen]
+    mean = {
+        label: float(np.average([one.whole.shares[label] for one in seen], weights=weights))
+        for label in answer.whole.shares
+    }
+    label, share, other = furthest_apart(answer.whole.shares, mean)
+    if abs(share - other) < DIFFERS:
+        return None
+    return Remark(
+        kind="differs", label=label, share=share, other=other,
+        start_s=answer.start_s, end_s=answer.end_s, number=answer.number,
+    )  # fmt: skip
 
 
 def smile(kind: str, answer: Answer, part: SegmentFigures | None) -> Remark | None:
@@ -96,21 +115,6 @@ def _stretches(answer: Answer, episodes: Sequence[Episode]) -> list[Episode]:
         if e.label in telling([e.label])
     ]
     return [episode for episode in inside if episode.duration_s >= _LEAST_STRETCH_S]
-
-
-def _differs(answer: Answer, others: Sequence[Answer]) -> Remark | None:
-    seen = [one for one in others if one.whole.usable_frames]
-    if seen_s(answer.whole) < LEAST_S or sum(seen_s(one.whole) for one in seen) < LEAST_S:
-        return None
-    weights = [one.whole.usable_frames for one in seen]
-    mean = {
-        label: float(np.average([one.whole.shares[label] for one in seen], weights=weights))
-        for label in answer.whole.shares
-    }
-    label, share, other = furthest_apart(answer.whole.shares, mean)
-    if abs(share - other) < DIFFERS:
-        return None
-    return Remark(kind="differs", label=label, share=share, other=other)
 
 
 def _stretch(stretches: Sequence[Episode]) -> Remark | None:

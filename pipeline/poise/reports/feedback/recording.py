@@ -8,6 +8,7 @@ Every sentence is the answer of one rule to the data, and says only what was vis
 | `mix` | always: the share of the frames in which each expression was the most visible one |
 | `earlier` | an expression's share differs by `EARLIER` or more from earlier recordings' mean |
 | `states` | an expression's share differs by `STATES` or more between speaking and listening |
+| `answer` | an expression's share in an answer differs most, and by `DIFFERS`, from the others' |
 | `ends` | there are answers with smile-like expressions: in how many of them, and where |
 | `minute` | in one stretch an expression fills `MINUTE` more of the frames than in the others |
 | `longest` | an episode, not neutral, lasts `LONGEST_S`, or less where no `minute` is named |
@@ -41,12 +42,12 @@ beginning and the end rather than in the middle.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from poise.labels import NEGATIVE, NEUTRAL, POSITIVE, VALENCES
-from poise.reports.feedback.answer import SEEN, SMILED
+from poise.reports.feedback.answer import SEEN, SMILED, differs
 from poise.reports.feedback.remarks import (
     LEAST_S,
     Feedback,
@@ -97,7 +98,7 @@ def feedback_on(recording: RecordingReport, earlier: Sequence[RecordingReport] =
     )
     alike = compared is not None and compared.kind == "alike"
     longest = _longest(statistics, LONGEST_S if minute else 0.0)
-    found = [_states(recording), ends.remark(), minute, longest]
+    found = [_states(recording), _answer(recording.answers), ends.remark(), minute, longest]
     found = [*found, compared] if alike else [compared, *found]
     remarks = [Remark(kind="mix"), *(remark for remark in found if remark)][:MOST_REMARKS]
     if len(remarks) < 2 and statistics.changes_per_minute is not None:
@@ -112,6 +113,12 @@ def feedback_on(recording: RecordingReport, earlier: Sequence[RecordingReport] =
     ]
     advice = [piece for piece in tried if piece][:MOST_ADVICE]
     return Feedback(remarks=remarks, advice=advice or [_choose(statistics)])
+
+
+def _answer(answers: Sequence[Answer]) -> Remark | None:
+    found = [remark for answer in answers if (remark := differs(answer, answers))]
+    most = max(found, key=lambda remark: abs(remark.share - remark.other), default=None)
+    return replace(most, kind="answer") if most else None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -190,7 +190,7 @@ def _of_code(code: str, part: str, texts: Texts) -> str:
 
 def _plot_height(recording: RecordingReport) -> int:
     labels = recording.series.labels if recording.series else ()
-    return round(sum(g.row_heights(labels, recording.episodes)) + g.AXIS_PX)
+    return round(g.rows_px(recording, labels) + g.AXIS_PX)
 
 
 def _overview_ticks(recording: RecordingReport) -> list[tuple[float, int]]:

@@ -16,6 +16,7 @@ import numpy as np
 from poise.labels import display_labels
 from poise.settings import Settings
 from poise.storage.results.frames_table import Arrays, counted, outside, usable_gaps, usable_times
+from poise.timeline.articulation import bandwidths
 from poise.timeline.episodes import find_episodes
 from poise.timeline.smoothing import own_intervals, shown_for, smooth
 from poise.timeline.statistics import ScoredFrames, summarise
@@ -47,9 +48,10 @@ def _made_anew(result: StoredResult, settings: Settings, seen: Arrays) -> Stored
     shown_s = shown_for(sampled_s, nominal_s)[inside]
     left = counted(seen, stretches)
     pts_s, gap_s = usable_times(left), usable_gaps(left, stretches)
+    bandwidth_s = bandwidths(pts_s, result.sound.turns, settings.smoothing_s)
     episodes = find_episodes(
         pts_s,
-        smooth(pts_s, left["reading"], settings.smoothing_s, gap_s),
+        smooth(pts_s, left["reading"], bandwidth_s, gap_s),
         display_labels(result.labels),
         interval_s=own_intervals(sampled_s, nominal_s)[left["usable_frame"]],
         min_duration_s=settings.min_episode_s,

@@ -31,6 +31,7 @@ from poise.storage.results.frames_table import (
 )
 from poise.storage.results.owners import Owner, write_owners
 from poise.storage.results.segments import read_given, sound_from_json
+from poise.timeline.articulation import bandwidths
 from poise.timeline.segment_figures import SeenFrames, SegmentFigures, segment_figures
 from poise.timeline.segments import found, from_chapters
 from poise.timeline.smoothing import continuous_runs, shown_for, smooth
@@ -197,7 +198,9 @@ class StoredResult:
                 sampling interval that was asked for, as the analysis had them.
         """
         arrays = self.read_arrays()
-        return frames_table(arrays, self.labels, smoothing_s, nominal_s, self.segments)
+        return frames_table(
+            arrays, self.labels, smoothing_s, nominal_s, self.segments, self.sound.turns
+        )
 
     @property
     def segments(self) -> tuple[Segment, ...]:
@@ -230,17 +233,18 @@ class StoredResult:
         )
         return list(segment_figures(frames, self.segments))
 
-    def read_series(self, bandwidth_s: float) -> Series | None:
+    def read_series(self, smoothing_s: float) -> Series | None:
         """Posteriors at every usable frame that counts; None where there is none.
 
         Args:
-            bandwidth_s: Of the smoothing, see `poise.timeline.smoothing.smooth`.
+            smoothing_s: Bandwidth of the smoothing, see `poise.timeline.smoothing.smooth`.
         """
         seen = counted(self.read_arrays(), self.excluded_s)
         if not len(seen["usable_frame"]):
             return None
         pts_s, gap_s = usable_times(seen), usable_gaps(seen, self.excluded_s)
         posterior = seen["posterior"]
+        bandwidth_s = bandwidths(pts_s, self.sound.turns, smoothing_s)
         return Series(
             pts_s=pts_s,
             labels=display_labels(self.labels),

@@ -9,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from poise.labels import QUALITY_FLAGS, VALENCES, LabelScheme, display_labels
-from poise.spoken import SPEAKING, Segment
+from poise.spoken import SPEAKING, Segment, Turn
 from poise.storage.table_schema import LANDMARK_COLUMNS, POSE_COLUMNS, as_table, frames_schema
+from poise.timeline.articulation import bandwidths
 from poise.timeline.segment_figures import segment_of
 from poise.timeline.smoothing import continuous_runs, gap_limits, own_intervals, smooth
 from poise.timeline.timecodes import timecode
@@ -30,6 +31,7 @@ def frames_table(
     smoothing_s: float,
     nominal_s: float,
     segments: Sequence[Segment] = (),
+    turns: Sequence[Turn] = (),
 ) -> pd.DataFrame:
     """One row per sampled frame, with the columns of `frames_schema` but `recording_id`.
 
@@ -40,6 +42,7 @@ def frames_table(
         smoothing_s: Bandwidth of the smoothing, see `poise.timeline.smoothing.smooth`.
         nominal_s: Sampling interval that was asked for.
         segments: Of the recording. In what is excluded nothing is smoothed, and there is no run.
+        turns: Who speaks when.
     """
     import pandas as pd
 
@@ -58,7 +61,10 @@ def frames_table(
     said = pd.DataFrame(_said(seen, labels), index=seen["usable_frame"])
     left = counted(seen, excluded := excluded_spans(segments))
     over_time = pd.DataFrame(
-        _over_time(left, labels, smoothing_s, nominal_s, excluded), index=left["usable_frame"]
+        _over_time(
+            left, labels, bandwidths(usable_times(left), turns, smoothing_s), nominal_s, excluded
+        ),
+        index=left["usable_frame"],
     )
     if "speaking" in seen:
         names = np.array([*SPEAKING, None], object)  # -1 is the last of them: unknown
@@ -155,11 +161,11 @@ def _said(seen: Arrays, labels: LabelScheme) -> dict[str, Any]:
 
 
 def _over_time(
-    seen: Arrays, labels: LabelScheme, smoothing_s: float, nominal_s: float, excluded_s: Spans
+    seen: Arrays, labels: LabelScheme, bandwidth_s: TimeArray, nominal_s: float, excluded_s: Spans
 ) -> dict[str, Any]:
     """Columns of the usable frames that count, as they stand in time."""
     pts_s, gap_s = usable_times(seen), usable_gaps(seen, excluded_s)
-    smoothed = smooth(pts_s, seen["reading"], smoothing_s, gap_s)
+    smoothed = smooth(pts_s, seen["reading"], bandwidth_s, gap_s)
     runs = continuous_runs(pts_s, gap_s)
     lengths = [end - start for start, end in runs]
     intervals_s = own_intervals(seen["pts_s"].astype(np.float64).round(3), nominal_s)

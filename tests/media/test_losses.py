@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from poise.media.decoders.losses import Losses
+from poise.media.losses import Losses
 
 
 def test_what_was_lost_is_said_in_words() -> None:
