@@ -60,6 +60,7 @@ def desk(
             if not no_browser:
                 webbrowser.open(address)
 
+        say("Enter: a new address. Ctrl-C: close the desk; an analysis goes on.", error=True)
         open_desk(reports, recordings, settings, settings_file, language, port, opened)
         return 0
 

@@ -43,6 +43,7 @@ class Standing:
         left_s: How long it still takes, as far as can be told; None if that is not known.
         share: How much is done of what it had to do, 0..1.
         trouble: Why the last one that was started here came to nothing.
+        language: Of the reports of the last run; empty if there was none.
     """
 
     state: State | None
@@ -52,6 +53,7 @@ class Standing:
     left_s: float | None
     share: float
     trouble: str
+    language: str = ""
 
 
 class Batches:
@@ -119,8 +121,9 @@ class Batches:
             state = look_up(self._reports)
             with Ledger(self.house, read_only=True) as ledger:
                 entries = {e.recording.recording_id: e for e in ledger.entries()}
+                language = str(ledger.last_run().settings.get("language", ""))
         except (ReportError, SettingsError):
-            state, entries = None, {}
+            state, entries, language = None, {}, ""
         running = self._is_alive() or holder(self.house) is not None
         store = ResultStore(self._reports, read_only=True)
         in_work = [
@@ -138,6 +141,7 @@ class Batches:
             left_s=left_s if running else None,
             share=share,
             trouble="" if running else self._trouble(),
+            language=language,
         )
 
     def _is_alive(self) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -35,7 +37,8 @@ def open_desk(
         settings, settings_file: For the batches that are started.
         language: Of the pages; that of the settings if None.
         port: 0 for a free one.
-        opened: Told the address that lets in once, when it may be called.
+        opened: Told the address that lets in once, when it may be called; and a new one whenever a
+            line is entered in the terminal, if there is one.
 
     Raises:
         SettingsError: If a directory or the port cannot be used, or another desk is open there.
@@ -96,7 +99,15 @@ def _serve(
         )
         server = server_of(desk)
         opened(desk.address())
+        if sys.stdin is not None and sys.stdin.isatty():
+            threading.Thread(target=_again, args=(desk, opened), daemon=True).start()
         server.run(sockets=[listening])
+
+
+def _again(desk: Desk, opened: Callable[[str], object]) -> None:
+    """A new address for each line that is entered where the desk was started."""
+    for _ in sys.stdin:
+        opened(desk.address())
 
 
 def recordings_of(reports: Path) -> Path:

@@ -32,7 +32,8 @@ def routes(desk: Desk) -> list[BaseRoute]:
 
     def show(request: Request) -> Response:
         candidate = request.query_params.get("id", "")
-        rows = overview(desk, desk.batches.standing()).of_candidate(candidate)
+        standing = desk.batches.standing()
+        rows = overview(desk, standing).of_candidate(candidate)
         if not rows:
             raise HTTPException(404)
         foreseen: Foreseen | None = None
@@ -46,7 +47,7 @@ def routes(desk: Desk) -> list[BaseRoute]:
             files=_pages(desk, candidate),
             foreseen=foreseen,
             remaining=[str(r.recording.path) for r in rows if r.is_there],
-            report_language=desk.settings.language,
+            report_language=standing.language or desk.language,
             languages=(*LANGUAGES, "both"),
         )
 

@@ -37,7 +37,7 @@ def routes(desk: Desk) -> list[BaseRoute]:
             failed=[r for r in seen.rows if r.status in (Status.FAILED, Status.PARTIAL)],
             unsure=[(r, faces_of(desk, r)) for r in seen.rows if r.doubt],
             index=address_of(desk, index) if index.is_file() else None,
-            report_language=desk.settings.language,
+            report_language=standing.language or desk.language,
             languages=(*LANGUAGES, "both"),
         )
 
