@@ -104,6 +104,23 @@ def test_no_test_touches_a_private_name() -> None:
     assert touched == set()
 
 
+WITHOUT_TESTS_OF_THEIR_OWN = {  # covered by tests of the whole desk, and of handouts
+    "commands/test_desk.py", "commands/test_handout.py",
+}  # fmt: skip
+
+
+def test_every_module_has_its_test_file() -> None:
+    roots = {ROOT / "pipeline" / "poise": "", ROOT / "training" / "poise_training": "training"}
+    missing = {
+        (Path(wing) / path.relative_to(root)).with_name(f"test_{path.name}").as_posix()
+        for root, wing in roots.items()
+        for path in root.rglob("*.py")
+        if not path.name.startswith("__")
+    }
+    there = {path.relative_to(ROOT / "tests").as_posix() for path in ROOT.glob("tests/**/*.py")}
+    assert missing - there == WITHOUT_TESTS_OF_THEIR_OWN
+
+
 def test_the_map_names_every_module_as_it_is() -> None:
     assert house_map.in_document().strip() == house_map.drawn().strip(), "run `make map`"
 
