@@ -41,7 +41,7 @@ _FAILING = """
 import sys
 import poise.media.reader as reader
 reader.SERVER = '''
-import poise.media.decoders.engines as engines
+import poise.media.engines.sources as engines
 import poise.media.decoders.server as server
 given, count = engines.EngineFrames.decode, 0
 def decode(self, packet, skips):

@@ -178,11 +178,14 @@ def repeat(source: Path, source_s: int, path: Path, seconds: int, title: str = "
     with av.open(str(path), "w") as container:
         container.metadata["title"] = title
         written: dict[int, Any] = {}
+        last: dict[int, int] = {}
         for start_s in range(0, seconds, source_s):
             with av.open(str(source)) as given:
                 for stream in given.streams:
                     if start_s == 0:
-                        written[stream.index] = container.add_stream_from_template(stream)
+                        written[stream.index] = container.add_stream_from_template(
+                            stream, opaque=True
+                        )
                 for packet in given.demux():
                     base = packet.stream.time_base
                     if packet.dts is None or packet.pts is None or base is None:
@@ -191,5 +194,8 @@ def repeat(source: Path, source_s: int, path: Path, seconds: int, title: str = "
                         continue
                     shift = round(start_s / base)
                     packet.pts, packet.dts = packet.pts + shift, packet.dts + shift
+                    if packet.dts <= last.get(packet.stream.index, packet.dts - 1):
+                        continue  # of sound, where one round goes over into the next
+                    last[packet.stream.index] = packet.dts
                     packet.stream = written[packet.stream.index]
                     container.mux(packet)

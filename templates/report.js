@@ -29,7 +29,10 @@
   }
 
   function decoded(text, Kind) {
-    return new Kind(Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0)).buffer);
+    const letters = atob(text);
+    const bytes = new Uint8Array(letters.length);
+    for (let k = 0; k < letters.length; k += 1) bytes[k] = letters.charCodeAt(k);
+    return new Kind(bytes.buffer);
   }
 
   // Columns of posteriors 0..1, null where no usable face was seen.
@@ -63,7 +66,7 @@
           ...group.rows[k], values, episodes: episodes[group.rows[k].label] ?? [],
         }));
       this.classes = rowsOf(recording.classes, recording.episodes);
-      this.emotions = rowsOf(recording.emotions, {});
+      this.emotions = () => rowsOf(recording.emotions, {}); // unpacked when they are asked for
       this.rows = this.classes;
       this.view = [0, this.end];
       this.time = 0;
@@ -416,7 +419,7 @@
         else if (event.key !== " " || !this.video.hidden) keys[event.key]();
       });
       this.section.querySelector("[data-show=emotions]").addEventListener("change", (event) => {
-        this.rows = event.target.checked ? [...this.classes, ...this.emotions] : this.classes;
+        this.rows = event.target.checked ? [...this.classes, ...this.emotions()] : this.classes;
         this.draw();
       });
       this.overview?.addEventListener("click", (event) => this.lookFromAbove(event));

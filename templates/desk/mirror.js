@@ -212,8 +212,8 @@ function record() {
   const recorder = new MediaRecorder(state.stream, { mimeType: kind, videoBitsPerSecond: 2_000_000 });
   state.recorder = recorder;
   recorder.ondataavailable = ({ data }) => data.size && state.parts.push(data);
-  recorder.onstart = () => { state.began = performance.now(); };
   recorder.start(1000);
+  state.began = performance.now(); // its first picture follows at once; its event may come late
 }
 
 const elapsed = () => (state.began ? (performance.now() - state.began) / 1000 : 0);

@@ -132,6 +132,7 @@ def test_the_result_that_another_has_too_stays(tmp_path: Path, run: Run, seen: l
 def test_index_and_tables_are_written_without_them(tmp_path: Path, run: Run) -> None:
     run()
     assert _poise("purge", tmp_path / "out", KIM).exit_code == 0
+    assert (tmp_path / "out" / "cohort.html").is_file()
     index = (tmp_path / "out" / "index.html").read_text(encoding="utf-8")
     assert KIM not in index and LEE in index
     rows = pd.read_csv(tmp_path / "out" / "recordings.csv")

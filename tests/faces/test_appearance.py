@@ -96,7 +96,9 @@ def test_nothing_before_the_first_second_is_a_repetition() -> None:
 def test_somebody_else_in_the_same_place_is_a_step() -> None:
     faces = np.tile(_face(), (20, 1))
     faces[8:14, :100] = _face(2)[:100]
-    assert np.flatnonzero(steps(faces)).tolist() == [8, 14]
+    found = steps(faces)
+    assert np.flatnonzero(found).tolist() == [8, 14]
+    assert found[8] == pytest.approx(1 - likeness(faces[7], faces[8]), abs=1e-5)
     assert not steps(np.tile(_face(), (20, 1))).any()
 
 
@@ -106,4 +108,4 @@ def test_a_face_that_keeps_moving_makes_no_step() -> None:
 
 @pytest.mark.parametrize("count", [0, 1, 2])
 def test_steps_of_few_samples(count: int) -> None:
-    assert steps(np.tile(_face(), (count, 1))).tolist() == [False] * count
+    assert steps(np.tile(_face(), (count, 1))).tolist() == [0.0] * count

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -105,10 +106,22 @@ def test_a_face_neither_alike_nor_different_is_in_doubt() -> None:
     tracks = tracks_of([Seen(frames=range(50)), Seen(frames=range(50, 80), who=1)])
     middle = 0.45 * tracks[0].looks.mean(axis=0) + 0.55 * tracks[1].looks.mean(axis=0)
     half = identity_of(0, scatter=0.1) - identity_of(0, scatter=0.1).mean(axis=0) + middle
-    from dataclasses import replace
-
     people = people_by_identity([tracks[0], replace(tracks[1], looks=np.float32(half))])
     assert len(people) == 2 and doubtful(*people)
+
+
+def test_a_track_joined_early_goes_to_whom_it_is_nearer_to_in_the_end() -> None:
+    places = [0.0, 0.0, 0.0, 0.0, 0.0, 0.16, 0.30, 0.50]  # on a line from one person to another
+    tracks = [
+        replace(track, looks=np.tile(np.float32(place) * np.eye(1, 128, dtype=np.float32), (4, 1)))
+        for track, place in zip(
+            tracks_of([Seen(frames=range(20 * k, 20 * k + 20)) for k in range(8)]),
+            places, strict=True,
+        )
+    ]  # fmt: skip
+    people = people_by_identity(tracks)
+    groups = sorted(sorted(t.track_id for t in person.tracks) for person in people)
+    assert groups == [[0, 1, 2, 3, 4, 5], [6, 7]]
 
 
 def test_hundreds_of_tracks_are_joined_in_seconds() -> None:

@@ -8,7 +8,7 @@ import av
 import numpy as np
 import pytest
 
-from poise.media.decoders.references import is_referred_to, length_size_of
+from poise.media.engines.references import is_referred_to, length_size_of
 
 
 def _clip(path: Path, encoder: str, options: dict[str, str]) -> Path:

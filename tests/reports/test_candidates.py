@@ -69,7 +69,7 @@ def test_without_names_no_page_names_anybody(outcomes: list[Outcome], tmp_path: 
     write_candidate(outcomes[:2], tmp_path / "out", settings, SPEC)
     write_overview(outcomes, tmp_path / "out", settings, SPEC, LEFT)
     pages = list((tmp_path / "out").rglob("*.html"))
-    assert len(pages) == 4
+    assert len(pages) == 6
     for page in pages:
         text = page.read_text(encoding="utf-8") + page.name
         for name in ("Minji", "mock-", "Jiwoo", "park/", "long take", "notes.txt", "secret"):

@@ -20,7 +20,7 @@ from poise.expression.model_spec import ModelSpec
 from poise.faces.detection.detector import FaceDetector
 from poise.faces.detection.keyframes import Detector
 from poise.faces.identity import Embedder, FaceEmbedder
-from poise.media.engine_slots import SLOTS_PER_GPU, EngineSlots
+from poise.media.engines.slots import SLOTS_PER_GPU, EngineSlots
 from poise.media.reader import DecodingProcess
 from poise.settings import Settings
 from poise.system.timing import Progress, StageTiming

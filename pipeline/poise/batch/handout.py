@@ -248,9 +248,10 @@ def _video(
 
 
 def _view(found: StoredResult) -> View:
-    """Which stream was analysed, and how far its pictures were turned so that faces stand."""
+    """Which stream was analysed, where there are several, and how far its pictures were turned so
+    that faces stand."""
     turned = next((r.values.get("degrees") for r in found.remarks if r.code == "turned"), 0)
-    stream = found.info.get("stream")
+    stream = found.info.get("stream") if found.info.get("other_streams") else None
     return View(
         stream=stream if isinstance(stream, int) else None,
         turn_deg=int(turned) if turned in (90, 180, 270) else 0,

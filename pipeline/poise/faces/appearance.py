@@ -56,20 +56,24 @@ def likeness(first: Image, second: Image) -> float:
     return float(standardised(first) @ standardised(second))
 
 
-def steps(thumbnails: Image) -> npt.NDArray[np.bool_]:
-    """Where a face looks otherwise from one sample to the next, but not before and after, bool [K].
+def steps(thumbnails: Image) -> FloatArray:
+    """Where a face looks otherwise from one sample to the next, but not before and after.
 
     So does somebody else who takes the same place, and now and then a living face.
 
     Args:
         thumbnails: Of one track in order of time, uint8 [K, THUMBNAIL].
+
+    Returns:
+        How much less alike each is to the one before, float32 [K]; 0 where there is no step.
     """
     looks = standardised(thumbnails)
-    change = np.zeros(len(looks) + 1)
+    change = np.zeros(len(looks) + 1, np.float32)
     change[1:-1] = 1 - (looks[1:] * looks[:-1]).sum(axis=1)
     beside = np.maximum(change[:-2], change[2:])
-    found = np.zeros(len(looks), bool)
-    found[1:] = (change[1:-1] > _LEAST_STEP) & (change[1:-1] > _STEP_AHEAD * beside)
+    found = np.zeros(len(looks), np.float32)
+    there = (change[1:-1] > _LEAST_STEP) & (change[1:-1] > _STEP_AHEAD * beside)
+    found[1:] = np.where(there, change[1:-1], 0)
     return found
 
 

@@ -3,7 +3,8 @@
 With embeddings (`poise.faces.identity`) tracks are merged by average linkage: the two groups whose
 mean embeddings lie closest first, as long as they are close enough, and never two that are seen
 side by side. What is left goes to the nearest of the people who are known well by then, where no
-other is nearly as near; else it stays apart, as doubtful.
+other is nearly as near; else it stays apart, as doubtful. In the end a track goes to whom it is
+clearly nearest to, whoever took it in first.
 
 Without embeddings, a track is joined only to one that it resembles in place, size and look, and
 only where there was no cut.
@@ -29,6 +30,7 @@ _SAME = 0.28  # two groups at once
 _ADOPTED, _AHEAD = 0.45, 0.12  # a small group by the nearest of several well-known people
 _ALONE = 0.34  # by the only one
 _WELL_KNOWN = 4  # looks
+_NEARER = 0.05  # a track to another person than to its own
 _ANOTHER = 0.50  # from here on, somebody else
 _GOES_ON = 0.40  # between a track and the one it goes on from, without a cut
 _UNSEEN = 0.65  # between the halves of a track: a face that goes from tears to a smile reaches 0.6
@@ -159,7 +161,7 @@ def people_by_identity(tracks: Sequence[FaceTrack]) -> list[Person]:
     groups = _continued(tracks)
     groups.sort(key=lambda group: -sum(len(track.rows) for track in group))
     seen = [group for group in groups if any(len(track.looks) for track in group)]
-    merged = _adopted(_merged([_person(group) for group in seen[:_MOST_GROUPS]]))
+    merged = _settled(_adopted(_merged([_person(group) for group in seen[:_MOST_GROUPS]])))
     rest = [group for group in groups if not any(group is s for s in seen[:_MOST_GROUPS])]
     return merged + [_person(group) for group in rest]
 
@@ -301,6 +303,30 @@ def _adopted(people: list[Person]) -> list[Person]:
             return people
         joined = _person([*parent.tracks, *child.tracks])
         people = [p for p in people if p is not child and p is not parent] + [joined]
+
+
+def _settled(people: list[Person]) -> list[Person]:
+    """Tracks that are clearly nearer to another well-known person than to their own go there.
+
+    The first of the groups to be joined were small, and may have taken in who looks alike.
+    """
+    known = [person for person in people if person.look_count >= _WELL_KNOWN]
+    tracks = {id(person): list(person.tracks) for person in people}
+    for person in known:
+        others = [other for other in known if other is not person]
+        for track in person.tracks:
+            rest = person.look_count - len(track.looks)
+            if not others or not rest or not len(track.looks):
+                continue
+            mean = track.looks.mean(axis=0)
+            without = (person.embedding * person.look_count - track.looks.sum(axis=0)) / rest
+            apart = [float(np.linalg.norm(mean - other.embedding)) for other in others]
+            nearest = others[int(np.argmin(apart))]
+            own = float(np.linalg.norm(mean - without))
+            if own - min(apart) > _NEARER and not _side_by_side(track.frames, nearest.frames):
+                tracks[id(person)].remove(track)
+                tracks[id(nearest)].append(track)
+    return [_person(group) for group in tracks.values() if group]
 
 
 def _offer(child: Person, known: list[Person]) -> tuple[float, Person | None]:

@@ -33,7 +33,7 @@ from poise.media.decoders.server import (
     SampleEnd,
     SampleRequest,
 )
-from poise.media.engine_slots import EngineSlots
+from poise.media.engines.slots import EngineSlots
 from poise.remarks import ReadingRemark
 from poise.system.child_process import start_python
 from poise.system.interrupts import deaf_children

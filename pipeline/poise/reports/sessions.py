@@ -55,8 +55,13 @@ def natural(name: str) -> list[tuple[int, int, str]]:
     ]
 
 
-def _has_date(session: Session) -> bool:
+def date_of(text: str) -> date | None:
+    """The day that a session's date says; None where it says none."""
     try:
-        return bool(date.fromisoformat(session.session_date))
+        return date.fromisoformat(text)
     except ValueError:
-        return False
+        return None
+
+
+def _has_date(session: Session) -> bool:
+    return date_of(session.session_date) is not None

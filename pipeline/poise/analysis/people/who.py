@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -222,12 +223,27 @@ def _divided(
     last = {track: track for track in np.unique(track_id).tolist()}
     free = int(track_id.max(initial=-1)) + 1
     for track, rows in rows_by_track(track_id).items():
-        for first in np.flatnonzero(steps(seen.thumbnail[rows])).tolist():
+        for first in _seams(steps(seen.thumbnail[rows]), seen.chip[rows] >= 0):
             track_id[rows[first:]] = free
             divided[free] = Link(last[track], cut=False)
             last[track], free = free, free + 1
     kept = {track: replace(link, track_id=last[link.track_id]) for track, link in links.items()}
     return track_id, kept | divided
+
+
+def _seams(step: FloatArray, has_chip: npt.NDArray[np.bool_]) -> list[int]:
+    """Where a track is ended: at its steps, the largest first where there is no chip between two.
+
+    Args:
+        step: From `poise.faces.appearance.steps`, float32 [K].
+        has_chip: Which of its faces can be compared, bool [K].
+    """
+    kept: list[int] = []
+    for first in np.argsort(-step, kind="stable")[: np.count_nonzero(step)].tolist():
+        bounds = [0, *sorted([*kept, first]), len(step)]
+        if all(has_chip[a:b].any() for a, b in pairwise(bounds)):
+            kept.append(first)
+    return sorted(kept)
 
 
 def _looked_at(

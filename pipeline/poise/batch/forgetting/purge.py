@@ -24,7 +24,8 @@ from poise.system.atomic_files import private, sweep_drafts
 from poise.system.directory_lock import held
 from poise.types import Recording
 
-_RUN_FILES = ("recordings.*", "left_aside.*", "data_dictionary.*", "index*.html")
+_RUN_FILES = ("recordings.*", "left_aside.*", "data_dictionary.*", "index*.html",
+              "cohort*.html")  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)

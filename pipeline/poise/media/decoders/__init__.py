@@ -26,7 +26,7 @@ def open_decoder(path: Path, backend: str, view: View = AS_IT_IS) -> VideoDecode
         from poise.media.decoders.pyav import PyAVDecoder
 
         if backend.startswith(ENGINE):
-            from poise.media.decoders.engines import CUVID, Engine
+            from poise.media.engines.sources import CUVID, Engine
 
             return PyAVDecoder(path, view, Engine(CUVID, int(backend[len(ENGINE) :])))
         decoder = PyAVDecoder(path, view)

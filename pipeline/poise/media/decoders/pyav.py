@@ -13,7 +13,6 @@ from av.video.frame import VideoFrame
 
 from poise.errors import VideoError
 from poise.media.container_types import UnreadableError
-from poise.media.decoders.engines import Engine, EngineError, FrameSource, Software
 from poise.media.decoders.position import Position
 from poise.media.decoders.protocol import AS_IT_IS, View
 from poise.media.decoders.sampling import WHOLE, SampleClock, SampleSpan
@@ -27,6 +26,7 @@ from poise.media.decoders.streams import (
     pixel_aspect_of,
 )
 from poise.media.decoders.upright import Upright
+from poise.media.engines.sources import Engine, EngineError, FrameSource, Software
 from poise.media.losses import Losses
 from poise.remarks import ReadingRemark
 from poise.types import FrameBatch, Image, VideoInfo

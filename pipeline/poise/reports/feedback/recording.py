@@ -10,7 +10,7 @@ Every sentence is the answer of one rule to the data, and says only what was vis
 | `states` | an expression's share differs by `STATES` or more between speaking and listening |
 | `answer` | an expression's share in an answer differs most, and by `DIFFERS`, from the others' |
 | `ends` | there are answers with smile-like expressions: in how many of them, and where |
-| `minute` | in one stretch an expression fills `MINUTE` more of the frames than in the others |
+| `minute` | in one minute an expression fills `MINUTE` more of the frames than in the others |
 | `longest` | an episode, not neutral, lasts `LONGEST_S`, or less where no `minute` is named |
 | `alike` | there are earlier recordings, and nothing of `earlier` |
 | `changes` | where fewer than two of these have anything to say |
@@ -219,18 +219,13 @@ def _earlier(now: Statistics, before: Sequence[Statistics]) -> Remark | None:
     return Remark(kind="earlier", label=label, share=share, other=other)
 
 
-def _stretch_s(duration_s: float) -> float:
-    """A minute of long recordings, a third of a minute of short ones."""
-    return 60.0 if duration_s >= 240 else 20.0
-
-
 def _minute(series: Series, duration_s: float) -> Remark | None:
-    """The stretch that differs most from the mean of the others, of those that are half seen."""
-    length_s = _stretch_s(duration_s)
+    """The minute that differs most from the mean of the others, of those that are seen."""
+    length_s = LEAST_S
     numbers, stretch, counts = np.unique(
         series.pts_s // length_s, return_inverse=True, return_counts=True
     )
-    seen = np.flatnonzero(counts >= 0.5 * counts.max())
+    seen = np.flatnonzero(counts >= 0.9 * counts.max())
     if len(seen) < 3:
         return None
     winner = series.smoothed.argmax(axis=1)

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from poise.reports.cohort import cohort_of
 from poise.reports.feedback.recording import feedback_on
 from poise.reports.feedback.remarks import LEAST_S, is_brief
 from poise.reports.pages.helpers import grouped, helpers, labels_of, state
@@ -16,7 +17,7 @@ from poise.reports.report_types import CandidateReport, NotAnalysed, RecordingRe
 from poise.reports.sessions import is_earlier
 from poise.settings import Settings
 
-REPORT, PROGRESS, INDEX = "report", "progress", "index"
+REPORT, PROGRESS, INDEX, COHORT = "report", "progress", "index", "cohort"
 REPORT_FILE, INDEX_FILE = f"{REPORT}.html", f"{INDEX}.html"
 
 
@@ -76,6 +77,8 @@ def write_index(
 ) -> Path:
     """Write the page that leads to all reports: first what needs attention, then the recordings.
 
+    Beside it goes the page of all recordings together, without names (`poise.reports.cohort`).
+
     Recordings stand in the order of their candidates' names, and can be sorted by what says
     nothing about expressions, so that nobody is tempted to compare people by them.
 
@@ -111,6 +114,14 @@ def write_index(
         total_s=sum(report.overall.duration_s for report in ordered if report.overall),
         provenance=provenance or {},
         unsure=unsure,
+    )
+    write_pages(
+        COHORT,
+        directory,
+        settings,
+        helpers,
+        cohort=cohort_of(reports, not_analysed),
+        provenance=provenance or {},
     )
     return directory / INDEX_FILE
 

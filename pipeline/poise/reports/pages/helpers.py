@@ -11,6 +11,7 @@ from urllib.parse import quote
 from markupsafe import Markup
 
 from poise.labels import VALENCES, clearness, display_class
+from poise.reports.cohort import COVERAGES, LEAST_PEOPLE, LENGTHS_MIN, NOTICED
 from poise.reports.drawing import geometry as g
 from poise.reports.drawing.charts import overview_svg, progress_svg, strip_svg, timeline_svg
 from poise.reports.drawing.page_data import page_data
@@ -94,8 +95,28 @@ def helpers(texts: Texts) -> Mapping[str, Any]:
         "LONG_S": LONG_S,
         "MOST_ANSWERS": MOST_ANSWERS,
         "MOST_NAMED": _MOST_NAMED,
+        "zip": zip,
+        "flags": lambda counts: [(texts.name("flag", flag), n) for flag, n in counts],
+        "LEAST_PEOPLE": LEAST_PEOPLE,
+        "NOTICED": NOTICED,
+        "length_classes": lambda: [
+            _class(k, LENGTHS_MIN, "minutes", texts) for k in range(len(LENGTHS_MIN) + 1)
+        ],
+        "coverage_classes": lambda: [
+            _class(k, [round(100 * c) for c in COVERAGES], "percent", texts)
+            for k in range(len(COVERAGES) + 1)
+        ],
         "VALENCES": VALENCES,
     }
+
+
+def _class(number: int, bounds: Sequence[int], unit: str, texts: Texts) -> str:
+    """What a class of values is called: below the first bound, between two, from the last on."""
+    if number == 0:
+        return texts(f"cohort.{unit}.under", high=bounds[0])
+    if number == len(bounds):
+        return texts(f"cohort.{unit}.from", low=bounds[-1])
+    return texts(f"cohort.{unit}.between", low=bounds[number - 1], high=bounds[number])
 
 
 def state(recording: RecordingReport) -> str:

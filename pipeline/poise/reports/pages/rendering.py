@@ -40,6 +40,7 @@ _SCRIPTS = {
     "early": ("early.js",),
     "report": ("vendor/uPlot.iife.min.js", "page.js", "report.js"),
     "progress": ("page.js",),
+    "cohort": ("page.js",),
     "index": ("page.js", "index.js"),
 }
 
@@ -58,7 +59,7 @@ def write_pages(
     """Write a page in each language, and remove it in those no longer wanted.
 
     Args:
-        page: `report`, `progress` or `index`.
+        page: `report`, `progress`, `index` or `cohort`.
         directory: Where it goes; made if absent.
         settings: Language and looks.
         helpers: What templates may call beside Jinja's own, made for a language.

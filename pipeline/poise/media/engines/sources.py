@@ -20,7 +20,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from poise.errors import VideoError
-from poise.media.decoders.references import is_referred_to, length_size_of
+from poise.media.engines.references import is_referred_to, length_size_of
 
 CUVID: Mapping[str, str] = MappingProxyType(
     {"h264": "h264_cuvid", "hevc": "hevc_cuvid", "vp9": "vp9_cuvid", "av1": "av1_cuvid"}

@@ -7,12 +7,12 @@ import sys
 from contextlib import ExitStack
 from pathlib import Path
 
-from poise.media.engine_slots import EngineSlots
+from poise.media.engines.slots import EngineSlots
 
 _HOLDS = """
 import sys, time
 from pathlib import Path
-from poise.media.engine_slots import EngineSlots
+from poise.media.engines.slots import EngineSlots
 with EngineSlots([3], 1, Path(sys.argv[1])).taken() as gpu:
     print(gpu, flush=True)
     time.sleep(600)

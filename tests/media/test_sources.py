@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 
 import poise.media.reader
-from poise.media.decoders.engines import CUVID, Engine, EngineError, EngineFrames
 from poise.media.decoders.protocol import View
 from poise.media.decoders.pyav import PyAVDecoder
 from poise.media.decoders.sampling import SampleSpan
 from poise.media.decoders.server import SampleEnd
-from poise.media.engine_slots import EngineSlots
+from poise.media.engines.slots import EngineSlots
+from poise.media.engines.sources import CUVID, Engine, EngineError, EngineFrames
 from poise.media.reader import DecodingProcess
 from poise.types import FrameBatch
 from tests.clips import counting_clip
@@ -159,7 +159,7 @@ def test_without_a_gpu_nvidia_s_decoders_fail_as_engines_do(clip: Path) -> None:
 
 _SERVER = """
 import os
-import poise.media.decoders.engines as engines
+import poise.media.engines.sources as engines
 import poise.media.decoders.server as server
 engines.CUVID = {"h264": "h264"}
 given = engines.EngineFrames.decode

@@ -1,0 +1,234 @@
+"""The mirror in Chromium: from the consent to the report, and all that may go wrong before."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from poise.batch.intake.discovery import discover
+from poise.desk.live import socket
+from poise.reports.locales import LANGUAGES
+from poise.settings import Settings
+from poise.storage.given_segments import with_segments
+from poise.types import Baseline
+from tests.clips import pts_of
+from tests.desk.kit import Served, serving
+
+pytestmark = [
+    pytest.mark.browser,
+    # Playwright's driver is told to go, and goes after Python has looked for leftovers.
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+]
+
+
+class Visit:
+    """The page of live practice in a browser, and what went wrong on it."""
+
+    def __init__(self, browser: Any, there: Served, **options: Any) -> None:
+        self.context = browser.new_context(viewport={"width": 1280, "height": 900}, **options)
+        cookie = {"name": there.desk.cookie, "value": there.desk.secret}
+        self.context.add_cookies([{**cookie, "url": f"http://{there.host}"}])
+        self.page, self.faults, self.there = self.context.new_page(), [], there
+        self.page.on(
+            "console",
+            lambda m: self.faults.append(m.text) if m.type in ("error", "warning") else None,
+        )
+        self.page.on("pageerror", lambda error: self.faults.append(str(error)))
+        self.page.on("dialog", lambda dialog: dialog.accept())
+        self.page.goto(f"http://{there.host}/live")
+
+    def text(self, key: str) -> str:
+        return self.there.desk.texts.entries[f"live.say.{key}"]
+
+    def until(self, script: str, limit_s: float = 30.0) -> None:
+        for _ in range(int(limit_s / 0.05)):
+            if self.page.evaluate(script):
+                return
+            self.page.wait_for_timeout(50)
+        raise AssertionError(f"never true: {script}; {self.page.inner_text('main')}")
+
+    def shows(self, selector: str, text: str, limit_s: float = 30.0) -> None:
+        self.until(f"document.querySelector({selector!r}).textContent === {text!r}", limit_s)
+
+    def begin(self, questions: int = 1) -> None:
+        """Give a name, choose the short set, and turn on the camera."""
+        self.page.fill("[name=candidate]", "Kim Minji")
+        self.page.select_option("[name=set]", str(questions))
+        self.page.click("#begin button")
+
+    def accessible(self) -> None:
+        from axe_playwright_python.sync_playwright import Axe
+
+        found = Axe().run(self.page, options={"resultTypes": ["violations"]})
+        assert found.violations_count == 0, found.generate_report()
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_from_consent_to_report(
+    tmp_path: Path, model_dir: Path, with_camera: Any, language: str
+) -> None:
+    settings = Settings(model=str(model_dir), device="cpu", frames_per_class=1)
+    file = tmp_path / "poise.toml"
+    file.write_text(f'model = "{model_dir}"\nframes_per_class = 1\ndevice = "cpu"\n')
+    with serving(
+        tmp_path / "reports", tmp_path / "recordings",
+        language=language, settings=settings, settings_file=file,
+    ) as there:  # fmt: skip
+        visit = Visit(with_camera, there)
+        page = visit.page
+        visit.accessible()
+        visit.begin()
+        visit.shows("#step", visit.text("sit"), 120)
+        assert not page.is_visible("#question")
+        page.click("#next")
+        visit.shows("#step", visit.text("resting"))
+        assert list(there.desk.recordings.rglob("*")) == []
+        visit.until("document.querySelector('#question').textContent !== ''", 60)
+        visit.until("state.baseline && state.baseline.kind === 'given'")
+        first = page.inner_text("#question")
+        visit.until("document.querySelector('#glass').dataset.cue === 'neutral'")
+        assert page.inner_text("#word") == visit.text("neutral")
+        visit.accessible()
+        page.wait_for_timeout(1500)
+        page.click("#next")
+        second = page.inner_text("#question")
+        page.wait_for_timeout(1500)
+        page.set_viewport_size({"width": 390, "height": 844})
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        page.click("#next")
+        page.wait_for_selector("#decide", state="visible")
+        length_s = page.evaluate("state.asked.at(-1).end")
+        assert page.evaluate("state.stream === null && state.socket === null")
+        assert list(there.desk.recordings.rglob("*")) == []  # nothing is stored unless it is kept
+        visit.accessible()
+        page.click("#keep")
+        page.wait_for_selector("#report", state="visible", timeout=120_000)
+        told = there.desk.recordings
+        (recording,) = with_segments(told, discover(told).recordings)
+        assert recording.candidate_id == "Kim Minji" and recording.neutral_span_s is not None
+        pts_s = pts_of(recording.path)  # the page's clock is that of the recording
+        assert pts_s[0] < 0.5 and abs(pts_s[-1] - length_s) < 1.0
+        span_s = recording.neutral_span_s
+        assert 5 < span_s[1] - span_s[0] < 9
+        assert [s.label for s in recording.segments or ()] == [first, second]
+        assert (recording.segments or ())[0].start_s >= span_s[1]
+        page.click("#report")
+        visit.until("document.querySelector('h1') !== null && location.pathname.includes('report')")
+        assert "Kim Minji" in page.inner_text("h1")
+        assert first in page.inner_text("main")
+        assert visit.faults == []
+        visit.context.close()
+
+
+class Pretended:
+    """An engine that sees a neutral face in every picture."""
+
+    answer: dict[str, Any]
+
+    def __init__(self, settings: Settings) -> None:
+        self.answer = {"state": "read", "cue": "neutral", "others": 0, "flags": []}
+
+    def load(self) -> list[str]:
+        return ["positive", "neutral", "negative", "surprise"]
+
+    def see(self, jpeg: bytes, time_s: float) -> dict[str, Any]:
+        assert jpeg[:2] == b"\xff\xd8"
+        return dict(Pretended.answer or self.answer)
+
+    def rest(self) -> dict[str, Any]:
+        return {}
+
+    def rested(self) -> dict[str, Any]:
+        return {"kind": "none"}
+
+    def use(self, baseline: Baseline) -> dict[str, Any]:
+        return {}
+
+    def end(self) -> None:
+        pass
+
+
+@pytest.fixture
+def there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
+    Pretended.answer = {}
+    monkeypatch.setattr(socket, "EngineProcess", Pretended)
+    with serving(tmp_path / "reports", tmp_path / "recordings") as served:
+        yield served
+
+
+def test_without_a_resting_face_and_thrown_away(there: Served, with_camera: Any) -> None:
+    visit = Visit(with_camera, there)
+    visit.begin()
+    visit.shows("#step", visit.text("sit"))
+    visit.page.click("#next")
+    visit.shows("#hint", visit.text("rest_failed"))
+    visit.page.click("#skip")
+    visit.shows("#hint", visit.text("no_rest"))
+    Pretended.answer = {"state": "unreadable", "cue": "", "others": 0, "flags": ["turned_away"]}
+    visit.shows("#word", visit.text("turned_away"))
+    Pretended.answer = {"state": "no_face", "cue": "", "others": 0, "flags": []}
+    visit.shows("#word", visit.text("no_face"))
+    visit.page.click("#stop")
+    visit.page.wait_for_selector("#decide", state="visible")
+    visit.page.click("#discard")
+    visit.shows("#outcome", visit.text("discarded"))
+    assert visit.page.evaluate("state.kept === null && state.parts.length === 0")
+    assert list(there.desk.recordings.rglob("*")) == [] and visit.faults == []
+    visit.context.close()
+
+
+def test_a_hidden_page_and_an_unplugged_camera(there: Served, with_camera: Any) -> None:
+    visit = Visit(with_camera, there)
+    visit.begin()
+    visit.shows("#step", visit.text("sit"))
+    visit.page.click("#next")
+    visit.shows("#step", visit.text("resting"))
+    hide = (
+        "(hidden) => { Object.defineProperty(document, 'hidden', {value: hidden,"
+        " configurable: true}); document.dispatchEvent(new Event('visibilitychange')); }"
+    )
+    visit.page.evaluate(hide, True)
+    visit.shows("#hint", visit.text("hidden_rest"))
+    sent = visit.page.evaluate("state.number")
+    visit.page.wait_for_timeout(500)
+    assert visit.page.evaluate("state.number") <= sent + 1
+    visit.page.evaluate(hide, False)
+    visit.until(f"state.number > {sent} + 2")
+    visit.page.click("#skip")
+    visit.page.wait_for_selector("#question", state="visible")
+    visit.page.wait_for_timeout(300)
+    visit.page.evaluate("state.stream.getVideoTracks()[0].dispatchEvent(new Event('ended'))")
+    visit.shows("#after-why", visit.text("unplugged"))
+    assert visit.page.is_visible("#keep") and visit.faults == []
+    visit.context.close()
+
+
+def test_a_second_window_is_told(there: Served, with_camera: Any) -> None:
+    first, second = (Visit(with_camera, there) for _ in range(2))
+    first.begin()
+    first.shows("#step", first.text("sit"))
+    second.begin()
+    second.shows("#after-why", second.text("busy"))
+    for visit in (first, second):
+        visit.context.close()
+
+
+def test_no_camera(there: Served, browse: Callable[..., Any]) -> None:
+    visit = Visit(browse(), there)
+    visit.begin()
+    visit.shows("#said", visit.text("no_camera"))
+    assert visit.page.is_visible("#welcome")
+    visit.context.close()
+
+
+def test_a_camera_that_is_refused(there: Served, browse: Callable[..., Any]) -> None:
+    options = ("--use-fake-device-for-media-stream", "--deny-permission-prompts")
+    visit = Visit(browse(*options), there)
+    visit.begin()
+    visit.shows("#said", visit.text("refused"))
+    visit.begin()  # and once more
+    visit.shows("#said", visit.text("refused"))
+    visit.context.close()
