@@ -8,9 +8,9 @@ captured; what the page sends is kept, and the number in it is read afterwards f
 An answer counts as drawn at the first animation frame after the page has drawn it. So the latency
 from capture to drawn answer does not rest on what the page believes of its own pictures.
 
-Beside latency, which a loaded machine stretches, stands the processor time that an answer takes in
-the engine, in the server (with Playwright's client and this script's notes), and in the browser
-(which also plays the film, decodes it, and records).
+Beside latency, which a loaded machine stretches, stands the processor time that an answer takes: in
+the engine, in the server (with Playwright's client), and in the browser, which also decodes the
+film, records it, and reads this script's bar codes.
 
 The backlog is what was sent and not yet answered, at most; memory is that of the engine's process
 and of the server's, once a second. With `--cores` server, engine and browser share those.

@@ -81,7 +81,7 @@ def test_from_consent_to_report(
         page = visit.page
         visit.accessible()
         visit.begin()
-        visit.shows("#step", visit.text("sit"), 120)
+        visit.shows("#step", visit.text("sit"), 300)
         assert not page.is_visible("#question")
         page.click("#next")
         visit.shows("#step", visit.text("resting"))
@@ -105,7 +105,7 @@ def test_from_consent_to_report(
         assert list(there.desk.recordings.rglob("*")) == []  # nothing is stored unless it is kept
         visit.accessible()
         page.click("#keep")
-        page.wait_for_selector("#report", state="visible", timeout=120_000)
+        page.wait_for_selector("#report", state="visible", timeout=300_000)
         told = there.desk.recordings
         (recording,) = with_segments(told, discover(told).recordings)
         assert recording.candidate_id == "Kim Minji" and recording.neutral_span_s is not None

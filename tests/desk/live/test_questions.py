@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from poise.desk.live.questions import MOST_QUESTIONS, QUESTIONS_FILE, question_sets, read_sets
+from poise.batch.intake.discovery import QUESTIONS_FILE, discover
+from poise.desk.live.questions import MOST_QUESTIONS, question_sets, read_sets
 from poise.errors import SettingsError
 from poise.reports.locales import LANGUAGES
 
@@ -25,6 +26,7 @@ def test_a_centres_own_replace_them(tmp_path: Path) -> None:
     (tmp_path / QUESTIONS_FILE).write_text("\ufeff" + OWN, encoding="utf-8")
     (one,) = question_sets(tmp_path, "en")
     assert (one.title, one.questions) == ("우리 질문", ("하나", "둘 셋"))
+    assert discover(tmp_path).left_aside == []
 
 
 def test_no_link_is_followed(tmp_path: Path) -> None:

@@ -62,7 +62,9 @@ _SYSTEM = re.compile(
     re.IGNORECASE,
 )
 _HEAD_BYTES = 4096
-_TABLES = (CANDIDATES_FILE, SEGMENTS_FILE, NOTES_FILE)  # at the top: read, not left aside
+QUESTIONS_FILE = "questions.toml"  # a centre's own, for live practice
+# At the top they are read, not left aside.
+_TABLES = (CANDIDATES_FILE, SEGMENTS_FILE, NOTES_FILE, QUESTIONS_FILE)
 
 
 @dataclass(frozen=True, kw_only=True)

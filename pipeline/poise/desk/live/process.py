@@ -14,7 +14,7 @@ from poise.settings import Settings
 from poise.system.child_process import ChildProcess, channel_to_parent
 from poise.types import Baseline
 
-START_S, ANSWER_S = 90.0, 10.0  # after which it is given up
+START_S, ANSWER_S = 300.0, 20.0  # after which it is given up
 
 
 class EngineGone(Exception):

@@ -12,10 +12,10 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from poise.batch.intake.discovery import QUESTIONS_FILE
 from poise.errors import SettingsError
 from poise.system.inside import open_inside
 
-QUESTIONS_FILE = "questions.toml"
 MOST_SETS, MOST_QUESTIONS, MOST_LETTERS = 40, 60, 300
 _MAX_BYTES = 256_000
 
