@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
+import pickle
 import shutil
 import socket
 import threading
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import pytest
+from filelock import FileLock
 
 if TYPE_CHECKING:
     from poise.batch.run import RunResult
@@ -199,15 +201,35 @@ def contents(folder: Path) -> dict[str, bytes]:
     }
 
 
+_Made = TypeVar("_Made")
+
+
+def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], _Made]) -> _Made:
+    """What several processes of a test run share, made in a folder by the first that asks."""
+    base = factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        base = base.parent
+    folder, kept = base / name, base / f"{name}.pickle"
+    with FileLock(f"{folder}.lock"):
+        if not kept.exists():
+            shutil.rmtree(folder, ignore_errors=True)  # of one that failed
+            folder.mkdir()
+            kept.write_bytes(pickle.dumps(make(folder)))
+        return pickle.loads(kept.read_bytes())  # type: ignore[no-any-return]
+
+
 @pytest.fixture(scope="session")
 def analysed(
     tmp_path_factory: pytest.TempPathFactory, model_dir: Path, workers_closed: None
 ) -> Analysed:
     """See `Analysed`; not to be changed by a test."""
+    return made_once(tmp_path_factory, "analysed", lambda base: _analysed(base, model_dir))
+
+
+def _analysed(base: Path, model_dir: Path) -> Analysed:
     from poise.batch.run import analyze
     from poise.settings import Settings
 
-    base = tmp_path_factory.mktemp("analysed")
     recordings = base / "녹화 #1 (2026) %20"
     shutil.copytree(SAMPLES / "Sample A", recordings / "Sample A")
     decomposed = unicodedata.normalize("NFD", "표본 B.mp4")

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from poise.errors import ModelError
-from poise.labels import VALENCES, LabelScheme
+from poise.labels import VALENCES, LabelScheme, display_labels, display_posterior
+from poise.types import FloatArray
 
 SCHEME = LabelScheme(
     name="five",
@@ -92,3 +93,21 @@ def test_inconsistent_schemes_are_refused(
 
 def test_the_order_of_the_valences_is_fixed() -> None:
     assert VALENCES == ("positive", "neutral", "negative")
+
+
+LABELS = ("positive", "neutral", "negative", "surprise")
+
+
+def _posterior(rng: np.random.Generator, rows: int) -> FloatArray:
+    return rng.dirichlet([1, 1, 1, 1], rows).astype(np.float32)
+
+
+def test_what_has_no_valence_is_shown_last() -> None:
+    assert display_labels(SCHEME) == LABELS
+
+
+def test_shown_posteriors_sum_to_one() -> None:
+    emotion = _posterior(np.random.default_rng(0), 7)
+    shown = display_posterior(SCHEME, emotion)
+    np.testing.assert_allclose(shown.sum(axis=1), 1, atol=1e-6)
+    np.testing.assert_allclose(shown[:, 3], emotion[:, 3], atol=1e-6)

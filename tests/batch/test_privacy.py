@@ -75,7 +75,7 @@ def test_a_batch_needs_no_network(clips: Path, tmp_path: Path, model_dir: Path) 
         subprocess.run([*alone, "true"], check=True, capture_output=True)
     except (OSError, subprocess.CalledProcessError):
         pytest.skip("no process can be cut off from the network here")
-    run = command(clips, tmp_path / "alone", model_dir, "--jobs", "2")
+    run = command(clips, tmp_path / "alone", model_dir, "--jobs", "1")
     done = subprocess.run([*alone, *run], capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode == 0, done.stderr
     whole = Settings(model=str(model_dir), device="cpu", jobs=1)

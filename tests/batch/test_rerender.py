@@ -16,12 +16,9 @@ from poise.batch import rerender
 from poise.batch.rerender import export, render
 from poise.commands import main
 from poise.errors import ReportError
-from poise.reports.drawing.captions import webvtt
-from poise.reports.locales import Texts
 from poise.reports.pages.content import rehearse
 from poise.settings import Settings
 from poise.timeline.timecodes import timecode
-from poise.types import Episode
 from tests.conftest import Analysed
 
 
@@ -139,14 +136,6 @@ def test_an_anonymous_export_leaves_no_file_of_an_earlier_one(
     assert {path.suffix for path in files} == {".csv", ".vtt", ".eaf"}
     for path in files:
         assert not re.search("Sample|interview|표본|견본", path.name + path.read_text("utf-8"))
-
-
-def test_captions_are_text_and_nothing_else() -> None:
-    odd = Texts(language="en", entries={"label.positive": "<b>&--></b>"})
-    episode = Episode(label="positive", start_s=0.0, end_s=3601.5, peak_s=1.0, mean_posterior=0.9)
-    text = webvtt([episode], odd)
-    assert "00:00:00.000 --> 01:00:01.500" in text
-    assert text.endswith("&lt;b&gt;&amp;--&gt;&lt;/b&gt;\n")
 
 
 def test_rows_instead_of_columns(reports: Path, tmp_path: Path) -> None:

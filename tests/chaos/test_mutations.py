@@ -205,11 +205,13 @@ def _mutate(folder: Path, sources: list[Path], count: int, seed: int) -> None:
         (folder / f"{k:04d}{mutation.__name__}{source.suffix}").write_bytes(data)
 
 
-def _analyse(folder: Path, output: Path, model: Path, limit_s: float) -> list[dict[str, object]]:
+def _analyse(
+    folder: Path, output: Path, model: Path, limit_s: float, jobs: int = 2
+) -> list[dict[str, object]]:
     """Run the command over a folder, and check what it says of it."""
     started = time.monotonic()
     done = subprocess.run(
-        command(folder, output, model, "--jobs", "2", "--json",
+        command(folder, output, model, "--jobs", str(jobs), "--json",
                 "--stall-timeout-s", str(_WATCHDOG_S)),
         capture_output=True, text=True, check=False, timeout=limit_s,
     )  # fmt: skip
@@ -234,7 +236,7 @@ def test_some_damaged_files(tmp_path: Path, model_dir: Path, sample_faces: Sampl
         for k, suffix in enumerate(("mp4", "mkv"))
     ]
     _mutate(tmp_path / "in", sources, 6, seed=4)
-    _analyse(tmp_path / "in", tmp_path / "out", model_dir, 120)
+    _analyse(tmp_path / "in", tmp_path / "out", model_dir, 120, jobs=1)
 
 
 @pytest.mark.slow
@@ -283,7 +285,7 @@ def _shown_ms(path: Path) -> list[float]:
 
 
 def _check_structures(
-    tmp_path: Path, model: Path, images: Image, count: int, limit_s: float
+    tmp_path: Path, model: Path, images: Image, count: int, limit_s: float, jobs: int = 2
 ) -> Counter[object]:
     controls = tmp_path / "controls"
     controls.mkdir()
@@ -295,7 +297,9 @@ def _check_structures(
         for suffix in ("mp4", "mkv") for k in range(2)
     ]  # fmt: skip
     done = subprocess.run(
-        command(controls, tmp_path / "out-controls", model), capture_output=True, check=False
+        command(controls, tmp_path / "out-controls", model, "--jobs", "1"),
+        capture_output=True,
+        check=False,
     )
     assert done.returncode == 0
     control = _samples(tmp_path / "out-controls")
@@ -304,7 +308,7 @@ def _check_structures(
     for start in range(0, count, _BATCH):
         folder, output = tmp_path / f"in-{start}", tmp_path / f"out-{start}"
         made = _structured(folder, sources, min(_BATCH, count - start), seed=start)
-        rows = _analyse(folder, output, model, limit_s)
+        rows = _analyse(folder, output, model, limit_s, jobs)
         seen = _samples(output)
         for row in rows:
             name = str(row["recording_id"])
@@ -330,7 +334,7 @@ def _says_so_itself(path: Path, samples: int) -> bool:
 def test_some_changed_structures(
     tmp_path: Path, model_dir: Path, sample_faces: SampleFaces
 ) -> None:
-    statuses = _check_structures(tmp_path, model_dir, sample_faces.images, 8, 300)
+    statuses = _check_structures(tmp_path, model_dir, sample_faces.images, 8, 300, jobs=1)
     assert sum(statuses.values()) == 8
 
 

@@ -67,6 +67,7 @@ def test_a_batch_outlives_its_desk_and_goes_on_after_it_was_killed(
         wait_until(lambda: not told()["running"], LIMIT_S)
         assert told()["rows"]["a.mp4"]["status"] == "done"
         assert "1 finished." in told()["detail"]
+        assert any(page["rows"]["a.mp4"]["seen"] for page in pages), "how far it was"
     assert '<html lang="ko">' in (reports / "a" / "report.html").read_text(encoding="utf-8")
 
 

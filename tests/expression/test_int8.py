@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from copy import deepcopy
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -30,11 +32,10 @@ def no_gradients() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(params=ARCHITECTURES)
-def network(request: pytest.FixtureRequest) -> ExpressionNetwork:
-    """A network whose weights keep activations in bounds, and whose norms know its maps."""
+@cache
+def _made(architecture: str) -> ExpressionNetwork:
     torch.manual_seed(0)
-    network = ARCHITECTURES[request.param](4).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network = ARCHITECTURES[architecture](4).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     for layer in network.backbone:
         if isinstance(layer, nn.Conv2d):
             nn.init.kaiming_normal_(layer.weight)
@@ -46,6 +47,12 @@ def network(request: pytest.FixtureRequest) -> ExpressionNetwork:
         nn.init.normal_(norm.bias, 0.0, 0.3)
     network.train().maps(torch.randn(32, 3, 48, 48))
     return network.eval()  # type: ignore[no-any-return]
+
+
+@pytest.fixture(params=ARCHITECTURES)
+def network(request: pytest.FixtureRequest) -> ExpressionNetwork:
+    """A network whose weights keep activations in bounds, and whose norms know its maps."""
+    return deepcopy(_made(request.param))
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from poise.media.decoders.pyav import PyAVDecoder
 from poise.media.encoding import carry_out
 from poise.media.transcode import Job, Made
 from tests.clips import counting, counting_clip, frames_at, number_in, pts_of, write_clip
-from tests.media.test_upright import picture, with_matrix
+from tests.media.decoders.test_upright import picture, with_matrix
 from tests.sounds import vowels, write_sounding
 
 

@@ -7,9 +7,7 @@ from pathlib import Path
 import pytest
 
 from poise.errors import ReportError
-from poise.reports.pseudonyms import anonymous, with_pseudonym
 from poise.storage.forgotten import Forgotten
-from poise.storage.secret import keyed, secret_of
 from poise.types import Recording
 
 
@@ -50,15 +48,3 @@ def test_without_them_nobody_is_brought_back_in_silence(tmp_path: Path, name: st
     (tmp_path / name).write_text("00" * 32 if name == "secret" else "{", encoding="utf-8")
     with pytest.raises(ReportError, match="people who were purged"):
         Forgotten(tmp_path)
-
-
-def test_codes_are_long_keyed_and_the_same_in_every_run(tmp_path: Path) -> None:
-    for name in ("one", "two"):
-        (tmp_path / name).mkdir()
-    one, two = secret_of(tmp_path / "one"), secret_of(tmp_path / "two")
-    assert one == secret_of(tmp_path / "one") != two
-    assert (tmp_path / "one" / "secret").stat().st_mode & 0o777 == 0o600
-    codes = [anonymous(with_pseudonym(_recording(), s)).candidate_id for s in (one, one, two)]
-    assert codes[0] == codes[1] != codes[2]
-    assert len(codes[0].removeprefix("candidate-")) * 4 >= 64
-    assert keyed(one, "a", "x") != keyed(one, "b", "x")

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from poise.timeline.episodes import find_episodes
 from poise.timeline.smoothing import (
+    GAP_S,
     continuous_runs,
     gap_limits,
     holes,
@@ -16,10 +20,14 @@ from poise.timeline.smoothing import (
     shown_for,
     smooth,
 )
-from poise.types import Series
+from poise.types import FloatArray, Series
 
 EVERY_200_MS = np.arange(50) / 5
+
+
 SPARSE = np.arange(20) * 1.02
+
+
 WITH_HOLE = np.concatenate([np.arange(10) / 5, 12 + np.arange(10) / 5])
 
 
@@ -92,6 +100,79 @@ def test_a_series_says_its_gaps_itself() -> None:
         breaks=np.array([7]),
     )  # fmt: skip
     assert runs_of(series) == [(0, 7), (7, 20)]
+
+
+times = st.lists(st.floats(0.001, 3), min_size=1, max_size=60).map(np.cumsum)
+
+
+def _posterior(rng: np.random.Generator, rows: int) -> FloatArray:
+    return rng.dirichlet([1, 1, 1, 1], rows).astype(np.float32)
+
+
+@given(times, st.floats(0.01, 5))
+def test_what_does_not_change_stays(pts_s: npt.NDArray, bandwidth_s: float) -> None:
+    constant = np.tile(np.array([[0.2, 0.3, 0.5]], np.float32), (len(pts_s), 1))
+    np.testing.assert_allclose(smooth(pts_s, constant, bandwidth_s), constant, atol=1e-5)
+
+
+@given(times, st.floats(0, 5), st.integers(0, 1000))
+def test_rows_still_sum_to_one_and_stay_in_range(
+    pts_s: npt.NDArray, bandwidth_s: float, seed: int
+) -> None:
+    values = _posterior(np.random.default_rng(seed), len(pts_s))
+    smoothed = smooth(pts_s, values, bandwidth_s)
+    np.testing.assert_allclose(smoothed.sum(axis=1), 1, atol=1e-5)
+    assert (smoothed >= -1e-6).all() and (smoothed <= values.max(axis=0) + 1e-5).all()
+
+
+def test_no_bandwidth_smooths_nothing_and_gives_a_copy() -> None:
+    values = _posterior(np.random.default_rng(0), 5)
+    result = smooth(np.arange(5.0), values, 0)
+    np.testing.assert_array_equal(result, values)
+    assert result is not values
+
+
+def test_smoothing_is_the_kernel_average_it_is_said_to_be() -> None:
+    rng = np.random.default_rng(4)
+    pts_s = np.cumsum(rng.uniform(0.05, 0.4, 40))
+    values = _posterior(rng, 40)
+    distance = (pts_s[:, None] - pts_s) / 0.5
+    weight = np.where(np.abs(distance) <= 3, np.exp(-0.5 * distance**2), 0)
+    expected = weight @ values / weight.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(smooth(pts_s, values, 0.5), expected, atol=1e-5)
+
+
+def test_what_is_nearer_in_time_weighs_more() -> None:
+    values = np.array([[0], [0.5], [1]], np.float32)
+    near_the_first = smooth(np.array([0.0, 0.1, 0.9]), values, 0.4)[1, 0]
+    near_the_last = smooth(np.array([0.0, 0.8, 0.9]), values, 0.4)[1, 0]
+    assert near_the_first < 0.5 < near_the_last
+
+
+def test_nothing_is_carried_across_a_gap() -> None:
+    pts_s = np.array([0.0, 0.2, 0.4, 0.4 + GAP_S + 0.1, 0.6 + GAP_S + 0.1])
+    values = np.array([[1], [1], [1], [0], [0]], np.float32)
+    np.testing.assert_array_equal(smooth(pts_s, values, 5.0), values)
+
+
+def test_a_spike_is_damped_and_a_stretch_is_kept() -> None:
+    pts_s = np.arange(0, 10, 0.2)
+    spike = np.zeros((50, 1), np.float32)
+    spike[25] = 1
+    stretch = np.zeros((50, 1), np.float32)
+    stretch[15:35] = 1
+    assert smooth(pts_s, spike, 0.4).max() < 0.25
+    assert smooth(pts_s, stretch, 0.4)[25, 0] > 0.99
+
+
+def test_nothing_to_smooth() -> None:
+    assert smooth(np.zeros(0), np.zeros((0, 3), np.float32), 0.4).shape == (0, 3)
+
+
+def test_segments_end_where_a_gap_is_too_long() -> None:
+    assert continuous_runs(np.array([0, 0.2, 0.2 + GAP_S, 3, 9])) == [(0, 3), (3, 4), (4, 5)]
+    assert continuous_runs(np.zeros(0)) == []
+    assert continuous_runs(np.zeros(1)) == [(0, 1)]
 
 
 def test_each_moment_may_have_a_bandwidth_of_its_own() -> None:

@@ -15,7 +15,6 @@ from poise.errors import ModelError, SettingsError
 from poise.expression.classifier import normalise
 from poise.expression.model_spec import ModelSpec
 from poise.labels import LabelScheme
-from poise_training.augment import augment, evened, sharpened
 from poise_training.fit import (
     CHECKPOINT_FILE,
     CURVES_FILE,
@@ -30,6 +29,8 @@ from poise_training.prepare import PreparedFaces
 from .tiny import TEMPLATE, VALENCE, TinyNetwork, tiny_faces
 
 _OPTIONS = FitOptions(epochs=4, batch_size=8, checkpoint_steps=3, seed=7, freeze_stem=False)
+
+
 _SPEC = ModelSpec(
     name="tiny",
     architecture="VGG16Baseline",
@@ -143,14 +144,6 @@ def test_no_face_to_train_on(tmp_path: Path) -> None:
         _fit(tmp_path, replace(faces, split=np.full(len(faces.split), "test")))
 
 
-@pytest.mark.parametrize(
-    "wrong", [{"epochs": 0}, {"batch_size": -1}, {"mixup": 1.5}, {"decay": -0.1}]
-)
-def test_options_out_of_bounds(wrong: dict[str, float]) -> None:
-    with pytest.raises(SettingsError, match=next(iter(wrong))):
-        FitOptions(**wrong)  # type: ignore[arg-type]
-
-
 def test_negative_logits_of_large_faces_are_raised_while_training(tmp_path: Path) -> None:
     faces = tiny_faces()
     sizes = np.where(np.arange(len(faces.split)) % 2, 60, 18).astype(np.float32)
@@ -163,25 +156,3 @@ def test_negative_logits_of_large_faces_are_raised_while_training(tmp_path: Path
     expected[sizes[order] == 60, 3] = 2.0  # sadness, the only negative emotion
     assert 0 < (expected > 0).sum() < 8
     np.testing.assert_array_equal(added.numpy(), expected)
-
-
-def test_portraits_are_trained_on_in_their_own_light() -> None:
-    canvas = tiny_faces().canvas[0]
-    plain, lit = (
-        augment(canvas, 48, 72.0, np.random.default_rng(3), portrait=share) for share in (0.0, 1.0)
-    )
-    again = augment(canvas, 48, 72.0, np.random.default_rng(3))
-    assert (plain == again).all() and (plain != lit).any()
-    assert lit.shape == (48, 48) and lit.dtype == np.uint8
-
-
-def test_the_light_of_a_face_is_evened() -> None:
-    ramp = np.tile(np.linspace(0, 255, 48).astype(np.uint8), (48, 1))
-    spread = [np.ptp(evened(ramp, np.random.default_rng(k)).astype(int)) for k in range(8)]
-    assert min(spread) < 150 and max(spread) <= 255
-
-
-def test_a_face_is_sharpened() -> None:
-    edge = np.tile(np.repeat(np.array([100, 150], np.uint8), 24), (48, 1))
-    sharp = sharpened(edge, np.random.default_rng(1))
-    assert sharp.max() > 150 and sharp.min() < 100

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
 from poise.analysis.gpu.client import RemoteNetworks
 from poise.analysis.gpu.server import GpuServer, Request
@@ -17,7 +16,6 @@ from poise.analysis.gpu.supervisor import GpuServerProcess
 from poise.errors import ModelError
 from poise.expression.classifier import ExpressionClassifier
 from poise.faces.detection.detector import FaceDetector
-from poise.faces.detection.mtcnn import PNet
 from poise.settings import HEAT_MAPS, Settings
 from poise.types import FaceDetections, Image
 from tests.conftest import SampleFaces
@@ -140,23 +138,6 @@ def test_a_worker_that_has_died_costs_the_others_nothing() -> None:
     gone.close()
     GpuServer(networks, networks).answer([first, second])  # type: ignore[arg-type]
     assert here.recv()[0].tolist() == [2, 2, 2]
-
-
-def test_frames_that_do_not_fit_into_memory_are_looked_at_in_halves(
-    detector: FaceDetector, sample_faces: SampleFaces, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    expected = detector.detect(sample_faces.images)
-    forward = PNet.forward
-
-    def small(network: PNet, images: torch.Tensor) -> Any:
-        if len(images) > 1:
-            raise torch.OutOfMemoryError
-        return forward(network, images)
-
-    monkeypatch.setattr(PNet, "forward", small)
-    found = detector.detect(sample_faces.images)
-    np.testing.assert_allclose(found.boxes_xyxy_px, expected.boxes_xyxy_px, atol=0.1)
-    np.testing.assert_array_equal(found.row, expected.row)
 
 
 @pytest.mark.needs_cuda

@@ -69,7 +69,9 @@ def take_long() -> str:
 def processes(monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalProcesses]:
     """They find this module."""
     monkeypatch.setenv("PYTHONPATH", with_python_path(ROOT))
-    made = LocalProcesses(silence_limit_s=8.0, idle_limit_s=12.0)
+    made = LocalProcesses(
+        silence_limit_s=8.0, idle_limit_s=12.0, program="tests.batch.workers.light_process"
+    )
     yield made
     made.close()
 
@@ -137,9 +139,10 @@ def test_a_call_that_computes_without_end_is_given_up_at_once(processes: LocalPr
 
 
 def test_processes_that_cannot_start_are_said(
-    processes: LocalProcesses, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As with `ulimit -v`: what a worker needs cannot be imported."""
+    processes = LocalProcesses(silence_limit_s=8.0, idle_limit_s=12.0)
     (tmp_path / "cv2.py").write_text("raise MemoryError('no room')", encoding="utf-8")
     monkeypatch.setenv("PYTHONPATH", with_python_path(tmp_path))
     with pytest.raises(PoiseError, match=r"cannot be started: one failed \(MemoryError: no room\)"):

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pytest
+import torch
 
 from poise.faces.detection.detector import FaceDetector
+from poise.faces.detection.mtcnn import PNet
 from poise.types import FaceDetections, Image
 from tests.clips import frames_at
 from tests.conftest import SAMPLES, SampleFaces
@@ -185,3 +188,20 @@ def test_scaled_detections_lie_in_the_larger_picture(ours: FaceDetections) -> No
     np.testing.assert_allclose(twice.boxes_xyxy_px, 2 * ours.boxes_xyxy_px)
     np.testing.assert_allclose(twice.landmarks_px, 2 * ours.landmarks_px)
     np.testing.assert_array_equal(twice.row, ours.row)
+
+
+def test_frames_that_do_not_fit_into_memory_are_looked_at_in_halves(
+    detector: FaceDetector, sample_faces: SampleFaces, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = detector.detect(sample_faces.images)
+    forward = PNet.forward
+
+    def small(network: PNet, images: torch.Tensor) -> Any:
+        if len(images) > 1:
+            raise torch.OutOfMemoryError
+        return forward(network, images)
+
+    monkeypatch.setattr(PNet, "forward", small)
+    found = detector.detect(sample_faces.images)
+    np.testing.assert_allclose(found.boxes_xyxy_px, expected.boxes_xyxy_px, atol=0.1)
+    np.testing.assert_array_equal(found.row, expected.row)

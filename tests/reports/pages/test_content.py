@@ -358,6 +358,22 @@ def test_the_index_names_what_was_not_analysed_and_why(tmp_path: Path, language:
     assert texts("index.problems") not in harmless.text
 
 
+@pytest.mark.parametrize(("hashes", "length_s"), [("aa", 900), ("ab", 1800)])
+def test_the_same_file_counts_once_in_the_length_of_all(
+    tmp_path: Path, hashes: str, length_s: int
+) -> None:
+    reports = []
+    for name, digest in zip(("kim", "lee"), hashes, strict=True):
+        recording = make_recording(tmp_path / name, recording_id=f"{name}/1.mp4", duration_s=900)
+        report = make_candidate([recording], candidate_id=name)
+        facts = {f"input {name}/1.mp4": digest * 64}
+        reports.append(replace(report, provenance=facts))
+    page = Page(write_index(reports, tmp_path, Settings()))
+    texts = load_texts("en")
+    said = texts("index.total_length", length=texts.length(length_s)).replace("\xa0", " ")
+    assert said in page.text.replace("\xa0", " ")
+
+
 def test_the_index_explains_its_colours(tmp_path: Path) -> None:
     page = Page(
         write_index([make_candidate([make_recording(tmp_path / "p")])], tmp_path, Settings())

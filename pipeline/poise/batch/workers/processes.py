@@ -108,10 +108,18 @@ class LocalProcesses:
             holding the interpreter's lock).
         idle_limit_s: How long it may compute nothing while it makes a call; longer than its own
             time limits for what it waits for.
+        program: Module whose `main` a process runs.
     """
 
-    def __init__(self, *, silence_limit_s: float, idle_limit_s: float) -> None:
+    def __init__(
+        self,
+        *,
+        silence_limit_s: float,
+        idle_limit_s: float,
+        program: str = "poise.batch.workers.worker_process",
+    ) -> None:
         self._silence_limit_s, self._idle_limit_s = silence_limit_s, idle_limit_s
+        self._program = program
         self._processes: list[_Process] = []
         self._failed_starts = 0
         self._most: int | None = None  # lowered where no more can be started
@@ -202,7 +210,7 @@ class LocalProcesses:
         """Start one more process; how many there may be."""
         now = time.monotonic()
         try:
-            child = ChildProcess("poise.batch.workers.worker_process")
+            child = ChildProcess(self._program)
         except OSError as error:
             return self._failed_start(f"failed ({error.strerror or error})", most)
         self._processes.append(_Process(child=child, heard=now, worked=now))

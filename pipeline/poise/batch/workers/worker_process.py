@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 
@@ -12,7 +13,7 @@ from poise.system.child_process import channel_to_parent
 from poise.system.platform import prefer_as_victim
 from poise.system.timing import ALLOWANCE
 
-_BEAT_S = 2.0
+BEAT_S = 2.0
 _OOM_SCORE = 300  # if memory runs out: rather a worker than the run
 
 
@@ -25,14 +26,24 @@ class Begun:
 
 def main() -> None:
     """Make the calls that the parent sends, one after the other."""
+    serve(prepare)
+
+
+def prepare() -> None:
+    """Load what every call needs; the heavy part, and if it fails, that is said."""
+    from poise.batch.workers.worker import load
+
+    load()
+
+
+def serve(prepare: Callable[[], None]) -> None:
+    """As `main`, after other preparations."""
     prefer_as_victim(_OOM_SCORE)
     parent = channel_to_parent()
     sending = threading.Lock()
     begun = Begun()
     try:
-        from poise.batch.workers.worker import load
-
-        load()  # if it fails, that is said
+        prepare()
         _send(parent, sending, Beat(0.0))
         threading.Thread(target=_beat, args=(parent, sending, begun), daemon=True).start()
         while True:
@@ -55,7 +66,7 @@ def _beat(parent: Connection, sending: threading.Lock, begun: Begun) -> None:
     """Say every few seconds that this process lives, and how much it has computed."""
     try:
         while True:
-            time.sleep(_BEAT_S)
+            time.sleep(BEAT_S)
             worked_s = time.process_time() - time.thread_time()
             _send(parent, sending, Beat(worked_s, begun.calls, ALLOWANCE.seconds))
     except OSError:  # the parent has gone, and so will this process

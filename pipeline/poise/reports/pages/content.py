@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -111,7 +111,7 @@ def write_index(
         kinds=list(dict.fromkeys(map(state, recordings))),
         labels=labels_of(recordings),
         recording_count=len(recordings),
-        total_s=sum(report.overall.duration_s for report in ordered if report.overall),
+        total_s=_total_s(ordered),
         provenance=provenance or {},
         unsure=unsure,
     )
@@ -124,6 +124,18 @@ def write_index(
         provenance=provenance or {},
     )
     return directory / INDEX_FILE
+
+
+def _total_s(reports: Iterable[CandidateReport]) -> float:
+    """Length of all recordings in seconds; those that are the same file count once."""
+    lengths = {}
+    for report in reports:
+        for recording in report.recordings:
+            own = f"{report.candidate_id}/{recording.recording_id}"
+            which = report.provenance.get(f"input {recording.recording_id}") or own
+            if recording.statistics is not None:
+                lengths[which] = recording.statistics.duration_s
+    return sum(lengths.values())
 
 
 def rehearse(settings: Settings) -> None:

@@ -26,6 +26,7 @@ from jinja2 import (
     StrictUndefined,
     TemplateError,
 )
+from jinja2.sandbox import SandboxedEnvironment
 from markupsafe import Markup
 
 from poise.errors import ReportError
@@ -158,7 +159,7 @@ def environment(
     """
     texts = load_texts(language, *more_texts)
     own = [FileSystemLoader(settings.templates)] if settings.templates else []
-    made = Environment(
+    made = SandboxedEnvironment(  # a template is a text that somebody else may have written
         loader=ChoiceLoader([*own, FunctionLoader(_template_source)]),
         autoescape=True,
         undefined=StrictUndefined,

@@ -8,19 +8,20 @@ import unicodedata
 from pathlib import Path
 
 import pytest
-from hypothesis import example, given
-from hypothesis import strategies as st
 
 from poise.batch.intake import discovery
 from poise.batch.intake.discovery import SUFFIXES
 from poise.batch.intake.discovery import discover as look
 from poise.errors import SettingsError
 from poise.reports.locales import load_texts
-from poise.system.file_names import safe_name
 from poise.types import Recording
 
 MXF = bytes.fromhex("060e2b34020501010d01020101020400")
+
+
 KIM_NFC = unicodedata.normalize("NFC", "김철수")
+
+
 KIM_NFD = unicodedata.normalize("NFD", "김철수")
 
 
@@ -73,9 +74,6 @@ def test_recordings_come_in_order(tmp_path: Path) -> None:
 def test_suffixes_in_either_case(tmp_path: Path, suffix: str) -> None:
     _tree(tmp_path, f"a{suffix}", f"B{suffix.upper()}")
     assert len(discover(tmp_path)) == 2
-
-
-# What is left aside
 
 
 def _container(path: Path, head: bytes = b"\0\0\0\x18ftypisom" + bytes(40)) -> Path:
@@ -257,46 +255,6 @@ def test_recordings_of_one_candidate_share_the_name(tmp_path: Path) -> None:
     _tree(tmp_path, "a?/1.mp4", "a?/2.mp4", "a?/x/3.mp4", "a_/1.mp4")
     owners = _owners(discover(tmp_path))
     assert owners["a?/1.mp4"] == owners["a?/2.mp4"] == owners["a?/x/3.mp4"] != owners["a_/1.mp4"]
-
-
-@pytest.mark.parametrize(
-    ("name", "expected"),
-    [
-        ("Kim Ji-min", "Kim Ji-min"),
-        ("김 지민 (2)", "김 지민 (2)"),
-        ("a/b\\c", "a_b_c"),
-        ("tab\there", "tab_here"),
-        ("  ends. ", "ends"),
-        (".hidden", "hidden"),
-        ("#50%?", "50"),
-        ("index", "candidate_index"),
-        ("CON", "candidate_CON"),
-        ("nul.txt", "candidate_nul.txt"),
-        ("com7 .mp4", "candidate_com7 .mp4"),
-        ("LPT¹", "candidate_LPT¹"),
-        ("company", "company"),
-        ("", "candidate"),
-        ("...", "candidate"),
-        ("é", "é"),
-    ],
-)
-def test_safe_names(name: str, expected: str) -> None:
-    assert safe_name(name) == expected
-
-
-@pytest.mark.parametrize("name", ["recordings.csv", "data_dictionary.csv", "recordings.parquet"])
-def test_no_candidate_is_called_as_a_table_of_the_run(name: str) -> None:
-    assert safe_name(name).casefold() != name
-
-
-@given(st.text(max_size=200))
-@example("0000" + "𐎠" * 28 + " 𐎠")  # cut to length just behind a space
-def test_every_name_becomes_one_that_file_systems_take(name: str) -> None:
-    safe = safe_name(name)
-    assert safe and len(safe.encode()) <= 140
-    assert not set(safe) & set('/\\:*?"<>|\0\n\r\t')
-    assert safe == safe.strip() and not safe.startswith(".") and not safe.endswith(".")
-    assert safe == unicodedata.normalize("NFC", safe)
 
 
 @pytest.mark.parametrize(

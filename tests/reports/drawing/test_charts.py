@@ -15,6 +15,7 @@ from poise.labels import display_class
 from poise.reports.drawing.charts import overview_svg, progress_svg, strip_svg, timeline_svg
 from poise.reports.report_types import RecordingReport
 from poise.types import Episode
+from tests.conftest import ROOT
 from tests.factories import make_answers, make_faceless, make_recording
 
 LABELS = {
@@ -176,7 +177,7 @@ def test_what_is_left_out_is_one_dark_stretch_in_every_drawing(tmp_path: Path) -
 
 
 def test_strips_and_legend_have_the_same_colours() -> None:
-    style = (Path(__file__).parents[2] / "templates" / "style.css").read_text(encoding="utf-8")
+    style = (ROOT / "templates" / "style.css").read_text(encoding="utf-8")
     for label in ("positive", "neutral", "negative", "surprise"):
         look = display_class(label)
         rule = re.search(rf"\.s-{look} {{ fill: (.+?); background: (.+?); }}", style)

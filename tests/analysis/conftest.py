@@ -1,0 +1,41 @@
+"""An analysis in this process, and what it is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from poise.analysis.context import AnalysisContext
+from poise.analysis.recording import analyse_recording
+from poise.expression.classifier import ExpressionClassifier
+from poise.faces.detection.detector import FaceDetector
+from poise.media.reader import DecodingProcess
+from poise.settings import Settings
+from poise.types import Image, RecordingAnalysis
+from tests.analysis.kit import Analyse
+from tests.conftest import SampleFaces
+
+
+@pytest.fixture
+def context(classifier: ExpressionClassifier, detector: FaceDetector) -> Iterator[AnalysisContext]:
+    with DecodingProcess(stall_timeout_s=60) as decoding:
+        yield AnalysisContext(
+            Settings(device="cpu"), classifier=classifier, detector=detector, decoding=decoding
+        )
+
+
+@pytest.fixture
+def analyse(context: AnalysisContext, tmp_path: Path) -> Analyse:
+    def one(path: Path) -> RecordingAnalysis:
+        return analyse_recording(path, context, tmp_path)
+
+    return one
+
+
+@pytest.fixture(scope="module")
+def images(sample_faces: SampleFaces) -> list[Image]:
+    """Two seconds of a neutral face, two of a smile, ten pictures a second."""
+    neutral, smile = sample_faces.images[0], sample_faces.images[1]
+    return [neutral] * 20 + [smile] * 20

@@ -1,0 +1,92 @@
+"""The networks of a GPU server, as a worker sees them: here somebody else answers."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from multiprocessing.connection import Listener
+from typing import Any
+
+import numpy as np
+import pytest
+
+from poise.analysis.gpu.client import Address, GpuServerGone, RemoteNetworks
+
+Serve = Callable[[Callable[[tuple[Any, ...]], Any]], threading.Thread]
+
+
+@pytest.fixture
+def address() -> Address:
+    return Address.new()
+
+
+@pytest.fixture
+def serve(address: Address) -> Iterator[Serve]:
+    """Listens at the address for one client after the other, and says what it is told to say."""
+    ends = threading.Event()
+
+    def begin(answer: Callable[[tuple[Any, ...]], Any]) -> threading.Thread:
+        def work() -> None:
+            with Listener(address.path, authkey=address.key) as listener:
+                while not ends.is_set():
+                    with listener.accept() as connection:
+                        try:
+                            while not ends.is_set():
+                                connection.send(answer(connection.recv()))
+                        except (EOFError, OSError, ConnectionError):
+                            continue
+
+        thread = threading.Thread(target=work, daemon=True)
+        thread.start()
+        return thread
+
+    yield begin
+    ends.set()
+
+
+def test_no_two_addresses_are_alike_and_strangers_are_not_let_in(
+    address: Address, serve: Serve
+) -> None:
+    assert Address.new() != address and len(address.key) == 32
+    with pytest.raises((OSError, EOFError)):
+        Address.new().connect()
+
+
+def test_what_is_asked_goes_there_and_the_answer_comes_back(address: Address, serve: Serve) -> None:
+    asked: list[tuple[Any, ...]] = []
+
+    def answer(request: tuple[Any, ...]) -> Any:
+        asked.append(request)
+        return f"answer to {request[0]}"
+
+    serve(answer)
+    networks = RemoteNetworks(address)
+    crops = np.zeros((2, 4, 4, 3), np.uint8)
+    assert networks.spec == "answer to describe"
+    assert networks.predict(crops, mirrored=False) == "answer to predict"
+    assert networks.explain(crops, "positive") == "answer to explain"
+    assert networks.detect(crops, min_face_px=20.0) == "answer to detect"
+    assert asked[1][2] is False and asked[3][2] == 20.0
+    networks.close()
+    assert networks.predict(crops) == "answer to predict"  # opened again
+    networks.close()
+
+
+def test_a_server_that_is_not_there_yet_is_waited_for(address: Address, serve: Serve) -> None:
+    def late() -> None:
+        time.sleep(0.5)
+        serve(lambda request: "spec")
+
+    threading.Thread(target=late, daemon=True).start()
+    networks = RemoteNetworks(address)
+    assert networks.spec == "spec"
+    networks.close()
+
+
+def test_a_failure_there_is_a_failure_here(address: Address, serve: Serve) -> None:
+    serve(lambda request: "spec" if request[0] == "describe" else GpuServerGone("it was given up"))
+    networks = RemoteNetworks(address)
+    with pytest.raises(GpuServerGone, match="given up"):
+        networks.predict(np.zeros((1, 4, 4, 3), np.uint8))
+    networks.close()

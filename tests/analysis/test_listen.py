@@ -1,0 +1,58 @@
+"""Listening to a recording: whatever is wrong with the sound, the rest of the analysis goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from poise.analysis.listen import listen
+from poise.media.audio import SoundBlock, SoundEnd
+from poise.settings import Settings
+
+NOBODY: dict[str, Any] = {
+    "crops": None, "pts_s": np.arange(10) * 0.2, "face_frame": np.zeros(0, np.int64),
+    "face_crop": np.zeros(0, np.int64), "track_id": np.zeros(0, np.int64),
+}  # fmt: skip
+
+
+def _context(items: list[object], *, sound: bool = True) -> Any:
+    def said(path: Path) -> Iterator[object]:
+        for item in items:
+            if isinstance(item, Exception):
+                raise item
+            yield item
+
+    return SimpleNamespace(
+        settings=replace(Settings(), sound=sound), decoding=SimpleNamespace(listen=said)
+    )
+
+
+def test_sound_that_is_not_wanted_is_not_asked_for() -> None:
+    sound, speaking = listen(Path("a"), _context([OSError()], sound=False), **NOBODY)
+    assert (sound.status, speaking) == ("off", None)
+
+
+@pytest.mark.parametrize("error", [OSError("gone"), RuntimeError("odd"), ValueError("no")])
+def test_sound_that_cannot_be_heard_is_said(error: Exception) -> None:
+    sound, speaking = listen(Path("a"), _context([error]), **NOBODY)
+    assert (sound.status, speaking) == ("broken", None)
+    assert str(error) in sound.detail
+
+
+def test_without_sound_the_chapters_stay() -> None:
+    end = SoundEnd(status="none", chapters=((0.0, 5.0, "one"),))
+    sound, speaking = listen(Path("a"), _context([end]), **NOBODY)
+    assert (sound.status, sound.chapters, speaking) == ("none", end.chapters, None)
+
+
+def test_where_nobody_speaks_there_are_no_turns() -> None:
+    silence = SoundBlock(start_s=0.0, samples=np.zeros(32_000, np.float32), follows=False)
+    sound, speaking = listen(Path("a"), _context([silence, SoundEnd(status="silent")]), **NOBODY)
+    assert (sound.status, sound.turns) == ("silent", ())
+    assert speaking is None or (speaking <= 0).all()
