@@ -23,6 +23,8 @@ def test_it_says_what_this_process_knows() -> None:
 
 
 def test_what_is_not_known_is_left_out() -> None:
-    origin = origin_of(IDLE_CONTEXT)  # type: ignore[arg-type]
+    told = SimpleNamespace(device_name="", precision="")
+    context = SimpleNamespace(**{**vars(IDLE_CONTEXT), "classifier": told})
+    origin = origin_of(context)  # type: ignore[arg-type]
     assert "device" not in origin and "precision" not in origin
     assert all(isinstance(value, str) and value for value in origin.values())

@@ -237,7 +237,7 @@ class Workflow:
                 self._begun.add(key)
                 tasks.append(
                     Task(
-                        recording=_with_absolute_paths(recording),
+                        recording=recording,
                         key=key,
                         stamp=self._stamps.get(recording.recording_id),
                     )
@@ -330,8 +330,3 @@ def size_of(recording: Recording) -> int:
         return recording.path.stat().st_size
     except OSError:
         return 0
-
-
-def _with_absolute_paths(recording: Recording) -> Recording:
-    portrait = recording.portrait.absolute() if recording.portrait else None
-    return replace(recording, path=recording.path.absolute(), portrait=portrait)

@@ -11,8 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from poise.analysis.gpu.client import Address, GpuServerGone, RemoteNetworks
+from poise.analysis.gpu.client import Address, Described, GpuServerGone, RemoteNetworks
+from poise.expression.model_spec import SHIPPED_MODEL, read_spec
 
+TOLD = Described(spec=read_spec(SHIPPED_MODEL), device_name="gpu (test)", precision="bfloat16")
 Serve = Callable[[Callable[[tuple[Any, ...]], Any]], threading.Thread]
 
 
@@ -58,12 +60,13 @@ def test_what_is_asked_goes_there_and_the_answer_comes_back(address: Address, se
 
     def answer(request: tuple[Any, ...]) -> Any:
         asked.append(request)
-        return f"answer to {request[0]}"
+        return TOLD if request[0] == "describe" else f"answer to {request[0]}"
 
     serve(answer)
     networks = RemoteNetworks(address)
     crops = np.zeros((2, 4, 4, 3), np.uint8)
-    assert networks.spec == "answer to describe"
+    assert networks.spec.sha256 == TOLD.spec.sha256
+    assert (networks.device_name, networks.precision) == ("gpu (test)", "bfloat16")
     assert networks.predict(crops, mirrored=False) == "answer to predict"
     assert networks.explain(crops, "positive") == "answer to explain"
     assert networks.detect(crops, min_face_px=20.0) == "answer to detect"
@@ -76,16 +79,16 @@ def test_what_is_asked_goes_there_and_the_answer_comes_back(address: Address, se
 def test_a_server_that_is_not_there_yet_is_waited_for(address: Address, serve: Serve) -> None:
     def late() -> None:
         time.sleep(0.5)
-        serve(lambda request: "spec")
+        serve(lambda request: TOLD)
 
     threading.Thread(target=late, daemon=True).start()
     networks = RemoteNetworks(address)
-    assert networks.spec == "spec"
+    assert networks.spec.sha256 == TOLD.spec.sha256
     networks.close()
 
 
 def test_a_failure_there_is_a_failure_here(address: Address, serve: Serve) -> None:
-    serve(lambda request: "spec" if request[0] == "describe" else GpuServerGone("it was given up"))
+    serve(lambda request: TOLD if request[0] == "describe" else GpuServerGone("it was given up"))
     networks = RemoteNetworks(address)
     with pytest.raises(GpuServerGone, match="given up"):
         networks.predict(np.zeros((1, 4, 4, 3), np.uint8))

@@ -229,7 +229,7 @@ def _recording(
     name = row.candidate_id or candidate
     session = row.session if row.session.day else session_in(recording_id)
     return Recording(
-        path=path,
+        path=path.absolute(),  # whoever reads of it later may stand elsewhere
         recording_id=recording_id,
         candidate_id=composed(name),
         display_name=composed(row.display_name or name),
@@ -238,7 +238,7 @@ def _recording(
         note=row.note,
         consent=row.consent and not refused,
         neutral_span_s=row.neutral_span_s,
-        portrait=row.portrait,
+        portrait=row.portrait.absolute() if row.portrait else None,
     )
 
 

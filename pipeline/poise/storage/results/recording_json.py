@@ -16,8 +16,8 @@ _TEXTS = ("recording_id", "candidate_id", "display_name", "session_date", "sessi
 def to_json(recording: Recording) -> dict[str, Any]:
     """Plain form. Names that are no UTF-8 hold lone surrogates: write it as ASCII."""
     plain = asdict(replace(recording, segments=None, notes=None))  # kept beside the result
-    plain["path"] = str(recording.path.absolute())  # whoever reads it may stand elsewhere
-    plain["portrait"] = str(recording.portrait.absolute()) if recording.portrait else None
+    plain["path"] = str(recording.path)
+    plain["portrait"] = str(recording.portrait) if recording.portrait else None
     return plain
 
 
