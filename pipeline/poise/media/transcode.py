@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from poise.errors import PoiseError, VideoError
 from poise.media.decoders.pipe import receive
@@ -88,8 +89,9 @@ class Transcoder:
     def _make(self, job: Job, progress: Callable[[float], None]) -> Made:
         self._child = self._child or ChildProcess("poise.media.encoding")
         try:
-            self._child.connection.send(job)
-            while isinstance(answer := receive(self._child.connection, self._patience_s), Progress):
+            connection: Any = self._child.connection
+            connection.send(job)
+            while isinstance(answer := receive(connection, self._patience_s), Progress):
                 progress(answer.seconds)
         except TimeoutError:
             self.close()
