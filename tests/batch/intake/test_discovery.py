@@ -276,3 +276,13 @@ def test_a_date_in_the_name(tmp_path: Path, name: str, session_date: str) -> Non
     (tmp_path / name).touch()
     (recording,) = discover(tmp_path)
     assert recording.session_date == session_date
+
+
+def test_recordings_are_known_by_where_they_lie_not_by_where_one_stood(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.mp4").write_bytes(b"x")
+    monkeypatch.chdir(tmp_path)
+    (recording,) = discover(Path("in")).recordings
+    assert recording.path == tmp_path / "in" / "a.mp4"
