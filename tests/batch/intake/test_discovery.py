@@ -284,5 +284,5 @@ def test_recordings_are_known_by_where_they_lie_not_by_where_one_stood(
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "a.mp4").write_bytes(b"x")
     monkeypatch.chdir(tmp_path)
-    (recording,) = discover(Path("in")).recordings
+    (recording,) = discover(Path("in"))
     assert recording.path == tmp_path / "in" / "a.mp4"
