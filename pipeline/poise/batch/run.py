@@ -168,6 +168,7 @@ class _Run:
                 )
             store = ResultStore(self.output)
             sweep_drafts(self.output)
+            store.sweep()
             if self.settings.private:
                 make_private(self.output)
             forgotten, secret = Forgotten(house), secret_of(house)

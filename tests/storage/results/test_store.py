@@ -208,3 +208,21 @@ def test_how_much_was_looked_at_is_noted_by_parts(tmp_path: Path) -> None:
     assert store.seen("k") == 1.0
     store.finish("k")
     assert (store.seen("k"), store.seen("other")) == (0.0, 0.9)
+
+
+def test_a_draft_that_a_kill_left_beside_a_result_is_swept(store: ResultStore) -> None:
+    _fill(store, "k")
+    program = (
+        "import os, signal, sys\n"
+        "from pathlib import Path\n"
+        "from poise.system.atomic_files import write_whole\n"
+        "def killed(draft):\n"
+        "    draft.write_text('Kim Minji')\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+        "write_whole(Path(sys.argv[1]) / 'owners.json', killed)\n"
+    )
+    place = store.directory("k")
+    done = subprocess.run([sys.executable, "-c", program, str(place)], check=False)
+    assert done.returncode == -signal.SIGKILL and len(list(place.iterdir())) == 2
+    store.sweep()
+    assert [path.name for path in place.iterdir()] == [RESULT_FILE]

@@ -75,6 +75,7 @@ def purge(output: Path | str, candidate: str) -> Purged:
     with private(), held(house), Ledger(house) as ledger:
         store = ResultStore(target)
         sweep_drafts(target)
+        store.sweep()
         _restore(ledger, store)
         forgotten = Forgotten(house)
         entries = ledger.entries(earlier=True)

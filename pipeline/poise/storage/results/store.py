@@ -21,7 +21,7 @@ from typing import Any
 from poise.expression.model_spec import ModelSpec
 from poise.settings import Settings
 from poise.storage.results.format import RESULT_FILE
-from poise.system.atomic_files import not_written, sha256, sync, write_text
+from poise.system.atomic_files import not_written, sha256, sweep_drafts, sync, write_text
 from poise.types import Recording
 
 HOUSE = ".poise"  # below the reports: what Poise keeps for itself
@@ -87,6 +87,10 @@ class ResultStore:
     def remove(self, key: str) -> None:
         """Forget a result."""
         shutil.rmtree(self.directory(key), ignore_errors=True)
+
+    def sweep(self) -> None:
+        """Remove drafts that a kill left beside stored results."""
+        sweep_drafts(self._results)
 
     def names(self) -> list[str]:
         """Names of all results."""
