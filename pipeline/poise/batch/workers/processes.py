@@ -172,6 +172,8 @@ class LocalProcesses:
                             if isinstance(message, Result):
                                 yield process.calls.popleft(), message.value
                                 self._hand_out(queue, most)
+                    except SystemError as error:  # a message that got no memory here
+                        raise MemoryError("a message could not be received") from error
                     except (EOFError, OSError):
                         process.child.wait(1.0)
                         yield from self._bury(process, queue, crashed, last, process.trouble)
