@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pickle
 import shutil
+import signal
 import socket
 import threading
 import unicodedata
@@ -99,6 +100,15 @@ def nothing_grows(monkeypatch: pytest.MonkeyPatch) -> None:
     from poise.storage import fingerprints
 
     monkeypatch.setattr(fingerprints, "SETTLED_S", 0.0)
+
+
+@pytest.fixture(autouse=True)
+def signals_as_they_were() -> Iterator[None]:
+    """A command that was stopped hears no more signals; children of this process inherit that."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture(scope="session")

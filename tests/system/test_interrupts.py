@@ -31,15 +31,6 @@ from tests.processes import (
 pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
 
 
-@pytest.fixture(autouse=True)
-def _as_before() -> Iterator[None]:
-    """What a stopped process no longer does: take its handlers off."""
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    yield
-    for number, handler in before.items():
-        signal.signal(number, handler)
-
-
 def test_a_signal_stops_once() -> None:
     with listening(), pytest.raises(Stopped) as caught:
         os.kill(os.getpid(), signal.SIGTERM)
