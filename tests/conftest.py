@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import pickle
 import shutil
@@ -16,6 +17,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 import pytest
 from filelock import FileLock
+
+from tests.process_state import changed, process_state
 
 if TYPE_CHECKING:
     from poise.batch.run import RunResult
@@ -92,10 +95,21 @@ def one_thread() -> None:
 
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
+    multiprocessing.get_start_method()  # whoever asks first decides it
 
 
 @pytest.fixture(autouse=True)
-def nothing_grows(monkeypatch: pytest.MonkeyPatch) -> None:
+def as_it_was(one_thread: None) -> Iterator[None]:
+    """A test that leaves this process other than it was fails; else those after it would."""
+    before = process_state()
+    yield
+    found = changed(before, process_state())
+    if found:
+        pytest.fail(f"left behind: {found}", pytrace=False)
+
+
+@pytest.fixture(autouse=True)
+def nothing_grows(as_it_was: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """Files that a test has just written are all there, and need not be waited for."""
     from poise.storage import fingerprints
 
@@ -103,7 +117,7 @@ def nothing_grows(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(autouse=True)
-def signals_as_they_were() -> Iterator[None]:
+def signals_as_they_were(as_it_was: None) -> Iterator[None]:
     """A command that was stopped hears no more signals; children of this process inherit that."""
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     yield

@@ -40,7 +40,12 @@ def findable(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def settings(model_dir: Path) -> Settings:
-    return Settings(model=str(model_dir), device="cpu", jobs=2)
+    return replace(_settings(model_dir), jobs=2)
+
+
+def _settings(model_dir: Path, device: str = "cpu") -> Settings:
+    """Without moments: it is frames that parts and wholes are compared by."""
+    return Settings(model=str(model_dir), device=device, frames_per_class=0)
 
 
 def _task(path: Path, name: str = "a") -> Task:
@@ -140,7 +145,7 @@ def whole(
 
 def _analysed(path: Path, model_dir: Path, device: str, folder: Path) -> pd.DataFrame:
     store = ResultStore(folder)
-    own = Worker(Settings(model=str(model_dir), device=device), store)
+    own = Worker(_settings(model_dir, device), store)
     assert own.analyse(_task(path)).error is None
     return _frames(store, "a")
 
