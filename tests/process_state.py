@@ -1,7 +1,7 @@
 """What tests of one process share without asking: a test that changes it must put it back.
 
 Whatever one leaves behind (a signal ignored, a variable of the environment, a folder, a limit) is
-inherited by the tests after it and by their child processes, which then fail for no reason of theirs.
+inherited by the tests after it and by their child processes, which fail for no reason of theirs.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import threading
 import time
 from collections.abc import Mapping
 from contextlib import suppress
+from pathlib import Path
 
 _SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP", "SIGCHLD", "SIGPIPE", "SIGALRM", "SIGUSR1", "SIGXCPU")
 _LIMITS = ("RLIMIT_NOFILE", "RLIMIT_DATA", "RLIMIT_AS", "RLIMIT_FSIZE", "RLIMIT_CORE")
@@ -27,7 +28,7 @@ _NOT_OURS = ("PYTEST_", "COV_", "KMP_", "OMP_", "QT_QPA_", "CUDA_")
 def process_state() -> dict[str, object]:
     """All of it, by name; what differs between two calls was changed between them."""
     state: dict[str, object] = {
-        "folder": os.getcwd(),
+        "folder": Path.cwd(),
         "locale": locale.setlocale(locale.LC_ALL),
         "time zone": time.tzname,
         "excepthook": sys.excepthook,
@@ -44,7 +45,7 @@ def process_state() -> dict[str, object]:
         if not name.startswith(_NOT_OURS):
             state[f"variable {name}"] = value
     folders = os.environ.get("PATH", "").split(os.pathsep)  # decord adds its own once it is loaded
-    state["variable PATH"] = tuple(f for f in folders if os.path.basename(f) != "decord")
+    state["variable PATH"] = tuple(f for f in folders if Path(f).name != "decord")
     for name in filter(lambda name: hasattr(signal, name), _SIGNALS):
         state[name] = signal.getsignal(getattr(signal, name))
     if hasattr(signal, "pthread_sigmask"):
@@ -73,7 +74,7 @@ def _of_libraries() -> dict[str, object]:
 
 
 def changed(before: Mapping[str, object], after: Mapping[str, object]) -> dict[str, str]:
-    """What differs, by name, as `before -> after`; a library that was loaded between is left out."""
+    """What differs, by name, as `before -> after`; not that of a library just loaded."""
     libraries = ("torch", "OpenCV")
     return {
         name: f"{before.get(name)!r} -> {after.get(name)!r}"

@@ -57,8 +57,8 @@ def _many(there: Served, count: int) -> None:
             except OSError:
                 continue
             held.append(connection)
-        wait_until(lambda: len(_open(held)) <= limits.CONNECTIONS, LIMIT_S)
-        wait_until(lambda: not _open(held), LIMIT_S)
+        wait_until(lambda: len(_open(held)) <= limits.CONNECTIONS)
+        wait_until(lambda: not _open(held))
     assert there.ask("/status").code == 200
 
 
@@ -140,7 +140,7 @@ def test_a_body_that_stops_is_cut_off(tmp_path: Path, monkeypatch: pytest.Monkey
             time.sleep(0.25)
             connection.sendall(b"x")
         assert _is_closed(connection, 3)
-        wait_until(lambda: not any((tmp_path / "recordings").iterdir()), LIMIT_S)
+        wait_until(lambda: not any((tmp_path / "recordings").iterdir()))
 
 
 def test_a_header_is_bounded(served: Served) -> None:

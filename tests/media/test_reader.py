@@ -285,7 +285,7 @@ def test_a_decoder_that_died_while_idle_is_replaced(even: Path) -> None:
         pid = process.pid
         assert pid is not None
         os.kill(pid, signal.SIGKILL)
-        wait_until(lambda: not is_alive(pid), 10)
+        wait_until(lambda: not is_alive(pid))
         assert numbers_of(sampled(process, even)[1])[:2] == [0, 5]
 
 

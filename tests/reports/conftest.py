@@ -62,7 +62,7 @@ class Opened:
 
 @pytest.fixture(scope="module")
 def idle_pages(chromium: Any) -> list[Any]:
-    """Pages that wait for a report: a new one costs a process of the browser, many times a report."""
+    """Pages that wait for a report: each costs a process of the browser, many times a report."""
     return []
 
 

@@ -100,7 +100,7 @@ def test_killed_a_parent_takes_its_children_along(moment: str, stopped: bool) ->
     parent.kill()
     parent.wait()
     parent.stdout.close()
-    wait_until(lambda: not any(map(is_alive, children)), 10)
+    wait_until(lambda: not any(map(is_alive, children)))
 
 
 def test_a_program_finds_this_package_wherever_it_is_run(

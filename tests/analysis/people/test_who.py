@@ -141,7 +141,7 @@ def test_a_profile_picture_alone_is_no_seconds_of_expression(analysed) -> None: 
 
 def test_a_call_that_hangs_is_no_seconds_of_expression(analysed) -> None:  # type: ignore[no-untyped-def]
     hung = replace(A, still=True)
-    result = analysed(lambda t: [hung] if 3 <= t < 14 else [A], 16)
+    result = analysed(lambda t: [hung] if 3 <= t < 14 else [A], 20)
     still = result.frames.pts_s[result.frames.shown_frame][
         result.frames.flags[:, QUALITY_FLAGS.index("still")]
     ]

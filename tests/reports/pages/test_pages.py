@@ -44,7 +44,7 @@ def test_opens_without_a_network_or_a_fault(
 
 
 def _is_accessible(there: Opened) -> None:
-    """In light colours by all rules, in dark ones by the one that asks for them: that of contrast."""
+    """In light colours by all rules, in dark ones by the one about colours: that of contrast."""
     from axe_playwright_python.sync_playwright import Axe
 
     for scheme, only in (("light", {}), ("dark", {"runOnly": ["color-contrast"]})):
