@@ -22,7 +22,7 @@ from pathlib import Path
 _SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP", "SIGCHLD", "SIGPIPE", "SIGALRM", "SIGUSR1", "SIGXCPU")
 _LIMITS = ("RLIMIT_NOFILE", "RLIMIT_DATA", "RLIMIT_AS", "RLIMIT_FSIZE", "RLIMIT_CORE")
 # pytest's own, and what libraries enter when they are first imported
-_NOT_OURS = ("PYTEST_", "COV_", "KMP_", "OMP_", "QT_QPA_", "CUDA_")
+_NOT_OURS = ("PYTEST_", "COV_", "KMP_", "OMP_", "QT_QPA_", "CUDA_", "TORCHINDUCTOR_")
 
 
 def process_state() -> dict[str, object]:

@@ -53,7 +53,7 @@ class Opened:
 
     def until(self, script: str) -> None:
         """Wait until a script says true; Playwright's own way is forbidden by the page's policy."""
-        for _ in range(200):
+        for _ in range(1200):
             if self.value(script):
                 return
             self.page.wait_for_timeout(50)

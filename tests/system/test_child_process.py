@@ -52,7 +52,7 @@ def test_its_end_is_heard(child: ChildProcess) -> None:
     os.kill(child.pid, signal.SIGTERM)
     with pytest.raises((EOFError, OSError)):
         child.connection.recv()
-    assert child.wait(5) == -signal.SIGTERM
+    assert child.wait(60) == -signal.SIGTERM
 
 
 def test_it_ends_with_the_thread_that_started_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -68,7 +68,7 @@ def test_it_ends_with_the_thread_that_started_it(monkeypatch: pytest.MonkeyPatch
     thread = threading.Thread(target=start)
     thread.start()
     thread.join()
-    assert found[0].wait(5) == -signal.SIGKILL
+    assert found[0].wait(60) == -signal.SIGKILL
 
 
 _PARENT = """

@@ -42,7 +42,7 @@ def test_a_server_that_cannot_start_is_given_up_with_its_reason(
     with GpuServerProcess(missing, "cpu", notices.append) as server:
         with pytest.raises(GpuServerGone, match="no model here"):
             RemoteNetworks(server.address)
-        assert time.monotonic() - started < 90
+        assert time.monotonic() - started < 300
         (notice,) = notices
         assert "no model here" in notice and "computed on the processor" in notice
         context = AnalysisContext.start(Settings(model=str(model_dir)), server.address)
@@ -58,7 +58,7 @@ def test_closing_at_any_moment_leaves_nobody(model_dir: Path) -> None:
         pid = server.pid
         started = time.monotonic()
         server.close()
-        assert time.monotonic() - started < 3
+        assert time.monotonic() - started < 15
         assert server.pid is None
         assert pid is None or not is_alive(pid)
 

@@ -145,7 +145,7 @@ def whole(
 
 def _analysed(path: Path, model_dir: Path, device: str, folder: Path) -> pd.DataFrame:
     store = ResultStore(folder)
-    own = Worker(_settings(model_dir, device), store)
+    own = Worker(_settings(model_dir, device), store, parent=os.getpid())
     assert own.analyse(_task(path)).error is None
     return _frames(store, "a")
 
@@ -161,7 +161,7 @@ def test_parts_give_the_same_frames_as_the_whole(
 ) -> None:
     monkeypatch.setattr(worker, "LEAST_PART_S", 9.0)
     store = ResultStore(tmp_path)
-    own = Worker(replace(settings, decoder=decoder), store)
+    own = Worker(replace(settings, decoder=decoder), store, parent=os.getpid())
     task = _task(long_clip)
     parts = own.cut(task, 3)
     assert parts is not None and len(parts.spans) == 3
@@ -182,7 +182,7 @@ def test_a_part_that_fails_does_not_cost_the_recording(
 ) -> None:  # fmt: skip
     monkeypatch.setattr(worker, "LEAST_PART_S", 15.0)
     store = ResultStore(tmp_path)
-    own = Worker(settings, store)
+    own = Worker(settings, store, parent=os.getpid())
     parts = own.cut(_task(long_clip), 2)
     assert parts is not None
     own.observe(parts, 0)  # and the other part is never looked at
@@ -197,7 +197,7 @@ def test_a_recording_with_a_damaged_part_is_analysed_whole(
 ) -> None:  # fmt: skip
     monkeypatch.setattr(worker, "LEAST_PART_S", 15.0)
     store = ResultStore(tmp_path)
-    own = Worker(settings, store)
+    own = Worker(settings, store, parent=os.getpid())
     parts = own.cut(_task(long_clip), 2)
     assert parts is not None
     for number in range(2):
@@ -217,8 +217,9 @@ class Cutting(Worker):
     """A worker that cuts short recordings too, and notes which parts it looked at."""
 
     def cut(self, task: Task, count: int) -> Any:
-        worker.LEAST_PART_S = 15.0
-        return super().cut(task, count)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(worker, "LEAST_PART_S", 15.0)
+            return super().cut(task, count)
 
     def observe(self, parts: Parts, number: int) -> Done:
         (self.store.root / f"looked-{number}").touch()
@@ -242,7 +243,7 @@ def test_the_batch_size_does_not_matter(
     long_clip: Path, whole: pd.DataFrame, settings: Settings, tmp_path: Path, batch_size: int
 ) -> None:
     store = ResultStore(tmp_path)
-    own = Worker(replace(settings, batch_size=batch_size), store)
+    own = Worker(replace(settings, batch_size=batch_size), store, parent=os.getpid())
     assert own.analyse(_task(long_clip)).error is None
     assert_same_frames(_frames(store, "a"), whole)
 

@@ -258,7 +258,16 @@ def test_an_hour_pans_and_zooms_without_a_stutter(
         there.page.wait_for_timeout(100)
         box = there.page.locator(".u-over").bounding_box()
         longest_ms.append(max(there.value("slow"), default=0))
-    assert min(longest_ms) < 100
+    loops_ms = [
+        there.value(
+            "(() => { const began = performance.now(); let sum = 0;"
+            " for (let k = 0; k < 1e7; k++) sum += Math.sqrt(k);"
+            " return performance.now() - began + 0 * sum; })()"
+        )
+        for _ in range(3)
+    ]
+    slowness = max(1.0, min(loops_ms) / 25)  # on a usual machine it takes 15 ms
+    assert min(longest_ms) < 100 * slowness
 
 
 def test_an_overview_leads_to_its_minute(tmp_path: Path, opened: Callable[..., Opened]) -> None:
