@@ -8,6 +8,7 @@ import pickle
 import shutil
 import signal
 import socket
+import sys
 import threading
 import unicodedata
 from collections.abc import Callable, Iterator
@@ -31,6 +32,11 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[1]
 SAMPLES = ROOT / "sample_videos"
+
+# Every process of a run, and a run after it, takes the same modules compiled: to compile all tests
+# takes longer than to load torch, and PYTHONDONTWRITEBYTECODE would make each of them do it.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 # The same examples each time, and as long as it takes: a run tells about a change, not about luck.
 hypothesis.settings.register_profile(
