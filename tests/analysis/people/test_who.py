@@ -33,7 +33,10 @@ Scene = Callable[[float], Sequence[Drawn]]
 def context(model_dir: Path) -> Iterator[AnalysisContext]:
     settings = Settings(model=str(model_dir), device="cpu", frames_per_class=0, sound=False)
     started = AnalysisContext.start(settings)
-    yield started
+    with pytest.MonkeyPatch.context() as patch:
+        # Nobody lies on their side here; to look takes a third of the time (see `test_views`).
+        patch.setattr("poise.analysis.observe.upright_turn", lambda *_: 0)
+        yield started
     started.close()
 
 

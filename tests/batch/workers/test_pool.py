@@ -26,7 +26,7 @@ from poise.storage.results.format import StoredResult
 from poise.storage.results.store import ResultStore
 from poise.types import Recording
 from tests.clips import TICKS, frames_at, write_clip
-from tests.conftest import ROOT, SAMPLES
+from tests.conftest import ROOT, SAMPLES, made_once
 from tests.processes import descendants, with_python_path
 
 INTERVIEW = SAMPLES / "Sample A" / "interview 1.mp4"
@@ -111,12 +111,15 @@ def test_short_recordings_are_not_cut() -> None:
 @pytest.fixture(scope="module")
 def long_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The sample recording, twice, at ten frames per second: 38 s."""
-    times = np.arange(0, 19, 0.1)
-    images = frames_at(INTERVIEW, times.tolist())
-    path = tmp_path_factory.mktemp("long") / "long.mp4"
-    twice = (images[k % len(images)] for k in range(2 * len(images)))
-    options = {"preset": "veryfast", "g": "20"}
-    return write_clip(path, twice, range(0, 38 * TICKS, 100), options=options)
+
+    def made(folder: Path) -> Path:
+        times = np.arange(0, 19, 0.1)
+        images = frames_at(INTERVIEW, times.tolist())
+        twice = (images[k % len(images)] for k in range(2 * len(images)))
+        options = {"preset": "veryfast", "g": "20"}
+        return write_clip(folder / "long.mp4", twice, range(0, 38 * TICKS, 100), options=options)
+
+    return made_once(tmp_path_factory, "long clip", made)
 
 
 def _frames(store: ResultStore, key: str) -> pd.DataFrame:
@@ -140,7 +143,9 @@ def whole(
     long_clip: Path, model_dir: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> pd.DataFrame:
     """Frames of the recording analysed at once."""
-    return _analysed(long_clip, model_dir, "cpu", tmp_path_factory.mktemp("whole"))
+    return made_once(
+        tmp_path_factory, "whole", lambda folder: _analysed(long_clip, model_dir, "cpu", folder)
+    )
 
 
 def _analysed(path: Path, model_dir: Path, device: str, folder: Path) -> pd.DataFrame:
