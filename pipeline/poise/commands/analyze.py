@@ -118,7 +118,7 @@ class _Display:
             return
         self._done += 1
         recording = outcome.recording
-        length_s = outcome.result.statistics.duration_s if outcome.result else 0.0
+        length_s = outcome.result.length_s if outcome.result else 0.0
         rate = f", {length_s / outcome.seconds:.1f}x real time" if outcome.seconds else ""
         if outcome.status == "failed":
             rate = f": {outcome.message}"

@@ -134,7 +134,7 @@ def _total_s(reports: Iterable[CandidateReport]) -> float:
             own = f"{report.candidate_id}/{recording.recording_id}"
             which = report.provenance.get(f"input {recording.recording_id}") or own
             if recording.statistics is not None:
-                lengths[which] = recording.statistics.duration_s
+                lengths[which] = recording.length_s
     return sum(lengths.values())
 
 
