@@ -15,6 +15,7 @@ class Losses:
 
     Args:
         damaged: Packets that were skipped.
+        second: Whether another recording begins behind it in the same file.
         again_s: Where time started again, and frames were left out, if it did.
         leap_s: The first time that no recording reaches, if one was met; its frames were left out.
         disordered: Frames that came after later ones and were left out.
@@ -22,6 +23,7 @@ class Losses:
     """
 
     damaged: int = 0
+    second: bool = False
     again_s: float | None = None
     leap_s: float | None = None
     disordered: int = 0
@@ -35,6 +37,11 @@ class Losses:
             promised_s: Where the recording ends, as the container says, if it does.
         """
         parts = []
+        if self.second:
+            parts.append(
+                "another recording begins behind it in the same file, and was not read; make two "
+                "files of it, or one with a video editor"
+            )
         if self.again_s is not None:
             parts.append(
                 f"its time starts again at {self.again_s:.1f} s; frames were left out from there on"

@@ -34,6 +34,7 @@ from poise.types import FrameBatch, Image, VideoInfo
 _DATE_CHARACTERS = 40
 _PROBE_S = 1.0
 _BACK_S = 0.5  # a frame this much earlier than one before it belongs to another recording
+_NEW_S = 1.0  # and one this close to the beginning is the first of it
 _MAX_LEAP_S = 3600.0  # from one frame to the next; what leaps further is damaged or made to harm
 _EXACT_S = 1e-3  # time stamps that differ by less are one
 _MAX_DAMAGED = 10_000
@@ -52,14 +53,15 @@ class PyAVDecoder:
     def __init__(self, path: Path, view: View = AS_IT_IS, engine: Engine | None = None) -> None:
         self.path, self.view, self._engine = path, view, engine
         self.loss, self.span_frames = "", 0
-        self._losses = Losses()
         self._opened = OpenedRecording(path)
+        self._losses = Losses(second=self._opened.second_at is not None)
         choice = [stream.index for stream in self._opened.video_streams()]
         self._index = choice[0] if view.stream is None else view.stream
         self._start_s = 0.0
         self._anchor: tuple[float, int] | None = None  # time and index of the last sample
         self._base: int | None = None  # index of the first frame since reading started somewhere
         self._shown_for_s = 0.0
+        self._begun_again = False  # what comes then belongs to another recording
         self._attach()
         check_stream(self._stream, path)
         first = next(self._frames(), None)
@@ -98,7 +100,9 @@ class PyAVDecoder:
 
     @property
     def is_likeliest_for_ffmpeg(self) -> bool:
-        """Whether FFmpeg itself would choose the stream that is read."""
+        """Whether FFmpeg itself would choose the stream that is read, and no more than that."""
+        if self._opened.second_at is not None:
+            return False
         best = self._opened.container.streams.best("video")
         return best is not None and best.index == self._index
 
@@ -201,9 +205,11 @@ class PyAVDecoder:
 
     def _goes_on(self, time_s: float, last_s: float, start_s: float) -> bool:
         """Whether a frame comes after the one before; one that belongs nowhere is a loss."""
-        if time_s <= last_s:
-            if time_s < last_s - _BACK_S and self._losses.again_s is None:
-                self._losses.again_s = last_s + self.info.start_offset_s
+        if time_s <= last_s or self._begun_again:
+            if time_s < last_s - _BACK_S:
+                self._begun_again |= time_s < _NEW_S
+                if self._losses.again_s is None:
+                    self._losses.again_s = last_s + self.info.start_offset_s
             return False
         if time_s - max(last_s, start_s) <= _MAX_LEAP_S and time_s <= MAX_LENGTH_S:
             return True
@@ -306,12 +312,12 @@ class PyAVDecoder:
         if self._index not in held or held[self._index].codec_context is None:
             raise UnreadableError("holds no such video stream", remedy=REMEDY, path=self.path)
         self._stream = held[self._index]
-        self._losses.damaged = 0
+        self._losses.damaged, self._begun_again = 0, False
         self._position = Position()
 
     def _rewind(self) -> None:
         self._opened.container.close()
-        self._opened = OpenedRecording(self.path)
+        self._opened = OpenedRecording(self.path, self._opened)
         self._attach()
         check_stream(self._stream, self.path)
 
