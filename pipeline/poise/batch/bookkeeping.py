@@ -7,6 +7,7 @@ import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
+from functools import cached_property
 from importlib import resources
 from pathlib import Path
 from types import MappingProxyType
@@ -287,13 +288,17 @@ class Batch:
     def _fingerprint(self, outcomes: Sequence[Outcome]) -> str:
         """Of all that a candidate's report and tables are made from."""
         made_from = [
-            _code(self._settings),
+            self._code,
             {k: v for k, v in asdict(self._settings).items() if k not in _UNSEEN},
             self._spec.sha256,
             [[asdict(o.recording), self._entry(o).key, o.status, o.code, o.message]
              for o in outcomes],
         ]  # fmt: skip
         return hashlib.sha256(json.dumps(made_from, default=str).encode()).hexdigest()
+
+    @cached_property
+    def _code(self) -> str:
+        return _code(self._settings)
 
     def _entry(self, outcome: Outcome) -> Entry:
         return Entry(

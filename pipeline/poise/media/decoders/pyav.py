@@ -159,19 +159,22 @@ class PyAVDecoder:
         self._start_at(clock.span.first / clock.rate_hz)
         last_s = -1.0
         while True:
-            missed_s, newest_s = None, -math.inf
+            missed_s, newest_s, reached_s = None, -math.inf, -math.inf
             for frame in self._frames(plan=plan, source=self._source(size)):
                 time_s = self.time_of(frame)
                 if time_s is not None:
                     self._losses.disordered += time_s < newest_s - _EXACT_S
                     newest_s = max(newest_s, time_s)
-                if time_s is None or not self._goes_on(time_s, last_s, clock.start_s):
+                if time_s is None or self._begins_again(time_s, reached_s):
+                    continue
+                if not self._goes_on(time_s, last_s, clock.start_s):
+                    reached_s = max(reached_s, min(time_s, last_s))  # read for the second time
                     continue
                 missed_s = self._missed(clock, plan, min(time_s, clock.stop_s))
                 if missed_s is not None or time_s >= clock.stop_s:
                     break
                 self._note_length(frame, time_s - last_s if last_s >= 0 else 0.0)
-                last_s = time_s
+                last_s = reached_s = time_s
                 yield time_s, frame
             else:
                 missed_s = self._missed(clock, plan, math.inf)
@@ -203,13 +206,17 @@ class PyAVDecoder:
             return None
         return due_s if plan.is_missed(due_s, time_s) else None
 
+    def _begins_again(self, time_s: float, reached_s: float) -> bool:
+        """Whether time has gone back to the beginning, so that another recording has begun."""
+        if time_s < reached_s - _BACK_S:
+            self._begun_again |= time_s < _NEW_S
+            if self._losses.again_s is None:
+                self._losses.again_s = reached_s + self.info.start_offset_s
+        return self._begun_again
+
     def _goes_on(self, time_s: float, last_s: float, start_s: float) -> bool:
         """Whether a frame comes after the one before; one that belongs nowhere is a loss."""
-        if time_s <= last_s or self._begun_again:
-            if time_s < last_s - _BACK_S:
-                self._begun_again |= time_s < _NEW_S
-                if self._losses.again_s is None:
-                    self._losses.again_s = last_s + self.info.start_offset_s
+        if time_s <= last_s:
             return False
         if time_s - max(last_s, start_s) <= _MAX_LEAP_S and time_s <= MAX_LENGTH_S:
             return True

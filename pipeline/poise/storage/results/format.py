@@ -7,6 +7,7 @@ import re
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -155,6 +156,7 @@ class StoredResult:
         try:
             result = cls._read(directory, recording_id)
             _check_arrays(result.read_arrays())
+            result.read_identity()
             for picture in result.pictures:
                 _check_picture(directory, picture.image_file)
                 if picture.overlay_file:  # a picture may have no map
@@ -284,7 +286,11 @@ class StoredResult:
         )
 
     def read_identity(self) -> IdentityFindings | None:
-        """Who was seen; None where that was not kept."""
+        """Who was seen; None where that was not kept. It is read once."""
+        return self._identity
+
+    @cached_property
+    def _identity(self) -> IdentityFindings | None:
         return read_identity(self.directory)
 
     def read_arrays(self) -> dict[str, npt.NDArray[Any]]:
@@ -300,7 +306,7 @@ def read_identity(directory: Path) -> IdentityFindings | None:
     path = directory / IDENTITY_FILE
     if not path.is_file():
         return None
-    with np.load(path, allow_pickle=False) as file:
+    with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
         return IdentityFindings(
             doubt=str(file["doubt"]),
             by_portrait=bool(file["by_portrait"]),
