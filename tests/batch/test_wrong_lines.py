@@ -63,14 +63,14 @@ def test_what_may_concern_consent_or_person_costs_that_recording(
     assert any("kim/1.mp4 is not analysed" in text for text in said)
     rows = read_table(result.output / "recordings.csv").set_index("recording_id")
     assert rows["error_code"]["kim/1.mp4"] == code and rows["coverage"].isna()["kim/1.mp4"]
-    assert "kim/1.mp4 (candidates.csv, line " in _index(result)
+    assert "kim/1.mp4 (candidates.csv:" in _index(result)
     assert "<figure" not in (result.output / "kim" / "report.html").read_text(encoding="utf-8")
 
     _table(root, "candidates.csv", CANDIDATES, "kim/1.mp4,,,yes,,,")
     mended = analyse_here()
     assert _statuses(mended) == {"kim": "done", "lee": "done", "park": "done"}
     assert by_id(mended)["kim/1.mp4"].reused  # a slip is no withdrawal
-    assert "candidates.csv, line" not in _index(mended)
+    assert "candidates.csv:" not in _index(mended)
 
 
 @pytest.mark.parametrize(
@@ -162,4 +162,4 @@ def test_a_purge_takes_lines_that_name_the_person_along(
     files = [path for path in (tmp_path / "out").rglob("*") if path.is_file()]
     assert not [path for path in files if b"Yun Bora" in path.read_bytes()]
     again = analyze(root, tmp_path / "out", settings)
-    assert {left.name for left in again.left_aside} == {"", "lee/1.mp4 (notes.csv, line 4)"}
+    assert {left.name for left in again.left_aside} == {"", "lee/1.mp4 (notes.csv:4)"}

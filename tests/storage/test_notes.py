@@ -54,7 +54,7 @@ def test_recordings_get_their_notes_and_others_are_named(tmp_path: Path) -> None
     (tmp_path / "notes.csv").write_text(HEADER + rows, encoding="utf-8")
     (a, b), faults = with_notes(tmp_path, _recordings(tmp_path, "a.mp4", "b.mp4"))
     assert (a.notes, b.notes) == ((_note("said", 1.0),), ())
-    assert [(f.code, f.name) for f in faults] == [("row_recording", "notes.csv, line 3")]
+    assert [(f.code, f.name) for f in faults] == [("row_recording", "notes.csv:3")]
     assert "'gone.mp4'" in faults[0].text
     (tmp_path / "a.mp4").write_bytes(b"")
     assert with_notes(tmp_path / "a.mp4", [a])[1] == []  # of one recording alone

@@ -79,5 +79,5 @@ def test_a_fault_says_where_what_and_what_follows() -> None:
         cost="The line is ignored.", recording_id="kim/1.mp4",
     )  # fmt: skip
     assert fault.text == "a.csv, line 3 has the time 'soon'. Mend it. The line is ignored."
-    assert fault.name == "kim/1.mp4 (a.csv, line 3)"
+    assert fault.name == "kim/1.mp4 (a.csv:3)"
     assert str(fault.error(Path("a.csv"))) == "a.csv: line 3 has the time 'soon'. Mend it."

@@ -6,6 +6,10 @@ from dataclasses import dataclass
 
 _LATE_S, _LATE_SHARE = 1.0, 0.001  # sound that outlasts the picture by less is how devices record
 
+JOINED = (
+    "another recording begins behind it in the same file, and was not read; make two files of "
+    "it, or one with a video editor"
+)
 _STRAY = 2  # frames out of order that cost no sample worth a word
 
 
@@ -38,10 +42,7 @@ class Losses:
         """
         parts = []
         if self.second:
-            parts.append(
-                "another recording begins behind it in the same file, and was not read; make two "
-                "files of it, or one with a video editor"
-            )
+            parts.append(JOINED)
         if self.again_s is not None:
             parts.append(
                 f"its time starts again at {self.again_s:.1f} s; frames were left out from there on"

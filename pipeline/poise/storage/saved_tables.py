@@ -51,8 +51,9 @@ class TableFault:
 
     @property
     def name(self) -> str:
-        """As it is named among what was left aside."""
-        return f"{self.recording_id} ({self.place})" if self.recording_id else self.place
+        """As it is named among what was left aside, in any language."""
+        place = f"{self.table}:{self.line}" if self.line else self.table
+        return f"{self.recording_id} ({place})" if self.recording_id else place
 
     @property
     def text(self) -> str:
