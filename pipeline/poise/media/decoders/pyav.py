@@ -226,8 +226,10 @@ class PyAVDecoder:
 
     def _note_length(self, frame: VideoFrame, step_s: float) -> None:
         """How long a frame is shown: as its container says, or as the one before it was."""
-        base = self._stream.time_base
-        said_s = float(frame.duration * base) if base is not None and frame.duration else 0.0
+        said_s = 0.0
+        if frame.duration and self._time_base is not None:
+            ticks, per_s = self._time_base
+            said_s = frame.duration * ticks / per_s
         self._shown_for_s = max(said_s, min(step_s, 1.0 + 2 * self._shown_for_s))
 
     def _counted(self, time_s: float, clock: SampleClock) -> int:
@@ -272,8 +274,10 @@ class PyAVDecoder:
         return self._seconds(frame.pts)
 
     def _seconds(self, pts: int | None) -> float | None:
-        base = self._stream.time_base
-        return None if pts is None or base is None else float(pts * base) - self._start_s
+        if pts is None or self._time_base is None:
+            return None
+        ticks, per_s = self._time_base
+        return pts * ticks / per_s - self._start_s
 
     def _frames(
         self,
@@ -319,6 +323,8 @@ class PyAVDecoder:
         if self._index not in held or held[self._index].codec_context is None:
             raise UnreadableError("holds no such video stream", remedy=REMEDY, path=self.path)
         self._stream = held[self._index]
+        base = self._stream.time_base
+        self._time_base = base.as_integer_ratio() if base else None  # fractions are slow
         self._losses.damaged, self._begun_again = 0, False
         self._position = Position()
 
