@@ -170,7 +170,7 @@ def test_closed_it_gives_up_a_long_file(tmp_path: Path) -> None:
     started = time.monotonic()
     with closing(Hashing(recognise([recording], None))):
         pass
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 60  # to the end it would take minutes
 
 
 # Files that are still growing

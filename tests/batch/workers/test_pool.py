@@ -40,7 +40,12 @@ def findable(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def settings(model_dir: Path) -> Settings:
-    return Settings(model=str(model_dir), device="cpu", jobs=2)
+    return replace(_settings(model_dir), jobs=2)
+
+
+def _settings(model_dir: Path, device: str = "cpu") -> Settings:
+    """Without moments: it is frames that parts and wholes are compared by."""
+    return Settings(model=str(model_dir), device=device, frames_per_class=0)
 
 
 def _task(path: Path, name: str = "a") -> Task:
@@ -153,7 +158,7 @@ def whole(
 
 def _analysed(path: Path, model_dir: Path, device: str, folder: Path) -> pd.DataFrame:
     store = ResultStore(folder)
-    own = Worker(Settings(model=str(model_dir), device=device), store)
+    own = Worker(_settings(model_dir, device), store, parent=os.getpid())
     assert own.analyse(_task(path)).error is None
     return _frames(store, "a")
 
@@ -169,7 +174,7 @@ def test_parts_give_the_same_frames_as_the_whole(
 ) -> None:
     monkeypatch.setattr(worker, "LEAST_PART_S", 9.0)
     store = ResultStore(tmp_path)
-    own = Worker(replace(settings, decoder=decoder), store)
+    own = Worker(replace(settings, decoder=decoder), store, parent=os.getpid())
     task = _task(long_clip)
     parts = own.cut(task, 3)
     assert parts is not None and len(parts.spans) == 3
@@ -190,7 +195,7 @@ def test_a_part_that_fails_does_not_cost_the_recording(
 ) -> None:  # fmt: skip
     monkeypatch.setattr(worker, "LEAST_PART_S", 15.0)
     store = ResultStore(tmp_path)
-    own = Worker(settings, store)
+    own = Worker(settings, store, parent=os.getpid())
     parts = own.cut(_task(long_clip), 2)
     assert parts is not None
     own.observe(parts, 0)  # and the other part is never looked at
@@ -205,7 +210,7 @@ def test_a_recording_with_a_damaged_part_is_analysed_whole(
 ) -> None:  # fmt: skip
     monkeypatch.setattr(worker, "LEAST_PART_S", 15.0)
     store = ResultStore(tmp_path)
-    own = Worker(settings, store)
+    own = Worker(settings, store, parent=os.getpid())
     parts = own.cut(_task(long_clip), 2)
     assert parts is not None
     for number in range(2):
@@ -225,8 +230,9 @@ class Cutting(Worker):
     """A worker that cuts short recordings too, and notes which parts it looked at."""
 
     def cut(self, task: Task, count: int) -> Any:
-        worker.LEAST_PART_S = 15.0
-        return super().cut(task, count)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(worker, "LEAST_PART_S", 15.0)
+            return super().cut(task, count)
 
     def observe(self, parts: Parts, number: int) -> Done:
         (self.store.root / f"looked-{number}").touch()
@@ -250,7 +256,7 @@ def test_the_batch_size_does_not_matter(
     long_clip: Path, whole: pd.DataFrame, settings: Settings, tmp_path: Path, batch_size: int
 ) -> None:
     store = ResultStore(tmp_path)
-    own = Worker(replace(settings, batch_size=batch_size), store)
+    own = Worker(replace(settings, batch_size=batch_size), store, parent=os.getpid())
     assert own.analyse(_task(long_clip)).error is None
     assert_same_frames(_frames(store, "a"), whole)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from poise.desk.live.process import EngineGone, EngineProcess
+from poise.desk.live.process import ANSWER_S, EngineGone, EngineProcess
 from poise.settings import Settings
 from poise.types import Baseline
 from tests.conftest import SampleFaces
@@ -43,7 +43,7 @@ def test_its_end_is_noticed(engine: EngineProcess) -> None:
     began = time.monotonic()
     with pytest.raises(EngineGone):
         engine.see(b"", 0.0)
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < ANSWER_S  # it was not waited for
 
 
 def test_what_cannot_be_loaded_is_said(tmp_path: Path) -> None:
