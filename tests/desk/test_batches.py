@@ -110,13 +110,13 @@ def test_nobody_is_stopped_who_does_not_hold_the_directory(night: Night) -> None
 
 
 def test_why_a_batch_could_not_begin_is_told(tmp_path: Path, recordings: Path) -> None:
-    (recordings / "candidates.csv").write_text("recording,consent\na.mp4,perhaps\n")
+    (recordings / "candidates.csv").write_text("recording,colour\na.mp4,red\n")
     batches = Batches(recordings, tmp_path / "reports", None)
     (tmp_path / "reports").mkdir()
     batches.start("en")
     wait_until(lambda: not batches.standing().running)
     wait_until(lambda: batches.standing().trouble)
-    assert "Write yes or no" in batches.standing().trouble
+    assert "It needs recording" in batches.standing().trouble
 
 
 def test_how_far_it_is_counts_what_this_run_has_done(night: Night) -> None:

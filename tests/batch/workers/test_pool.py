@@ -76,6 +76,19 @@ def test_a_process_that_dies_costs_the_recording_it_died_of(
     assert store.has("a") and store.has("c") and not store.has("b")
 
 
+def test_where_there_is_one_core_its_worker_is_watched_too(
+    tmp_path: Path, settings: Settings, findable: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("poise.batch.workers.pool.suitable_jobs", lambda: 1)
+    settings = replace(settings, jobs=0)
+    for name, data in (("a", b"deadly 12"), ("b", b"1")):
+        (tmp_path / name).write_bytes(data)
+    store = ResultStore(tmp_path / "out")
+    with Pool(settings, store, worker=Mortal(settings, store)) as pool:
+        done = {d.task.key: d.error for d in pool.execute([_task(tmp_path / n, n) for n in "ab"])}
+    assert pool.jobs == 1 and done["a"] is not None and done["b"] is None and store.has("b")
+
+
 # Parts
 
 

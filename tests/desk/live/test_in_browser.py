@@ -107,7 +107,7 @@ def test_from_consent_to_report(
         page.click("#keep")
         page.wait_for_selector("#report", state="visible", timeout=300_000)
         told = there.desk.recordings
-        (recording,) = with_segments(told, discover(told).recordings)
+        (recording,), _ = with_segments(told, discover(told).recordings)
         assert recording.candidate_id == "Kim Minji" and recording.neutral_span_s is not None
         pts_s = pts_of(recording.path)  # the page's clock is that of the recording
         assert pts_s[0] < 0.5 and abs(pts_s[-1] - length_s) < 1.0

@@ -63,6 +63,14 @@ def test_a_table_that_cannot_be_used_is_told_with_its_remedy(morning: Served) ->
     table.write_text("recording,consent\nkim/1.mp4,perhaps\n", encoding="utf-8")
     text = morning.ask("/").body.decode()
     assert "line 2 has the consent" in text and "Write yes or no" in text
+    assert "1 line of your tables needs attention" in text
+    assert morning.ask("/status").json()["rows"]["kim/1.mp4"]["status"] == "done"
+    (morning.desk.recordings / "new.mp4").write_bytes(b"x")
+    table.write_text("recording,consent\nnew.mp4,perhaps\n", encoding="utf-8")
+    assert morning.ask("/status").json()["rows"]["new.mp4"]["status"] == "failed"
+    table.write_text("recording;colour\nkim/1.mp4;red\n", encoding="utf-8")
+    text = morning.ask("/").body.decode()
+    assert "has the columns recording, colour" in text and "It needs recording" in text
     assert morning.ask("/status").json()["rows"]["kim/1.mp4"]["status"] == "done"
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import re
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,7 +34,7 @@ from poise.storage.results.owners import Owner, write_owners
 from poise.storage.results.segments import read_given, sound_from_json
 from poise.timeline.articulation import bandwidths
 from poise.timeline.segment_figures import SeenFrames, SegmentFigures, segment_figures
-from poise.timeline.segments import found, from_chapters
+from poise.timeline.segments import found, from_chapters, left_of
 from poise.timeline.smoothing import continuous_runs, shown_for, smooth
 from poise.types import (
     Baseline,
@@ -155,6 +156,7 @@ class StoredResult:
         try:
             result = cls._read(directory, recording_id)
             _check_arrays(result.read_arrays())
+            result.read_identity()
             for picture in result.pictures:
                 _check_picture(directory, picture.image_file)
                 if picture.overlay_file:  # a picture may have no map
@@ -204,10 +206,29 @@ class StoredResult:
 
     @property
     def segments(self) -> tuple[Segment, ...]:
-        """Answers and questions: given by the centre, else the container's chapters, else found."""
-        if self.given_segments:
-            return self.given_segments
-        return from_chapters(self.sound.chapters) or found(self.sound.turns)
+        """Answers and questions: given by the centre, else the container's chapters, else found.
+
+        With what is excluded; of what was given, without what lies behind the end.
+        """
+        given = [s for s in self.given_segments if s.start_s < self.end_s]
+        excluded = [s for s in given if s.kind == "excluded"]
+        parts: Sequence[Segment] = [s for s in given if s.kind != "excluded"]
+        if not parts:
+            spans = [(s.start_s, s.end_s) for s in excluded]
+            parts = from_chapters(self.sound.chapters) or found(left_of(self.sound.turns, spans))
+        return tuple(sorted([*parts, *excluded], key=lambda segment: segment.start_s))
+
+    @property
+    def end_s(self) -> float:
+        """Where a player shows it to end, in seconds; where its pictures do if that is later."""
+        of_file = self.info.get("duration_s")
+        claimed = float(of_file) if isinstance(of_file, int | float) else 0.0
+        return max(self.statistics.end_s, self.statistics.duration_s, claimed)
+
+    @property
+    def length_s(self) -> float:
+        """How long its pictures last, with what is excluded and with holes, in seconds."""
+        return max(self.statistics.duration_s, self.statistics.end_s - self.statistics.start_s)
 
     @property
     def excluded_s(self) -> tuple[tuple[float, float], ...]:
@@ -265,7 +286,11 @@ class StoredResult:
         )
 
     def read_identity(self) -> IdentityFindings | None:
-        """Who was seen; None where that was not kept."""
+        """Who was seen; None where that was not kept. It is read once."""
+        return self._identity
+
+    @cached_property
+    def _identity(self) -> IdentityFindings | None:
         return read_identity(self.directory)
 
     def read_arrays(self) -> dict[str, npt.NDArray[Any]]:
@@ -281,7 +306,7 @@ def read_identity(directory: Path) -> IdentityFindings | None:
     path = directory / IDENTITY_FILE
     if not path.is_file():
         return None
-    with np.load(path, allow_pickle=False) as file:
+    with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
         return IdentityFindings(
             doubt=str(file["doubt"]),
             by_portrait=bool(file["by_portrait"]),
