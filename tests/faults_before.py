@@ -11,6 +11,7 @@ import argparse
 import json
 import os
 import shutil
+import signal
 import socket
 import sqlite3
 import struct
@@ -37,6 +38,7 @@ from poise.types import Image
 from tests.clips import changing_clip, counting_clip, write_clip
 from tests.drawn_people import SIZE, Drawn, frame, record
 from tests.media.decoders.test_streams import clip as several_tracks
+from tests.processes import descendants
 
 LIMIT_S = 120
 STEP_MS = 200
@@ -533,6 +535,97 @@ def _(side: Side) -> object:
         return ledger.execute("PRAGMA journal_mode").fetchone()[0]
 
 
+@case("J4", "workers, ten seconds after the command was killed while they load: processes left")
+def _(side: Side) -> object:
+    return left_by_a_kill(side, 0.3, "--jobs", 2)
+
+
+def left_by_a_kill(side: Side, after_s: float, *more: object) -> int:
+    """Kill the command alone some time after its first child has started; who is left then."""
+    people(side, *(f"{k}/1.mp4" for k in range(6)))
+    words = [sys.executable, "-c", side.main, "analyze", side.root, "-o", side.out, *more]
+    environment = {**os.environ, "PYTHONPATH": str(side.package), "OMP_NUM_THREADS": "1"}
+    with subprocess.Popen(
+        [*map(str, words)], env=environment, cwd=side.folder, stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as command:  # fmt: skip
+        while command.poll() is None and not descendants(command.pid):
+            time.sleep(0.05)
+        time.sleep(after_s)
+        below = list(descendants(command.pid))
+        command.kill()
+    time.sleep(10)
+    left = [process for process in below if is_running(process)]
+    for process in left:
+        with suppress(OSError):
+            os.kill(process, signal.SIGKILL)
+    return len(left)
+
+
+def is_running(process: int) -> bool:
+    try:
+        stat = Path(f"/proc/{process}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return False
+    return stat.rpartition(")")[2].split()[0] != "Z"
+
+
+@case("J12 memory", "two gigabytes of address space (ulimit -v): what is said")
+def _(side: Side) -> object:
+    people(side, "kim/1.mp4")
+    words = f"analyze '{side.root}' -o '{side.out}' --jobs 1"
+    shell = f"ulimit -v 2000000; exec '{sys.executable}' -c \"{side.main}\" {words}"
+    environment = {**os.environ, "PYTHONPATH": str(side.package), "OMP_NUM_THREADS": "1"}
+    return ended(
+        subprocess.run(
+            ["sh", "-c", shell], env=environment, cwd=side.folder, capture_output=True, text=True,
+            check=False,
+        )
+    )  # fmt: skip
+
+
+@case("J12 name", "a name with an escape sequence, on a terminal")
+def _(side: Side) -> object:
+    side.write("kim\x1b[31m/1.mp4", "no video" * 1000)
+    mine, terminal = os.openpty()
+    words = [sys.executable, "-c", side.main, "analyze", side.root, "-o", side.out, "--jobs", "1"]
+    environment = {**os.environ, "PYTHONPATH": str(side.package), "OMP_NUM_THREADS": "1"}
+    subprocess.run(
+        [*map(str, words)], env=environment, stdout=subprocess.DEVNULL, stderr=terminal, check=False
+    )
+    os.close(terminal)
+    shown = b""
+    with suppress(OSError):
+        while more := os.read(mine, 10_000):
+            shown += more
+    os.close(mine)
+    return "reaches it" if b"\x1b[31m" in shown else "does not reach it"
+
+
+@case("J14 input", "the same output from another input with a namesake: what is said before")
+def _(side: Side) -> object:
+    people(side, "kim/1.mp4")
+    side.analyze()
+    other = side.folder / "other" / "kim"
+    other.mkdir(parents=True)
+    shutil.copyfile(short(5), other / "1.mp4")
+    done = side.run("analyze", other.parent, "-o", side.out, "--jobs", 1)
+    return "that it replaces kim's" if "replaces the reports of kim" in done.stderr else "nothing"
+
+
+@case("J9 label", "a model's label that is markup: in the page of progress")
+def _(side: Side) -> object:
+    def rename(said: dict[str, Any]) -> None:
+        labels = said["labels"]
+        labels["emotions"] = ["<u>x</u>" if e == "surprise" else e for e in labels["emotions"]]
+
+    people(side, "kim/1.mp4", "kim/2.mp4")
+    done = side.analyze("--model", side.edited_model(rename))
+    if not (side.out / "index.html").exists():
+        return f"refused (exit {done.returncode})"
+    return "as markup" if "<u>x</u>" in side.page("progress.html") else "as words"
+
+
 # H. Pages
 
 
@@ -584,7 +677,7 @@ def _(side: Side) -> object:
 def _(side: Side) -> object:
     side.root.mkdir()
     record(side.root / "Victim" / "session.ts", 6, lambda t: [Drawn()])
-    bait = counting_clip(side.folder / "bait.ts", range(0, 400, 200)).read_bytes()
+    bait = counting_clip(side.folder / "bait.ts", range(0, 20_000, 200)).read_bytes()
     text = b"#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:6,\n../Victim/session.ts\n#EXT-X-ENDLIST\n"
     (side.root / "Mallory").mkdir()
     (side.root / "Mallory" / "session.ts").write_bytes(text + bait)
