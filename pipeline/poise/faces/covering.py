@@ -21,7 +21,6 @@ PARTS = ("eyes", "mouth")
 SIDE_PX = 48
 _WEIGHTS = "covering.safetensors"
 _AT_ONCE = 16
-_SMALLER = 0.9  # crops show the face as much closer as those that the network learnt from
 
 
 class CoveringNetwork(nn.Sequential):
@@ -57,20 +56,9 @@ def covering(crops: Image) -> FloatArray:
     parts: list[FloatArray] = [np.zeros((0, len(PARTS)), np.float32)]
     for start in range(0, len(crops), _AT_ONCE):
         gray = [cv2.cvtColor(c, cv2.COLOR_RGB2GRAY) for c in crops[start : start + _AT_ONCE]]
-        small = np.stack([_farther(g) for g in gray])
-        parts.append(torch.sigmoid(network(as_input(small))).numpy())
+        small = [cv2.resize(g, (SIDE_PX, SIDE_PX), interpolation=cv2.INTER_AREA) for g in gray]
+        parts.append(torch.sigmoid(network(as_input(np.stack(small)))).numpy())
     return np.concatenate(parts)
-
-
-def _farther(face: Image) -> Image:
-    """A gray crop of any size as the network knows faces, uint8 [48, 48]."""
-    small = cv2.resize(face, (SIDE_PX, SIDE_PX), interpolation=cv2.INTER_AREA)
-    shift = (SIDE_PX - 1) / 2 * (1 - _SMALLER)
-    matrix = np.array([[_SMALLER, 0, shift], [0, _SMALLER, shift]])
-    size = (SIDE_PX, SIDE_PX)
-    return np.asarray(
-        cv2.warpAffine(small, matrix, size, borderMode=cv2.BORDER_REPLICATE), np.uint8
-    )
 
 
 @cache
