@@ -21,7 +21,7 @@ import torch
 from PIL import Image as Pictures
 from PIL import UnidentifiedImageError
 
-from poise.analysis.looks import BESIDE_S
+from poise.analysis.looks import BESIDE_S, look_at
 from poise.desk.live.following import FaceFollower
 from poise.expression.calibration import posteriors
 from poise.expression.classifier import Classifier, ExpressionClassifier
@@ -113,7 +113,8 @@ class LiveEngine:
         self._eyes_px: deque[float] = deque(maxlen=_EYES_KEPT)
         self._resting: deque[tuple[float, FloatArray]] | None = None
         self._recent: deque[tuple[float, FloatArray]] = deque()
-        self._last_look: tuple[float, FloatArray | None, int] = (0.0, None, 0)  # then which way
+        # When, what the network said, and whether the next look is mirrored:
+        self._last_look: tuple[float, FloatArray | None, bool] = (0.0, None, False)
         self._cue = -1
 
     def rest(self) -> None:
@@ -215,13 +216,15 @@ class LiveEngine:
 
     def _logits(self, crop: Image, time_s: float) -> FloatArray:
         """A plain look and a mirrored one, in turn, as in `poise.analysis.looks`."""
-        ways = [crop, np.ascontiguousarray(crop[:, :, ::-1])]
         last_s, other, way = self._last_look
         if other is None or not 0 <= time_s - last_s <= BESIDE_S:
-            other = self._classifier.predict(ways[1 - way], mirrored=False).logits
-        now = self._classifier.predict(ways[way], mirrored=False).logits
-        self._last_look = (time_s, now, 1 - way)
+            other = self._look(crop, mirrored=not way)
+        now = self._look(crop, mirrored=way)
+        self._last_look = (time_s, now, not way)
         return np.asarray((now + other) / 2, np.float32)
+
+    def _look(self, crop: Image, *, mirrored: bool) -> FloatArray:
+        return self._classifier.predict(look_at(crop, mirrored=mirrored), mirrored=False).logits
 
     def _smoothed(self, reading: FloatArray, time_s: float) -> FloatArray:
         """The mean of the last readings, weighted by a half Gaussian; begins anew after a gap."""
