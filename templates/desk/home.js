@@ -60,7 +60,10 @@
     $("progress").hidden = $("going").hidden = !now.running;
     $("start").hidden = !now.can_start;
     $("trouble").hidden = !now.trouble;
-    set($("trouble").lastElementChild, now.trouble);
+    const { cause = "", remedy = "", exact = "" } = now.trouble ?? {};
+    const [told, own] = $("trouble").children;
+    set(told, `${cause} ${remedy}`);
+    set(own, exact);
     for (const [id, row] of Object.entries(now.rows)) if (rows.has(id)) showRow(rows.get(id), row);
     if (running && !now.running) location.reload(); // what asks for attention is another now
     running = now.running;
@@ -163,13 +166,9 @@
           note(filled(words.done, { name: file.name }));
           return done(true);
         }
-        let why = { cause: words.lost, remedy: "" };
-        try {
-          why = JSON.parse(request.responseText);
-        } catch {
-          if (request.status) why.cause = String(request.status);
-        }
-        note(filled(words.failed, { name: file.name, ...why }));
+        const lost = { cause: words.lost, remedy: "", exact: "" };
+        const why = request.status ? reason(request.status, request.responseText) : lost;
+        note(`${filled(words.failed, { name: file.name })} ${why.cause} ${why.remedy} ${why.exact}`);
         done(false);
       });
       request.send(file);

@@ -353,11 +353,10 @@ function keep() {
   };
   request.onerror = () => failed(words.not_sent);
   request.onload = () => {
-    if (request.status === 409) {
-      const { cause, remedy } = JSON.parse(request.responseText);
-      return failed(`${words.not_kept} ${cause}. ${remedy}`);
+    if (request.status !== 200) {
+      const { cause, remedy, exact } = reason(request.status, request.responseText);
+      return failed(`${words.not_kept} ${cause} ${remedy} ${exact}`);
     }
-    if (request.status !== 200) return failed(words.not_sent);
     $("sending").hidden = true;
     over(words.kept);
     $("outcome").focus();

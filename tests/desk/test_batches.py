@@ -115,7 +115,9 @@ def test_why_a_batch_could_not_begin_is_told(tmp_path: Path, recordings: Path) -
     batches.start("en")
     wait_until(lambda: not batches.standing().running, LIMIT_S)
     wait_until(lambda: batches.standing().trouble, 5)
-    assert "Write yes or no" in batches.standing().trouble
+    trouble = batches.standing().trouble
+    assert trouble is not None and trouble.code == "line_consent"
+    assert trouble.values == {"line": "2", "value": "perhaps"} and "yes or no" in trouble.remedy
 
 
 def test_how_far_it_is_counts_what_this_run_has_done(night: Night) -> None:

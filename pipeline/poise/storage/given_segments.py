@@ -39,6 +39,8 @@ def with_segments(root: Path, recordings: Iterable[Recording]) -> list[Recording
                     f"names {name!r}, which is not among the recordings",
                     remedy="Give each recording's path below the directory, or remove its lines.",
                     path=path,
+                    code="table_unknown",
+                    values={"name": name},
                 )
     return [
         replace(r, segments=table[r.recording_id] if r.recording_id in table else _beside(r.path))

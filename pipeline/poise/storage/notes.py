@@ -69,6 +69,8 @@ def read_notes(root: Path) -> dict[str, list[CoachNote]]:
                 f"line {line} names no recording",
                 remedy="Give the recording's path below the directory.",
                 path=path,
+                code="line_nameless",
+                values={"line": line},
             )
         notes.setdefault(_recording(row), []).append(_note(row, line, path))
     return {name: sorted(said, key=_order) for name, said in notes.items()}
@@ -87,7 +89,10 @@ def add_note(root: Path, recording_id: str, note: CoachNote) -> None:
         ReportError: If it cannot be written.
     """
     if not note.text.strip():
-        raise SettingsError("the note is empty", remedy="Write something.", path=root / NOTES_FILE)
+        raise SettingsError(
+            "the note is empty", remedy="Write something.", path=root / NOTES_FILE,
+            code="note_empty",
+        )  # fmt: skip
     path, columns, rows = _table(root)
     said = {"recording": recording_id, "time": _time(note), "author": note.author}
     _write(path, columns, [*(row for _, row in rows), {**said, "note": note.text}])
@@ -155,6 +160,8 @@ def _note(row: _Row, line: int, path: Path) -> CoachNote:
                 remedy="Write it as m:ss, h:mm:ss or seconds, such as 1:05 or 65; leave it empty "
                 "for the whole recording.",
                 path=path,
+                code="line_time",
+                values={"line": line, "value": row["time"]},
             ) from None
     return CoachNote(
         time_s=time_s, author=row["author"][:_MAX_AUTHOR], text=row["note"][:_MAX_TEXT]
@@ -171,7 +178,9 @@ def _table(root: Path) -> tuple[Path, list[str], list[tuple[int, _Row]]]:
 def _rows(path: Path) -> tuple[list[str], list[tuple[int, _Row]]]:
     """Names of the columns, and the lines that say something, with their numbers."""
     if path.is_symlink():
-        raise SettingsError("is a link", remedy="Put the table itself there.", path=path)
+        raise SettingsError(
+            "is a link", remedy="Put the table itself there.", path=path, code="table_link"
+        )
     text = table_text(path)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator_of(text))
     try:
@@ -183,6 +192,8 @@ def _rows(path: Path) -> tuple[list[str], list[tuple[int, _Row]]]:
                 f"has the columns {', '.join(columns) or '(none)'}",
                 remedy=f"It needs {', '.join(_COLUMNS)}, each once.",
                 path=path,
+                code="table_columns",
+                values={"columns": ", ".join(columns), "needed": ", ".join(_COLUMNS)},
             )
         rows = []
         for cells in reader:
@@ -195,6 +206,8 @@ def _rows(path: Path) -> tuple[list[str], list[tuple[int, _Row]]]:
             f"line {reader.line_num} cannot be read ({error})",
             remedy="Save the table again as CSV.",
             path=path,
+            code="line_broken",
+            values={"line": reader.line_num},
         ) from error
     return list(dict.fromkeys([*columns, *_COLUMNS])), rows
 

@@ -33,6 +33,7 @@ def table_text(path: Path) -> str:
                 f"is larger than {_MAX_BYTES // 1_000_000} MB, or not a file",
                 remedy="It must be a table, saved as CSV.",
                 path=path,
+                code="table_large",
             )
         raw = path.read_bytes()
     except OSError as error:
@@ -40,11 +41,13 @@ def table_text(path: Path) -> str:
             f"cannot be read ({error.strerror or error})",
             remedy="Give yourself permission to read it.",
             path=path,
+            code="table_closed",
         ) from error
     if raw.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
         raise SettingsError(
-            "is a spreadsheet, not CSV", remedy="Save it as CSV, with the same name.", path=path
-        )
+            "is a spreadsheet, not CSV", remedy="Save it as CSV, with the same name.", path=path,
+            code="table_spreadsheet",
+        )  # fmt: skip
     if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
         return raw.decode("utf-16", errors="replace")
     for first, encoding in ((0, "utf-16-be"), (1, "utf-16-le")):  # without a mark

@@ -72,6 +72,8 @@ def read_table(text: str, file: str = SEGMENTS_FILE) -> dict[str, tuple[Segment,
             f"has the columns {', '.join(columns) or '(none)'}",
             remedy=f"It needs {', '.join(_COLUMNS[:3])}, and may have label.",
             path=file,
+            code="table_columns",
+            values={"columns": ", ".join(columns), "needed": ", ".join(_COLUMNS)},
         )
     rows: dict[str, list[tuple[int, Segment]]] = {}
     for row in reader:
@@ -89,6 +91,8 @@ def _row(values: dict[str, str], line: int, file: str) -> Segment:
             f"line {line} names no recording",
             remedy="Give the recording's path below the directory.",
             path=file,
+            code="line_nameless",
+            values={"line": line},
         )
     times = []
     for name in ("start", "end"):
@@ -99,12 +103,16 @@ def _row(values: dict[str, str], line: int, file: str) -> Segment:
                 f"line {line} has the {name} {values[name]!r}",
                 remedy="Write it as m:ss, h:mm:ss or seconds, such as 1:05 or 65.",
                 path=file,
+                code="line_time",
+                values={"line": line, "value": values[name]},
             ) from None
     if times[1] <= times[0]:
         raise SettingsError(
             f"line {line} ends at {values['end']} and starts at {values['start']}",
             remedy="A segment ends after it starts.",
             path=file,
+            code="line_backwards",
+            values={"line": line, "start": values["start"], "end": values["end"]},
         )
     label = values["label"][:_MAX_LABEL]
     excluded = label.casefold() == EXCLUDE
@@ -122,6 +130,8 @@ def _in_order(rows: Sequence[tuple[int, Segment]], file: str) -> tuple[Segment, 
                 f"line {max(line, other)} overlaps line {min(line, other)}",
                 remedy="Segments of a recording may touch, not overlap.",
                 path=file,
+                code="lines_overlap",
+                values={"first": min(line, other), "second": max(line, other)},
             )
     return tuple(segment for _, segment in ordered)
 
@@ -141,8 +151,9 @@ def read_webvtt(text: str, file: str = "WebVTT") -> tuple[Segment, ...]:
     lines = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n").split("\n")
     if not re.match(r"WEBVTT(?:[ \t]|$)", lines[0]):
         raise SettingsError(
-            "does not begin with WEBVTT", remedy="Save it as WebVTT, or remove it.", path=file
-        )
+            "does not begin with WEBVTT", remedy="Save it as WebVTT, or remove it.", path=file,
+            code="webvtt",
+        )  # fmt: skip
     rows: list[tuple[int, Segment]] = []
     number = 1
     while number < len(lines):

@@ -63,7 +63,7 @@ def test_nobody_is_purged_while_a_batch_goes_on(morning: Served) -> None:
     before = contents(morning.desk.reports)
     with held(morning.desk.reports / ".poise"):
         answer = morning.ask("/candidate/purge", "POST", {"id": "kim"})
-    assert answer.code == 409 and "is in use by process" in answer.json()["cause"]
+    assert answer.code == 409 and answer.json()["cause"].startswith("An analysis is working")
     assert {k: v for k, v in contents(morning.desk.reports).items() if "lock" not in k} == {
         k: v for k, v in before.items() if "lock" not in k
     }

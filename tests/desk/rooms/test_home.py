@@ -62,8 +62,14 @@ def test_a_table_that_cannot_be_used_is_told_with_its_remedy(morning: Served) ->
     table = morning.desk.recordings / "candidates.csv"
     table.write_text("recording,consent\nkim/1.mp4,perhaps\n", encoding="utf-8")
     text = morning.ask("/").body.decode()
-    assert "line 2 has the consent" in text and "Write yes or no" in text
+    assert (
+        "Line 2 of “candidates.csv” has the consent “perhaps”" in text and "Write yes or no" in text
+    )
     assert morning.ask("/status").json()["rows"]["kim/1.mp4"]["status"] == "done"
+    morning.desk.language = "ko"
+    text = morning.ask("/").body.decode()
+    assert "2번째 줄의 동의 여부가 ‘perhaps’입니다. 예 또는 아니오로" in text
+    assert "Write yes or no" not in text
 
 
 @pytest.mark.parametrize(
@@ -76,7 +82,7 @@ def test_what_makes_no_sense_is_refused(served: Served, path: str, body: bytes) 
 
 def test_there_is_nothing_to_stop(served: Served) -> None:
     answer = served.ask("/batch/stop", "POST", {})
-    assert answer.code == 409 and answer.json()["cause"] == "no batch goes on"
+    assert answer.code == 409 and answer.json()["cause"] == "No analysis is going on."
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -68,8 +68,9 @@ def read_cells(path: Path) -> tuple[str, list[list[str]]]:
         return dialect.delimiter, list(csv.reader(io.StringIO(text, newline=""), dialect))
     except csv.Error as error:
         raise SettingsError(
-            f"cannot be read ({error})", remedy="Save the table again as CSV.", path=path
-        ) from error
+            f"cannot be read ({error})", remedy="Save the table again as CSV.", path=path,
+            code="table_broken",
+        ) from error  # fmt: skip
 
 
 def column_of(cell: str) -> str:
@@ -103,6 +104,8 @@ def table_in(folder: Path) -> Path | None:
             f"there are several tables of candidates: {', '.join(tables)}",
             remedy="Keep the right one as candidates.csv and remove the others.",
             path=folder,
+            code="tables_several",
+            values={"names": ", ".join(tables)},
         )
     return folder / tables[0] if tables else None
 
@@ -125,7 +128,7 @@ def read_candidates(path: Path, known: Iterable[str], root: Path) -> dict[str, C
         line, row = lines[doubt.row]
         raise _wrong(
             path, line, f"the session_date {row['session_date']!r}, which {doubt.why}",
-            "Write it as YYYY-MM-DD, for example 2026-09-05.",
+            "Write it as YYYY-MM-DD, for example 2026-09-05.", "line_date", row["session_date"],
         )  # fmt: skip
     rows: dict[str, CandidateRow] = {}
     for (line, row), session in zip(lines, dates, strict=True):
@@ -135,6 +138,8 @@ def read_candidates(path: Path, known: Iterable[str], root: Path) -> dict[str, C
                 f"line {line} names {name!r}, which is not among the recordings",
                 remedy="Give each recording's path below the directory, or remove the line.",
                 path=path,
+                code="line_unknown",
+                values={"line": line, "name": name},
             )
         new = CandidateRow(
             line=line,
@@ -215,6 +220,8 @@ def _check_same(path: Path, name: str, before: CandidateRow, new: CandidateRow) 
             f"lines {before.line} and {new.line} both name {name!r} and differ in {words}",
             remedy="Keep the line that is right, and remove the other.",
             path=path,
+            code="lines_differ",
+            values={"first": before.line, "second": new.line, "name": name},
         )
 
 
@@ -238,6 +245,8 @@ def _lines(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
             f"has the columns {', '.join(columns) or '(none)'}",
             remedy=f"It needs recording, and may have {', '.join(_COLUMNS[1:])}, each once.",
             path=path,
+            code="table_columns",
+            values={"columns": ", ".join(columns), "needed": ", ".join(_COLUMNS)},
         )
     while True:
         line = reader.line_num + 1
@@ -248,7 +257,7 @@ def _lines(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
         except csv.Error as error:
             raise SettingsError(
                 f"line {line} cannot be read ({error})", remedy="Save the table again as CSV.",
-                path=path,
+                path=path, code="line_broken", values={"line": line},
             ) from error  # fmt: skip
         values = [cell.strip().strip("\ufeff\0") for cell in cells]
         if not any(values):
@@ -258,6 +267,8 @@ def _lines(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
                 f"line {line} has more cells than the table has columns",
                 remedy="Put a text that holds the separator between double quotes.",
                 path=path,
+                code="line_cells",
+                values={"line": line},
             )
         yield line, dict(zip(columns, values, strict=False))
 
@@ -283,8 +294,9 @@ def _consent(value: str, path: Path, line: int) -> bool:
     word = re.sub(r"[\s.!]", "", unicodedata.normalize("NFKC", value).casefold())
     if word not in _YES | _NO:
         raise _wrong(
-            path, line, f"the consent {value!r}", "Write yes or no; a line left empty means yes."
-        )
+            path, line, f"the consent {value!r}", "Write yes or no; a line left empty means yes.",
+            "line_consent", value,
+        )  # fmt: skip
     return word in _YES
 
 
@@ -298,6 +310,7 @@ def _span(value: str, path: Path, line: int) -> tuple[float, float] | None:
         raise _wrong(
             path, line, f"the neutral_span {value!r}",
             "Write from when to when the face rests, as 0:00-0:06 or, in seconds, 3-9.",
+            "line_span", value,
         )  # fmt: skip
     return span[0], span[1]
 
@@ -326,7 +339,8 @@ def _portrait(value: str, path: Path, line: int, root: Path) -> Path | None:
     steps = [root.joinpath(*given.parts[: k + 1]) for k in range(len(given.parts))]
     if not inside or any(step.is_symlink() for step in steps):
         raise _wrong(path, line, told + ", which leads out of the directory or over a link",
-                     "Give the path of a picture below the directory.")  # fmt: skip
+                     "Give the path of a picture below the directory.",
+                     "line_portrait", value)  # fmt: skip
     try:
         usable = place.is_file() and place.stat().st_size <= _MAX_PORTRAIT_BYTES
         with place.open("rb") as file:
@@ -335,9 +349,13 @@ def _portrait(value: str, path: Path, line: int, root: Path) -> Path | None:
         usable, head = False, b""
     if not usable or not head.startswith(_PICTURES):
         raise _wrong(path, line, told + ", which is no picture that can be read",
-                     "Give the path of a JPEG or PNG below the directory.")  # fmt: skip
+                     "Give the path of a JPEG or PNG below the directory.",
+                     "line_portrait", value)  # fmt: skip
     return place
 
 
-def _wrong(path: Path, line: int, what: str, remedy: str) -> SettingsError:
-    return SettingsError(f"line {line} has {what}", remedy=remedy, path=path)
+def _wrong(path: Path, line: int, what: str, remedy: str, code: str, value: str) -> SettingsError:
+    return SettingsError(
+        f"line {line} has {what}", remedy=remedy, path=path, code=code,
+        values={"line": line, "value": value},
+    )  # fmt: skip

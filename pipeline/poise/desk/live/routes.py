@@ -48,7 +48,7 @@ def routes(desk: Desk) -> list[BaseRoute]:
             draft = await receive(desk, request, place)
             name = await run_in_threadpool(take_in, desk, draft, place, practice)
         except PoiseError as error:
-            answer = failed(error)
+            answer = failed(error, desk.texts)
             answer.headers.update(_CLOSE)
             return answer
         reporter.analyse()

@@ -87,8 +87,8 @@ def routes(desk: Desk) -> list[BaseRoute]:
 
     return [
         Route("/candidate", show),
-        action("/candidate/handout", hand_out),
-        action("/candidate/purge", purge),
+        action(desk, "/candidate/handout", hand_out),
+        action(desk, "/candidate/purge", purge),
     ]
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+from dataclasses import asdict
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from poise.desk import troubles
 from poise.desk.batches import Standing
 from poise.desk.files import address_of
 from poise.desk.overview import Overview, Row, faces_of, overview
@@ -60,8 +62,8 @@ def routes(desk: Desk) -> list[BaseRoute]:
     return [
         Route("/", home),
         Route("/status", status),
-        action("/batch/start", start),
-        action("/batch/stop", stop),
+        action(desk, "/batch/start", start),
+        action(desk, "/batch/stop", stop),
     ]
 
 
@@ -69,7 +71,8 @@ def in_words(seen: Overview, standing: Standing, texts: Texts) -> dict[str, obje
     """How the batch stands, as a page shows it.
 
     Returns:
-        `running`, `can_start`, `share` (0..1), and the texts `headline`, `detail`, `button`.
+        `running`, `can_start`, `share` (0..1), the texts `headline`, `detail`, `button`, and
+        `trouble`, as `troubles.Trouble` has it, or None.
     """
     state = standing.state
     counts = state.counts() if state else {}
@@ -78,7 +81,7 @@ def in_words(seen: Overview, standing: Standing, texts: Texts) -> dict[str, obje
         "running": standing.running,
         "share": standing.share,
         "can_start": not standing.running and any(r.is_there for r in seen.rows),
-        "trouble": standing.trouble,
+        "trouble": asdict(troubles.in_words(standing.trouble, texts)) if standing.trouble else None,
         "button": texts("desk.batch.start" if waiting else "desk.batch.check"),
     }
     if standing.running and (state is None or state.holder is None):
