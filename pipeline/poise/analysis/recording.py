@@ -14,10 +14,11 @@ import numpy.typing as npt
 from poise.analysis.context import AnalysisContext
 from poise.analysis.crop_file import CropFile
 from poise.analysis.listen import listen
-from poise.analysis.moments import choose_frames, illustrate
+from poise.analysis.moments import illustrate
 from poise.analysis.observe import next_look, observe
 from poise.analysis.people.portraits import portrait_embedding
 from poise.analysis.people.who import decide, findings, rough_choice
+from poise.analysis.picking import Readings, choose_frames
 from poise.analysis.sightings import Sightings
 from poise.analysis.views import Look, wider_canvas
 from poise.errors import VideoError
@@ -28,9 +29,11 @@ from poise.faces.pose import head_pose
 from poise.labels import QUALITY_FLAGS, display_labels, display_posterior
 from poise.media.decoders.sampling import SampleSpan
 from poise.remarks import ReadingRemark
+from poise.spoken import Segment
 from poise.timeline.articulation import articulating, bandwidths, while_speaking
 from poise.timeline.baseline import against, find_baseline, resting_odds
 from poise.timeline.episodes import find_episodes
+from poise.timeline.segments import of_sound
 from poise.timeline.smoothing import (
     gap_limits,
     holes,
@@ -63,6 +66,7 @@ def analyse_recording(
     *,
     neutral_span_s: tuple[float, float] | None = None,
     portrait: Path | None = None,
+    segments: Sequence[Segment] = (),
 ) -> RecordingAnalysis:
     """Analyse one recording.
 
@@ -72,6 +76,8 @@ def analyse_recording(
         scratch: A directory in which aligned crops wait; nothing stays there.
         neutral_span_s: From when to when the candidate's face rests, if that is known.
         portrait: A picture of the candidate.
+        segments: Answers and questions that a centre gave: each answer shall have a picture. If
+            they change later, the pictures stay as they are.
 
     Raises:
         VideoError: If the recording cannot be read at all.
@@ -80,7 +86,7 @@ def analyse_recording(
     with CropFile(scratch, context.spec.input_px) as crops:
         look = Look(short_side_px=context.settings.detection_px)
         info, seen = observe(path, context, crops, look=look, glancing=True)
-        return _conclude(path, context, info, seen, crops, neutral_span_s, portrait)
+        return _conclude(path, context, info, seen, crops, neutral_span_s, portrait, segments)
 
 
 def observe_part(
@@ -106,6 +112,7 @@ def analyse_parts(
     *,
     neutral_span_s: tuple[float, float] | None = None,
     portrait: Path | None = None,
+    segments: Sequence[Segment] = (),
 ) -> RecordingAnalysis:
     """As `analyse_recording`, from what `observe_part` left of all parts in order.
 
@@ -129,7 +136,7 @@ def analyse_parts(
             crops.append_file(part / CROPS_FILE)
         view = seen.look.view
         info = context.decoding.describe(path, backend=context.settings.decoder, view=view)
-        return _conclude(path, context, info, seen, crops, neutral_span_s, portrait)
+        return _conclude(path, context, info, seen, crops, neutral_span_s, portrait, segments)
 
 
 def _conclude(
@@ -140,6 +147,7 @@ def _conclude(
     crops: CropFile,
     neutral_span_s: tuple[float, float] | None,
     portrait: Path | None,
+    segments: Sequence[Segment],
 ) -> RecordingAnalysis:
     """From faces to results; closer looks come first where the candidate's face is too small."""
     settings, spec, timing = context.settings, context.spec, context.timing
@@ -203,15 +211,12 @@ def _conclude(
         other_people=int(others.max(initial=0)),
         span_s=_span(seen.pts_s, shown_s),
     )
-    picked = choose_frames(
-        episodes,
-        labels,
-        pts_s,
-        smoothed,
-        reading,
-        seen.sharpness[usable],
-        settings.frames_per_class,
-    )
+    readings = Readings(
+        labels=labels, pts_s=pts_s, smoothed=smoothed, raw=reading,
+        sharpness=seen.sharpness[usable],
+    )  # fmt: skip
+    answers = segments or of_sound(sound)
+    picked = choose_frames(episodes, readings, settings.frames_per_class, answers)
     with timing("explain"):
         pictures, files, loss = illustrate(path, context, seen, usable, posterior, reading, picked)
     return RecordingAnalysis(

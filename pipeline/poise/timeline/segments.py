@@ -16,7 +16,7 @@ from dataclasses import replace
 from itertools import pairwise
 
 from poise.errors import SettingsError
-from poise.spoken import Segment, Turn
+from poise.spoken import Segment, Sound, Turn
 
 PAUSE_S = 4.0  # without a voice for so long, a recording of one voice goes on to another answer
 EXCLUDE = "exclude"  # a label: the stretch counts nowhere
@@ -189,6 +189,11 @@ def from_chapters(chapters: Iterable[tuple[float, float, str]]) -> tuple[Segment
         for before, after in pairwise(segments)
     ]
     return tuple(segment for segment in [*cut, segments[-1]] if segment.end_s > segment.start_s)
+
+
+def of_sound(sound: Sound) -> tuple[Segment, ...]:
+    """The segments of a recording of which none were given: its chapters, else what is found."""
+    return from_chapters(sound.chapters) or found(sound.turns)
 
 
 def found(turns: Sequence[Turn]) -> tuple[Segment, ...]:

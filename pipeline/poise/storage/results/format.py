@@ -33,7 +33,7 @@ from poise.storage.results.owners import Owner, write_owners
 from poise.storage.results.segments import read_given, sound_from_json
 from poise.timeline.articulation import bandwidths
 from poise.timeline.segment_figures import SeenFrames, SegmentFigures, segment_figures
-from poise.timeline.segments import found, from_chapters
+from poise.timeline.segments import of_sound
 from poise.timeline.smoothing import continuous_runs, shown_for, smooth
 from poise.types import (
     Baseline,
@@ -207,7 +207,7 @@ class StoredResult:
         """Answers and questions: given by the centre, else the container's chapters, else found."""
         if self.given_segments:
             return self.given_segments
-        return from_chapters(self.sound.chapters) or found(self.sound.turns)
+        return of_sound(self.sound)
 
     @property
     def excluded_s(self) -> tuple[tuple[float, float], ...]:
