@@ -4,9 +4,9 @@
 
 Each sampled frame goes through the mirror's engine as a JPEG of at most 960 lines, in order.
 Counted are the frames in which both read a face: how many have the same class of the model (of
-`p_*`), the same class against the resting face, for which both are given the same first seconds and
-nothing else, and the same cue: what the mirror shows, beside what its rule, which looks back only,
-makes of the readings of `analyze`.
+`p_*`), the same class against one resting face (that which `analyze` finds in the first seconds),
+and no other word: where the mirror's rule for what it shows, which looks back only, names a class
+for the readings of both, it names the same (it may name none for one of them).
 
 As a scale, `analyze` itself is run again with the full cascade in twice as many frames: how many
 frames have the same class then, by itself.
@@ -48,8 +48,8 @@ class Counts:
     Args:
         read: By `analyze`.
         both: By the mirror, too.
-        same, relative, cue: Of both, with the same class of the model, against the resting face,
-            and with the same cue.
+        same, relative, word: Of both, with the same class of the model, against the resting face,
+            and with no other word.
         again, again_same: Read by `analyze` in both of its runs, and with the same class there.
     """
 
@@ -57,7 +57,7 @@ class Counts:
     both: int = 0
     same: int = 0
     relative: int = 0
-    cue: int = 0
+    word: int = 0
     again: int = 0
     again_same: int = 0
 
@@ -70,7 +70,7 @@ class Counts:
         of = "{:.1f} % of {}".format
         both = max(1, self.both)
         told = [f"{name} {of(100 * getattr(self, name) / both, self.both)}"
-                for name in ("same", "relative", "cue")]  # fmt: skip
+                for name in ("same", "relative", "word")]  # fmt: skip
         again = of(100 * self.again_same / max(1, self.again), self.again)
         return f"read {self.read}, {', '.join(told)}; analyze again {again}"
 
@@ -86,17 +86,6 @@ def classes(found: RecordingAnalysis) -> dict[float, int]:
     best = found.labels.valence_posterior(found.frames.posterior).argmax(axis=1)
     times = found.frames.pts_s[found.frames.usable_frame]
     return dict(zip(times.round(3).tolist(), best.tolist(), strict=True))
-
-
-def cues(found: RecordingAnalysis, smoothing_s: float) -> list[str]:
-    """What the mirror's rule makes of the readings of `analyze`, frame by frame."""
-    cue, labels = Cue(smoothing_s), display_labels(found.labels)
-    told = []
-    for row, f in enumerate(found.frames.usable_frame):
-        pts_s = float(found.frames.pts_s[f])
-        _, prevails = cue.after(found.frames.reading[row], pts_s)
-        told.append("" if prevails == NOTHING else labels[prevails])
-    return told
 
 
 def pictures(path: Path, context: AnalysisContext) -> Iterator[tuple[float, bytes]]:
@@ -124,26 +113,25 @@ def compared(path: Path, context: AnalysisContext) -> Counts:
     frames, labels = found.frames, display_labels(found.labels)
     row_at = {round(float(frames.pts_s[f]), 3): k for k, f in enumerate(frames.usable_frame)}
     once, again = classes(found), classes(analysed(path, context, PERIOD_S / 2))
-    own_cues = cues(found, settings.smoothing_s)
+    cue, own = Cue(settings.smoothing_s), Cue(settings.smoothing_s)
     engine = LiveEngine(
         context.detector, context.classifier,
         short_side_px=settings.detection_px, smoothing_s=settings.smoothing_s,
     )  # fmt: skip
-    engine.rest()
-    resting = True
+    engine.use(found.baseline)
     counts = Counts(read=len(row_at), again=len(once.keys() & again.keys()))
     counts.again_same = sum(once[t] == again[t] for t in once.keys() & again.keys())
     for pts_s, jpeg in pictures(path, context):
-        if resting and pts_s >= RESTING_S[1]:
-            resting = bool(engine.rested() is None)
         answer, row = engine.see(jpeg, pts_s), row_at.get(round(pts_s, 3))
         if row is None or answer.state != "read":
             continue
         counts.both += 1
         counts.same += int(np.argmax(answer.posterior[:3])) == once[round(pts_s, 3)]
         read = labels[int(frames.reading[row].argmax())]
-        counts.relative += resting or labels[int(np.argmax(answer.reading))] == read
-        counts.cue += resting or answer.cue == own_cues[row]
+        counts.relative += labels[int(np.argmax(answer.reading))] == read
+        reading = frames.reading[row]
+        shown = {cue.after(np.array(answer.reading), pts_s)[1], own.after(reading, pts_s)[1]}
+        counts.word += len(shown - {NOTHING}) < 2
     return counts
 
 

@@ -104,10 +104,13 @@
 
   const stem = (name) => name.replace(/\.[^.]*$/, "");
 
-  // The folder right above a recording names its candidate, as it does below RECORDINGS.
-  function candidateOf(file, path) {
-    const steps = path.split("/").filter(Boolean);
-    return steps.length > 1 ? steps[steps.length - 2] : stem(file.name);
+  // The folder right above a recording names its candidate, as it does below RECORDINGS; but not one that
+  // holds folders of candidates itself.
+  const folders = (path) => path.split("/").filter(Boolean).slice(0, -1);
+  function candidateOf({ file, path }, all) {
+    const above = folders(path);
+    const isRoot = above.length === 1 && all.some((other) => folders(other.path).length > 1 && folders(other.path)[0] === above[0]);
+    return above.length && !isRoot ? above.at(-1) : stem(file.name);
   }
 
   function cell(row, label, input) {
@@ -135,7 +138,7 @@
       const field = (type, label) =>
         Object.assign(document.createElement("input"), { type, ariaLabel: `${label}: ${file.name}` });
       const candidate = cell(row, list.dataset.candidate, field("text", list.dataset.candidate));
-      Object.assign(candidate, { value: candidateOf(file, path), required: true, maxLength: 200 });
+      Object.assign(candidate, { value: candidateOf({ file, path }, fitting), required: true, maxLength: 200 });
       const date = cell(row, list.dataset.date, field("date", list.dataset.date));
       return { file, row, candidate, date };
     });

@@ -88,7 +88,8 @@ def in_words(seen: Overview, standing: Standing, texts: Texts) -> dict[str, obje
         return {**told, "headline": texts("desk.batch.starting"), "detail": ""}
     if state is None:
         key = "desk.batch.first" if seen.rows else "desk.batch.empty"
-        return {**told, "headline": texts(key), "detail": ""}
+        new = texts.count("desk.batch.waiting", waiting) if waiting else ""
+        return {**told, "headline": texts(key), "detail": new}
     if standing.running:
         done = sum(counts.get(str(status), 0) for status in _TOLD)
         headline = texts("desk.batch.running", done=done, total=len(state.outcomes))
