@@ -12,7 +12,7 @@ from starlette.routing import BaseRoute, Route
 
 from poise.desk import troubles
 from poise.desk.batches import Standing
-from poise.desk.files import address_of
+from poise.desk.files import address_of, page_in
 from poise.desk.overview import Overview, Row, faces_of, overview
 from poise.desk.pages import action, page
 from poise.desk.state import Desk
@@ -30,7 +30,7 @@ def routes(desk: Desk) -> list[BaseRoute]:
     def home(request: Request) -> Response:
         standing = desk.batches.standing()
         seen = overview(desk, standing)
-        index = desk.reports / "index.html"
+        index = page_in(desk, desk.reports, "index")
         return page(
             desk,
             "home",
