@@ -153,6 +153,10 @@
     $("added").append(item);
   }
 
+  // What was said of recordings that were sent stands there still when the page has come anew with them.
+  for (const text of JSON.parse(sessionStorage.getItem("added") ?? "[]")) note(text);
+  sessionStorage.removeItem("added");
+
   function sendOne({ file, candidate, date }, consent) {
     const query = new URLSearchParams({
       name: file.name, candidate: candidate.value.trim(), date: date.value, consent: consent ? "yes" : "no",
@@ -183,11 +187,13 @@
     const consent = form.elements.consent.checked;
     form.hidden = true;
     $("sending").hidden = false;
-    let all = true;
-    for (const one of chosen) all = (await sendOne(one, consent)) && all;
+    let some = false;
+    for (const one of chosen) some = (await sendOne(one, consent)) || some;
     $("sending").hidden = true;
     form.reset();
-    if (all) location.reload();
+    if (!some) return;
+    sessionStorage.setItem("added", JSON.stringify([...$("added").children].map((item) => item.textContent)));
+    location.reload();
   });
   $("cancel").addEventListener("click", () => (form.hidden = true));
   for (const input of [$("files"), $("folder")]) {

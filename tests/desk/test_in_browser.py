@@ -139,10 +139,11 @@ def test_by_keyboard_alone(morning: Served, visit: Callable[..., Visit]) -> None
 
 
 def test_recordings_are_added_with_name_date_and_consent(
-    served: Served, visit: Callable[..., Visit]
+    served: Served, visit: Callable[..., Visit], tmp_path: Path
 ) -> None:
+    (tmp_path / "text.mp4").write_text("no recording", encoding="utf-8")
     here = visit(served)
-    here.page.set_input_files("#files", str(SAMPLE))
+    here.page.set_input_files("#files", [str(SAMPLE), str(tmp_path / "text.mp4")])
     here.page.get_by_label("Candidate: interview 1.mp4").fill("김민지")
     here.page.get_by_label("Date of the practice: interview 1.mp4").fill("2026-11-20")
     here.page.get_by_label("Everyone in these recordings").check()
@@ -151,7 +152,12 @@ def test_recordings_are_added_with_name_date_and_consent(
     (recording,) = discover(served.desk.recordings).recordings
     assert recording.path.read_bytes() == SAMPLE.read_bytes()
     assert (recording.display_name, recording.session_date) == ("김민지", "2026-11-20")
-    assert recording.consent and here.faults == []
+    assert recording.consent and [f for f in here.faults if "409" not in f] == []
+    assert here.page.locator("#added").inner_text().split("\n") == [
+        "interview 1.mp4 was added.",
+        "text.mp4 was not added. The file is not a recording that can be read. "
+        "Check that it plays, and export it again as MP4.",
+    ]
 
 
 def test_a_folder_brings_its_recordings_by_candidate(

@@ -77,11 +77,12 @@ def in_words(seen: Overview, standing: Standing, texts: Texts) -> dict[str, obje
     state = standing.state
     counts = state.counts() if state else {}
     waiting = seen.waiting()
+    trouble = None if seen.trouble else standing.trouble  # it would be told twice
     told = {
         "running": standing.running,
         "share": standing.share,
         "can_start": not standing.running and any(r.is_there for r in seen.rows),
-        "trouble": asdict(troubles.in_words(standing.trouble, texts)) if standing.trouble else None,
+        "trouble": asdict(troubles.in_words(trouble, texts)) if trouble else None,
         "button": texts("desk.batch.start" if waiting else "desk.batch.check"),
     }
     if standing.running and (state is None or state.holder is None):
