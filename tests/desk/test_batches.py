@@ -62,7 +62,7 @@ def test_a_batch_outlives_its_desk_and_goes_on_after_it_was_killed(
         wait_until(lambda: not any(map(is_alive, [found.pid, *family])), 20)
         wait_until(lambda: not told()["running"], 20)
         assert "was stopped before its end" in told()["headline"]
-        assert told()["button"] == "Go on with the analysis"
+        assert told()["button"] == "Continue the analysis"
         assert there.ask("/batch/start", "POST", {"language": "ko"}).code == 200
         wait_until(lambda: not told()["running"], LIMIT_S)
         assert told()["rows"]["a.mp4"]["status"] == "done"
