@@ -116,6 +116,37 @@ def counting_clip(path: Path, times_ms: Sequence[int], **keywords: object) -> Pa
     return write_clip(path, pictures, times_ms, **keywords)  # type: ignore[arg-type]
 
 
+def changing_clip(path: Path, *, late: str, seconds: int = 60) -> Path:
+    """Two structures in one transport stream: from 4 s on so many B-frames between references."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        stream.time_base = stream.codec_context.time_base = Fraction(1, 1000)
+        number = 0
+        for b_frames, times in (
+            ("0", range(0, 4000, 40)), (late, range(4000, seconds * 1000, 40)),
+        ):  # fmt: skip
+            encoder = av.CodecContext.create("libx264", "w")
+            encoder.width, encoder.height, encoder.pix_fmt = 64, 48, "yuv420p"
+            encoder.time_base, encoder.framerate = Fraction(1, 1000), Fraction(25)
+            encoder.options = {
+                "preset": "fast", "crf": "10", "g": "50", "bf": b_frames, "b_strategy": "0",
+                "x264-params": "b-pyramid=none:bframes=" + b_frames,
+            }  # fmt: skip
+            frames = []
+            for time_ms in times:
+                image = counting(time_ms // 40 % 256)
+                frame = av.VideoFrame.from_ndarray(image, format="rgb24")
+                frame.pts, frame.time_base = time_ms, Fraction(1, 1000)
+                frames.append(frame)
+            for packet in (p for frame in [*frames, None] for p in encoder.encode(frame)):
+                packet.stream, packet.time_base = stream, Fraction(1, 1000)
+                packet.dts = 40 * number - 2000  # ascending, also from one encoder to the next
+                number += 1
+                container.mux(packet)
+    return path
+
+
 def cut_off(source: Path, target: Path, share: float) -> Path:
     """The beginning of a file."""
     data = source.read_bytes()

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import pickle
 import shutil
 import signal
 import socket
+import sys
 import threading
 import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+import hypothesis
 import pytest
 from filelock import FileLock
+
+from tests.process_state import changed, process_state
 
 if TYPE_CHECKING:
     from poise.batch.run import RunResult
@@ -26,6 +32,26 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[1]
 SAMPLES = ROOT / "sample_videos"
+
+# Every process of a run, and a run after it, takes the same modules compiled: to compile all tests
+# takes longer than to load torch, and PYTHONDONTWRITEBYTECODE would make each of them do it.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+# The same examples each time, and as long as it takes: a run tells about a change, not about luck.
+hypothesis.settings.register_profile(
+    "house",
+    derandomize=True,
+    deadline=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
+hypothesis.settings.load_profile("house")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """For `-n auto`: more than there are cores, as every second test waits for somebody."""
+    return (os.cpu_count() or 1) + 2
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -92,10 +118,42 @@ def one_thread() -> None:
 
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
+    multiprocessing.get_start_method()  # whoever asks first decides it
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_twice(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What tests need not wait for: templates compiled by another process, and the disk.
+
+    Files are there at once; `fsync` is for power cuts.
+    """
+    from jinja2 import FileSystemBytecodeCache
+    from jinja2.sandbox import SandboxedEnvironment
+
+    compiled = _common(tmp_path_factory) / "templates"
+    compiled.mkdir(exist_ok=True)
+    cache = FileSystemBytecodeCache(str(compiled))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            "poise.reports.pages.rendering.SandboxedEnvironment",
+            partial(SandboxedEnvironment, bytecode_cache=cache),
+        )
+        patch.setattr("os.fsync", os.fstat)
+        yield
 
 
 @pytest.fixture(autouse=True)
-def nothing_grows(monkeypatch: pytest.MonkeyPatch) -> None:
+def as_it_was(one_thread: None) -> Iterator[None]:
+    """A test that leaves this process other than it was fails; else those after it would."""
+    before = process_state()
+    yield
+    found = changed(before, process_state())
+    if found:
+        pytest.fail(f"left behind: {found}", pytrace=False)
+
+
+@pytest.fixture(autouse=True)
+def nothing_grows(as_it_was: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """Files that a test has just written are all there, and need not be waited for."""
     from poise.storage import fingerprints
 
@@ -103,7 +161,7 @@ def nothing_grows(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(autouse=True)
-def signals_as_they_were() -> Iterator[None]:
+def signals_as_they_were(as_it_was: None) -> Iterator[None]:
     """A command that was stopped hears no more signals; children of this process inherit that."""
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     yield
@@ -211,14 +269,18 @@ def contents(folder: Path) -> dict[str, bytes]:
     }
 
 
+def _common(factory: pytest.TempPathFactory) -> Path:
+    """A folder that all processes of a test run share."""
+    base = factory.getbasetemp()
+    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+
 _Made = TypeVar("_Made")
 
 
 def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], _Made]) -> _Made:
     """What several processes of a test run share, made in a folder by the first that asks."""
-    base = factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        base = base.parent
+    base = _common(factory)
     folder, kept = base / name, base / f"{name}.pickle"
     with FileLock(f"{folder}.lock"):
         if not kept.exists():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 import cv2
@@ -43,11 +43,17 @@ def _puppet(who: str) -> Puppet:
 
 
 def frame(people: Sequence[Drawn], time_s: float, wall: int = 200) -> Image:
-    """A picture of people in front of a wall, uint8 [H, W, 3]."""
+    """A picture of people in front of a wall, uint8 [H, W, 3], read-only."""
+    return _frame(tuple(people), time_s, wall)
+
+
+@lru_cache(maxsize=160)  # recordings begin alike, and drawing takes as long as looking
+def _frame(people: tuple[Drawn, ...], time_s: float, wall: int) -> Image:
     picture = np.full((SIZE[1], SIZE[0], 3), wall, np.uint8)
     picture[:, ::40] //= 2
     for person in people:
         picture = _draw(picture, person, 0.0 if person.still else time_s)
+    picture.setflags(write=False)
     return picture
 
 

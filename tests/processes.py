@@ -20,6 +20,7 @@ if any("decoders.server" in word for word in sys.orig_argv):
         return opened(path, backend, *more)
     server.open_decoder = open_decoder
 """
+PATIENCE_S = 120.0  # for what is sure to come: a slow machine may take its time
 HANG = "ctypes.PyDLL(None).sleep(600)"  # holding the interpreter's lock
 
 
@@ -71,7 +72,7 @@ def is_alive(pid: int) -> bool:
     return status.rpartition(")")[2].split()[0] != "Z"
 
 
-def wait_until(true: Callable[[], object], limit_s: float) -> None:
+def wait_until(true: Callable[[], object], limit_s: float = PATIENCE_S) -> None:
     """Wait for something to come true; an AssertionError if it does not."""
     until = time.monotonic() + limit_s
     while not true():

@@ -101,7 +101,12 @@ class Settings:
     batch_size: int = _setting(
         0, "Faces classified at once (0: as many as suit the device).", low=0, high=4096
     )
-    jobs: int = _setting(0, "Recordings analysed at once (0: one per core).", low=0, high=1024)
+    jobs: int = _setting(
+        0,
+        "Recordings analysed at once (0: one per core; 1: in this very process, unwatched).",
+        low=0,
+        high=1024,
+    )
     cluster: str = _setting(
         "", "Address of a Dask scheduler, tcp://HOST:8786, whose workers do the work instead."
     )

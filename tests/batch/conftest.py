@@ -14,21 +14,24 @@ from poise.errors import VideoError
 from poise.settings import Settings
 from tests.batch.kit import Pretended, Run, by_id
 from tests.clips import cut_off, face_clip, write_audio, write_clip
-from tests.conftest import SAMPLES, SampleFaces
+from tests.conftest import SAMPLES, SampleFaces, made_once
 from tests.factories import IDLE_CONTEXT, write_owner_only
 
 
 @pytest.fixture(scope="session")
 def small(tmp_path_factory: pytest.TempPathFactory, sample_faces: SampleFaces) -> Path:
     """Five small files of three candidates; one is cut off, one is no video, one has no face."""
-    folder = tmp_path_factory.mktemp("small")
     images = sample_faces.images[:, ::2, ::2]
-    face_clip(folder / "kim" / "1.mp4", images)
-    face_clip(folder / "lee.mp4", images[::-1], seconds=1.2)
-    cut_off(SAMPLES / "Sample A" / "interview 1.mp4", folder / "kim" / "2 cut.mp4", 0.2)
-    write_audio(folder / "kim" / "3 sound.mp4")
-    write_clip(folder / "nobody.mp4", [images[0] * 0 + 90] * 5, range(0, 1000, 200))
-    return folder
+
+    def made(folder: Path) -> Path:
+        face_clip(folder / "kim" / "1.mp4", images)
+        face_clip(folder / "lee.mp4", images[::-1], seconds=1.2)
+        cut_off(SAMPLES / "Sample A" / "interview 1.mp4", folder / "kim" / "2 cut.mp4", 0.2)
+        write_audio(folder / "kim" / "3 sound.mp4")
+        write_clip(folder / "nobody.mp4", [images[0] * 0 + 90] * 5, range(0, 1000, 200))
+        return folder
+
+    return made_once(tmp_path_factory, "small", made)
 
 
 @pytest.fixture(scope="session")
@@ -41,8 +44,10 @@ def settings(model_dir: Path) -> Settings:
 def small_run(
     tmp_path_factory: pytest.TempPathFactory, small: Path, settings: Settings, workers_closed: None
 ) -> RunResult:
-    """A run over them in this process."""
-    return analyze(small, tmp_path_factory.mktemp("small_reports"), settings)
+    """A run over them."""
+    return made_once(
+        tmp_path_factory, "small reports", lambda folder: analyze(small, folder, settings)
+    )
 
 
 @pytest.fixture

@@ -68,7 +68,9 @@ def test_neither_the_batch_nor_its_workers_and_readers_connect_to_anything(
     assert [line for line in called if not local.fullmatch(line)] == []
 
 
-def test_a_batch_needs_no_network(clips: Path, tmp_path: Path, model_dir: Path) -> None:
+def test_a_batch_needs_no_network(
+    clips: Path, tmp_path: Path, model_dir: Path, settings: Settings, workers_closed: None
+) -> None:
     """In a namespace of its own that has no network, not even a loopback that is up."""
     alone = ["unshare", "--net", "--map-root-user"]
     try:
@@ -78,8 +80,7 @@ def test_a_batch_needs_no_network(clips: Path, tmp_path: Path, model_dir: Path) 
     run = command(clips, tmp_path / "alone", model_dir, "--jobs", "1")
     done = subprocess.run([*alone, *run], capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode == 0, done.stderr
-    whole = Settings(model=str(model_dir), device="cpu", jobs=1)
-    analyze(clips, tmp_path / "whole", whole)
+    analyze(clips, tmp_path / "whole", settings)
     assert tables(tmp_path / "alone") == tables(tmp_path / "whole")
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from poise.analysis.context import close_context
-from poise.batch.outcomes import RunResult
+from poise.batch.outcomes import Listener, RunResult
 from poise.batch.run import analyze
 from poise.errors import ModelError, ReportError, SettingsError, VideoError
 from poise.settings import Settings
@@ -148,6 +148,19 @@ def test_a_dry_run_makes_no_folder(tmp_path: Path, analyse_here: Run) -> None:
     write_recordings(tmp_path / "in", a=b"1")
     analyse_here(dry_run=True)
     assert not (tmp_path / "out").exists()
+
+
+def test_another_input_that_would_replace_reports_is_said(
+    tmp_path: Path, pretended: Pretended, settings: Settings
+) -> None:
+    for name in ("one", "two"):
+        write_recordings(tmp_path / name, **{f"kim__{name}": name.encode(), "lee__1": b"same"})
+    said: list[str] = []
+    analyze(tmp_path / "one", tmp_path / "out", settings)
+    analyze(tmp_path / "one", tmp_path / "out", settings, listener=Listener(noticed=said.append))
+    assert said == []
+    analyze(tmp_path / "two", tmp_path / "out", settings, listener=Listener(noticed=said.append))
+    assert len(said) == 1 and "It replaces the reports of kim, lee." in said[0]
 
 
 @pytest.mark.parametrize("output", ["in", "in/reports", "in/a/b", "in/../in/x"])

@@ -16,6 +16,8 @@ from pathlib import Path
 import av
 import pytest
 
+from poise.batch.run import analyze
+from poise.settings import Settings
 from poise.types import Image
 from tests.chaos.kit import command
 from tests.clips import face_clip, write_clip
@@ -296,12 +298,8 @@ def _check_structures(
         )
         for suffix in ("mp4", "mkv") for k in range(2)
     ]  # fmt: skip
-    done = subprocess.run(
-        command(controls, tmp_path / "out-controls", model, "--jobs", "1"),
-        capture_output=True,
-        check=False,
-    )
-    assert done.returncode == 0
+    settings = Settings(model=str(model), device="cpu", jobs=1, frames_per_class=0)
+    assert analyze(controls, tmp_path / "out-controls", settings).exit_code == 0
     control = _samples(tmp_path / "out-controls")
     statuses: Counter[object] = Counter()
     wrong = []

@@ -20,7 +20,7 @@ from tests.processes import is_alive, wait_until
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="needs /proc")
 
-_GONE_S = 10.0
+_GONE_S = 60.0
 _MARK = "POISE_TEST_RUN"
 _ROUNDS = int(os.environ.get("POISE_CHAOS_ORPHANS", "12"))
 # What the command line of each kind of process tells it by.

@@ -79,6 +79,6 @@ def test_a_thousand_recordings(tmp_path: Path, model_dir: Path, sample_faces: Sa
         f"{nothing_s:.1f} s; index {len(index) / 1e6:.2f} MB"
     )
     assert late < early + 0.05 * _COUNT
-    assert len(index) < 5_000 * _COUNT
+    assert len(index) < 8_000 * _COUNT  # of half a second it is not sure who it shows: with faces
     assert began[0] < 30
     assert nothing_s < 60

@@ -16,7 +16,7 @@ from poise.desk.serving import listen, server_of
 from poise.desk.state import Desk
 from poise.system.atomic_files import private
 
-LIMIT_S = 10.0
+LIMIT_S = 60.0
 
 
 @dataclass(frozen=True)

@@ -54,7 +54,7 @@ class Visit:
 
     def until(self, script: str) -> None:
         """Wait until a script says true; Playwright's own way is forbidden by the policy."""
-        for _ in range(200):
+        for _ in range(1200):
             with suppress(Error):  # while a page goes and another one comes
                 if self.page.evaluate(script):
                     return

@@ -116,12 +116,18 @@ def test_texts_of_errors_are_of_errors_that_there_are() -> None:
 
 def test_a_korean_page_says_it_in_korean() -> None:
     error = SettingsError(
-        "line 3 has the consent 'perhaps'", remedy="Write yes or no.", path="x/candidates.csv",
-        code="line_consent", values={"line": 3, "value": "perhaps {file}"},
+        "the name is odd", remedy="Change it.", path="x/perhaps.txt",
+        code="name_unusable", values={"name": "perhaps {file}", "endings": ".mp4"},
     )  # fmt: skip
     told = in_words(error, load_texts("ko", TEXTS))
-    assert told.cause == "‘candidates.csv’ 3번째 줄의 동의 여부가 ‘perhaps {file}’입니다."
-    assert "예 또는 아니오" in told.remedy and told.exact == ""
+    assert told.cause == "‘perhaps {file}’은(는) 영상 파일 이름이 아닙니다."
+    assert told.remedy.endswith("골라 주세요: .mp4") and told.exact == ""
+
+
+def test_a_line_of_a_table_is_named_first() -> None:
+    error = SettingsError("is odd", path="x/notes.csv", code="row_time", values={"line": 3})
+    assert in_words(error, load_texts("ko", TEXTS)).cause.startswith("notes.csv 3번째 줄: ")
+    assert in_words(error, load_texts("en", TEXTS)).cause.startswith("notes.csv, line 3: ")
 
 
 def test_general_texts_come_with_the_errors_own_words() -> None:
@@ -131,5 +137,5 @@ def test_general_texts_come_with_the_errors_own_words() -> None:
     assert told.exact == "device is 'x'. Choose cpu."
     unknown = in_words(PoiseError("odd", code="none_such"), texts)
     assert unknown.cause == texts("error.internal.cause")
-    bare = in_words(SettingsError("", code="line_broken"), texts)  # values that got lost
-    assert bare.cause.startswith("Line – of")
+    bare = in_words(SettingsError("", code="name_unusable"), texts)  # values that got lost
+    assert bare.cause.startswith("“–” is not")

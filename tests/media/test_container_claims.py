@@ -148,7 +148,7 @@ def test_no_claim_costs_much(
             told = error.cause
         took_kb = max(_peaks_kb())
     assert said in told if said else told == ""
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 60
     assert took_kb < 60_000 + 300_000  # the first for what was loaded
 
 

@@ -103,7 +103,7 @@ def test_a_decoder_that_hangs_is_killed_and_the_next_recording_works(
         started = time.monotonic()
         with pytest.raises(VideoError, match=r"no progress for 1 s"):
             sampled(process, even)
-        assert time.monotonic() - started < 10
+        assert time.monotonic() - started < 60
         monkeypatch.setattr(poise.media.reader, "SERVER", serve)
         process.stall_timeout_s = 30
         assert numbers_of(sampled(process, even)[1])[:2] == [0, 5]
@@ -122,7 +122,7 @@ def test_where_a_decoder_hangs_holding_the_lock_the_other_goes_on(
     with DecodingProcess(stall_timeout_s=8.0) as process:
         started = time.monotonic()
         _, batches, loss = sampled(process, even, backend, 60.0)
-        assert time.monotonic() - started < 8.0 + 20
+        assert time.monotonic() - started < 8.0 + 60
         (warning,) = process.warnings
     assert loss == ""
     assert times_of(batches) == times_of(whole)
@@ -274,7 +274,7 @@ server.open_decoder = opened
 server.main()
 """
     monkeypatch.setattr(poise.media.reader, "SERVER", hangs_on_pyav)
-    with DecodingProcess(stall_timeout_s=4.0) as process:
+    with DecodingProcess(stall_timeout_s=8.0) as process:
         images = list(process.fetch(even, backend="auto", pts_s=[0.4]))
     assert [number_in(image) for image in images] == [10]
 
@@ -285,7 +285,7 @@ def test_a_decoder_that_died_while_idle_is_replaced(even: Path) -> None:
         pid = process.pid
         assert pid is not None
         os.kill(pid, signal.SIGKILL)
-        wait_until(lambda: not is_alive(pid), 10)
+        wait_until(lambda: not is_alive(pid))
         assert numbers_of(sampled(process, even)[1])[:2] == [0, 5]
 
 

@@ -53,23 +53,39 @@ class Opened:
 
     def until(self, script: str) -> None:
         """Wait until a script says true; Playwright's own way is forbidden by the page's policy."""
-        for _ in range(200):
+        for _ in range(1200):
             if self.value(script):
                 return
             self.page.wait_for_timeout(50)
         raise AssertionError(f"never true: {script}")
 
 
+@pytest.fixture(scope="module")
+def idle_pages(chromium: Any) -> list[Any]:
+    """Pages that wait for a report: each costs a process of the browser, many times a report."""
+    return []
+
+
 @pytest.fixture
-def opened(chromium: Any) -> Iterator[Callable[..., Opened]]:
-    contexts = []
+def opened(chromium: Any, idle_pages: list[Any]) -> Iterator[Callable[..., Opened]]:
+    contexts, used = [], []
+    desktop = {"width": 1280, "height": 900}
+
+    def a_page(viewport: dict[str, int] = desktop, **options: Any) -> Any:
+        if options or not idle_pages:
+            context = chromium.new_context(offline=True, viewport=viewport, **options)
+            page = context.new_page()
+        else:
+            page = idle_pages.pop()
+            page.set_viewport_size(viewport)
+        if options:
+            contexts.append(context)
+        else:
+            used.append(page)
+        return page
 
     def open_page(path: Path, hash: str = "", **options: Any) -> Opened:
-        context = chromium.new_context(
-            offline=True, **({"viewport": {"width": 1280, "height": 900}} | options)
-        )
-        contexts.append(context)
-        page, faults = context.new_page(), []
+        page, faults = a_page(**options), []
         page.on("console", lambda m: faults.append(m.text) if m.type in ("error", "warning") else 0)
         page.on("pageerror", lambda error: faults.append(str(error)))
         page.on("dialog", lambda dialog: faults.append(dialog.message))
@@ -79,6 +95,11 @@ def opened(chromium: Any) -> Iterator[Callable[..., Opened]]:
     yield open_page
     for context in contexts:
         context.close()
+    for page in used:  # as they were
+        page.emulate_media(media="null", color_scheme="null", reduced_motion="null")
+        page.mouse.move(0, 0)
+        page.goto("about:blank")
+        idle_pages.append(page)
 
 
 def written(

@@ -170,7 +170,7 @@ def test_closed_it_gives_up_a_long_file(tmp_path: Path) -> None:
     started = time.monotonic()
     with closing(Hashing(recognise([recording], None))):
         pass
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 60  # to the end it would take minutes
 
 
 # Files that are still growing
@@ -217,7 +217,7 @@ def test_a_file_that_grows_while_it_is_hashed_has_no_hash(
 def test_settling_tells_what_still_grows_from_what_is_all_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fingerprints, "SETTLED_S", 0.5)
+    monkeypatch.setattr(fingerprints, "SETTLED_S", 1.0)
     still, there, gone = (_recording(tmp_path, f"{n}.mp4") for n in ("still", "there", "gone"))
     gone.path.unlink()
     ended = threading.Event()

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from poise.errors import SettingsError
-from poise.storage.given_segments import with_segments
+from poise.spoken import Segment
+from poise.storage.given_segments import read_segments, with_segments
 from poise.types import Recording
 
 HEADER = "recording,start,end,label\n"
@@ -25,7 +26,9 @@ def test_the_table_prevails_over_a_file_beside_the_recording(tmp_path: Path) -> 
     cue = "WEBVTT\n\n00:01.000 --> 00:05.000\nWhy?\n"
     for name in ("a.vtt", "b.vtt"):
         (tmp_path / name).write_text(cue, encoding="utf-8")
-    a, b, c = with_segments(tmp_path, _recordings(tmp_path, "a.mp4", "b.mp4", "c.mp4"))
+    names = ("a.mp4", "b.mp4", "c.mp4")
+    (a, b, c), table = with_segments(tmp_path, _recordings(tmp_path, *names))
+    assert (table.faults, table.barred) == ([], {})
     assert a.segments is not None
     assert b.segments is not None
     assert [(s.label, s.source) for s in a.segments] == [("질문", "table")]
@@ -37,21 +40,88 @@ def test_the_table_prevails_over_a_file_beside_the_recording(tmp_path: Path) -> 
 def test_spreadsheets_encodings_are_read(tmp_path: Path, encoding: str) -> None:
     text = HEADER.replace(",", "\t") + "b\\a.mp4\t0:00\t0:10\t질문\n"
     (tmp_path / "segments.csv").write_bytes(text.encode(encoding))
-    (recording,) = with_segments(tmp_path, _recordings(tmp_path, "b/a.mp4"))
+    (recording,), _ = with_segments(tmp_path, _recordings(tmp_path, "b/a.mp4"))
     assert recording.segments is not None
     assert recording.segments[0].label == "질문"
 
 
-def test_a_recording_that_is_not_there_is_named(tmp_path: Path) -> None:
-    (tmp_path / "segments.csv").write_text(HEADER + "gone.mp4,0,10,x\n", encoding="utf-8")
-    with pytest.raises(SettingsError, match=r"gone\.mp4"):
-        with_segments(tmp_path, _recordings(tmp_path, "a.mp4"))
+def _part(start: float, end: float, label: str = "", kind: str = "part") -> Segment:
+    return Segment(kind=kind, label=label, start_s=start, end_s=end, source="table")
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_a_table_of_segments(tmp_path: Path, separator: str) -> None:
+    rows = [
+        "recording,start,end,label", "a.mp4,1:00,2:00,Why us?", "a.mp4,0,60,", "",
+        "a.mp4,100,2:10,Exclude", "b/c.mp4,0:05,1:00:00,질문 하나",
+    ]  # fmt: skip
+    path = tmp_path / "segments.csv"
+    path.write_text("\r\n".join(rows).replace(",", separator), encoding="utf-8")
+    read = read_segments(path, {"a.mp4", "b/c.mp4"})
+    assert read.segments["a.mp4"] == (
+        _part(0, 60), _part(60, 120, "Why us?"), _part(100, 130, kind="excluded"),
+    )  # fmt: skip
+    assert read.segments["b/c.mp4"] == (_part(5, 3600, "질문 하나"),)
+    assert (read.faults, read.barred) == ([], {})
+
+
+@pytest.mark.parametrize(
+    ("lines", "code", "said"),
+    [
+        (["a.mp4,1:00,oops,x"], "row_time", "line 3 has the end 'oops'"),
+        (["a.mp4,,50,x"], "row_time", "line 3 has the start ''"),
+        (["a.mp4,2:00,1:00,x"], "row_time", "line 3 ends at 1:00 and starts at 2:00"),
+        (["a.mp4,20,30,x", "a.mp4,25,40,y"], "row_overlap", "line 4 overlaps line 3"),
+        ([",20,30,x"], "row_recording", "line 3 names no recording"),
+        (["gone.mp4,20,30,exclude"], "row_recording", "line 3 names 'gone.mp4'"),
+        (["a.mp4,20,30,Why, then"], "row_unreadable", "line 3 does not fit the columns"),
+        (['a.mp4,20,30,"Why'], "row_unreadable", "line 3 does not fit the columns"),
+    ],
+)
+def test_a_wrong_line_costs_itself(tmp_path: Path, lines: list[str], code: str, said: str) -> None:
+    path = tmp_path / "segments.csv"
+    rows = ["a.mp4,0,10,kept", *lines, "b.mp4,0,10,too"]
+    path.write_text(HEADER + "\n".join(rows) + "\n", encoding="utf-8")
+    read = read_segments(path, {"a.mp4", "b.mp4"})
+    assert read.segments == {"a.mp4": (_part(0, 10, "kept"),), "b.mp4": (_part(0, 10, "too"),)}
+    (fault,) = read.faults
+    assert fault.code == code and said in fault.text and read.barred == {}
+
+
+@pytest.mark.parametrize(
+    "line", ["a.mp4,soon,0:30,exclude", "a.mp4,30,20,Exclude", "a.mp4,20,30,EXCLUDE,x",
+             'a.mp4,20,"30,exclude'],
+)  # fmt: skip
+def test_what_is_to_be_left_out_is_not_guessed(tmp_path: Path, line: str) -> None:
+    path = tmp_path / "segments.csv"
+    path.write_text(f"{HEADER}{line}\nb.mp4,0,10,exclude\n", encoding="utf-8")
+    read = read_segments(path, {"a.mp4", "b.mp4"})
+    assert list(read.barred) == ["a.mp4"] and "a.mp4 is not analysed" in read.barred["a.mp4"].text
+    assert read.segments == {"b.mp4": (_part(0, 10, kind="excluded"),)}
+
+
+def test_a_table_without_its_columns_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "segments.csv"
+    path.write_text("recording,from,to\n", encoding="utf-8")
+    with pytest.raises(SettingsError, match="has the columns recording, from"):
+        read_segments(path, {"a.mp4"})
+
+
+def test_a_webvtt_file_that_cannot_be_used_costs_itself(tmp_path: Path) -> None:
+    (tmp_path / "a.vtt").write_text("1\n00:01.000 --> 00:02.000\nx\n", encoding="utf-8")
+    (tmp_path / "b.vtt").write_text("WEBVTT\n\n00:01.000 --> 00:05.000\nx\n", encoding="utf-8")
+    (a, b), table = with_segments(tmp_path, _recordings(tmp_path, "a.mp4", "b.mp4"))
+    assert a.segments == () and b.segments and table.barred == {}
+    (fault,) = table.faults
+    assert (fault.code, fault.name) == ("webvtt", "a.mp4 (a.vtt)")
+    assert "does not begin with WEBVTT" in fault.text
 
 
 def test_of_one_recording_alone_the_lines_of_others_do_not_matter(tmp_path: Path) -> None:
     text = HEADER + "gone.mp4,0,10,x\na.mp4,0,10,y\n"
     (tmp_path / "segments.csv").write_text(text, encoding="utf-8")
     (tmp_path / "a.mp4").write_bytes(b"")
-    (recording,) = with_segments(tmp_path / "a.mp4", _recordings(tmp_path, "a.mp4"))
+    (recording,), table = with_segments(tmp_path / "a.mp4", _recordings(tmp_path, "a.mp4"))
+    assert table.faults == []
     assert recording.segments is not None
     assert recording.segments[0].label == "y"

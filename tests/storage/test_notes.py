@@ -52,8 +52,10 @@ def test_as_a_spreadsheet_saves_it(tmp_path: Path, encoding: str, separator: str
 def test_recordings_get_their_notes_and_others_are_named(tmp_path: Path) -> None:
     rows = "a.mp4,1,,said\ngone.mp4,2,,of nobody\n"
     (tmp_path / "notes.csv").write_text(HEADER + rows, encoding="utf-8")
-    (a, b), unknown = with_notes(tmp_path, _recordings(tmp_path, "a.mp4", "b.mp4"))
-    assert (a.notes, b.notes, unknown) == ((_note("said", 1.0),), (), ["gone.mp4"])
+    (a, b), faults = with_notes(tmp_path, _recordings(tmp_path, "a.mp4", "b.mp4"))
+    assert (a.notes, b.notes) == ((_note("said", 1.0),), ())
+    assert [(f.code, f.name) for f in faults] == [("row_recording", "notes.csv:3")]
+    assert "'gone.mp4'" in faults[0].text
     (tmp_path / "a.mp4").write_bytes(b"")
     assert with_notes(tmp_path / "a.mp4", [a])[1] == []  # of one recording alone
 
@@ -61,18 +63,45 @@ def test_recordings_get_their_notes_and_others_are_named(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        (HEADER + "a.mp4,soon,,x\n", "line 2.*soon"),
-        (HEADER + "\na.mp4,1:75,,x\n", "line 3.*1:75"),
-        (HEADER + ",1,,x\n", "line 2 names no recording"),
         ("recording,time\na.mp4,1\n", "recording, time"),
         ("recording,note,note\n", "recording, note, note"),
         ("PK\x03\x04", "a spreadsheet, not CSV"),
     ],
 )
-def test_what_is_wrong_is_named(tmp_path: Path, text: str, said: str) -> None:
+def test_what_is_no_table_is_refused(tmp_path: Path, text: str, said: str) -> None:
     (tmp_path / "notes.csv").write_text(text, encoding="utf-8")
     with pytest.raises(SettingsError, match=said):
-        read_notes(tmp_path)
+        with_notes(tmp_path, [])
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "said"),
+    [
+        ("a.mp4,soon,,x", "row_time", "line 3 has the time 'soon'"),
+        ("a.mp4,1:75,,x", "row_time", "1:75"),
+        (",1,,x", "row_recording", "line 3 names no recording"),
+        ("a.mp4,1,,nervous, but fine", "row_unreadable", "line 3 does not fit"),
+        ('a.mp4,1,,"nervous', "row_unreadable", "line 3 does not fit"),
+    ],
+)
+def test_a_wrong_line_costs_itself(tmp_path: Path, line: str, code: str, said: str) -> None:
+    path = tmp_path / "notes.csv"
+    path.write_text(f"{HEADER}a.mp4,1,,said\n{line}\nb.mp4,,,too\n", encoding="utf-8")
+    (a, b), faults = with_notes(tmp_path, _recordings(tmp_path, "a.mp4", "b.mp4"))
+    assert (a.notes, b.notes) == ((_note("said", 1.0),), (_note("too"),))
+    assert [f.code for f in faults] == [code] and said in faults[0].text
+
+
+def test_what_cannot_be_read_is_not_lost_by_writing(tmp_path: Path) -> None:
+    path = tmp_path / "notes.csv"
+    path.write_text(f"{HEADER}a.mp4,1,,nervous, but fine\n", encoding="utf-8")
+    before = path.read_bytes()
+    with pytest.raises(SettingsError, match="line 2 does not fit"):
+        add_note(tmp_path, "a.mp4", _note("x"))
+    assert path.read_bytes() == before
+    path.write_text(f"{HEADER}a.mp4,soon,,x\n", encoding="utf-8")  # read, but not understood
+    add_note(tmp_path, "a.mp4", _note("y"))
+    assert "soon" in path.read_text(encoding="utf-8-sig")
 
 
 def test_what_is_written_is_read_again(tmp_path: Path) -> None:

@@ -52,7 +52,7 @@ def test_its_end_is_heard(child: ChildProcess) -> None:
     os.kill(child.pid, signal.SIGTERM)
     with pytest.raises((EOFError, OSError)):
         child.connection.recv()
-    assert child.wait(5) == -signal.SIGTERM
+    assert child.wait(60) == -signal.SIGTERM
 
 
 def test_it_ends_with_the_thread_that_started_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -68,7 +68,7 @@ def test_it_ends_with_the_thread_that_started_it(monkeypatch: pytest.MonkeyPatch
     thread = threading.Thread(target=start)
     thread.start()
     thread.join()
-    assert found[0].wait(5) == -signal.SIGKILL
+    assert found[0].wait(60) == -signal.SIGKILL
 
 
 _PARENT = """
@@ -100,7 +100,7 @@ def test_killed_a_parent_takes_its_children_along(moment: str, stopped: bool) ->
     parent.kill()
     parent.wait()
     parent.stdout.close()
-    wait_until(lambda: not any(map(is_alive, children)), 10)
+    wait_until(lambda: not any(map(is_alive, children)))
 
 
 def test_a_program_finds_this_package_wherever_it_is_run(

@@ -105,7 +105,7 @@ def stuck(
         return any(reports) and any((house / "unfinished").glob("begun-*"))
 
     try:
-        wait_until(is_stuck, 120)
+        wait_until(is_stuck)
         found = descendants(process.pid)
         assert sum("decoders.server" in line for line in found.values()) >= 1
         assert sum("worker_process" in line for line in found.values()) >= 2
@@ -142,7 +142,7 @@ def test_a_stopped_batch_is_written_and_can_go_on(
     assert process.returncode == 128 + number
     assert "the same command goes on from here" in stderr
     assert "Traceback" not in stderr and stdout == ""
-    wait_until(lambda: not any(map(is_alive, found)), 5)
+    wait_until(lambda: not any(map(is_alive, found)))
     rows = pd.read_csv(tmp_path / "out" / "recordings.csv")
     assert rows[["recording_id", "status"]].to_numpy().tolist() == [["quick.mp4", "done"]]
     assert (tmp_path / "out" / "index.html").is_file()
@@ -186,7 +186,7 @@ def test_a_second_signal_leaves_at_once_and_leaves_nobody(
     while process.poll() is None:
         os.kill(process.pid, signal.SIGINT)
     assert process.wait(5) == 130
-    wait_until(lambda: not any(map(is_alive, found)), 5)
+    wait_until(lambda: not any(map(is_alive, found)))
 
 
 @pytest.mark.slow
@@ -197,4 +197,4 @@ def test_a_killed_batch_leaves_nobody(
     process, found = stuck
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
-    wait_until(lambda: not any(map(is_alive, found)), 10)
+    wait_until(lambda: not any(map(is_alive, found)))

@@ -39,6 +39,16 @@ def test_moments_have_the_number_of_their_segment() -> None:
     assert segment_of(np.array([0.0, 9.9, 10.0, 39.9, 55.0]), SEGMENTS).tolist() == [1, 1, 2, 2, 0]
 
 
+def test_what_is_excluded_within_an_answer_is_no_part_of_it() -> None:
+    left_out = [_segment("excluded", 5, 20), _segment("excluded", 30, 35)]
+    segments = [left_out[0], _segment("answer", 10, 40), left_out[1]]
+    times = np.array([4.0, 6.0, 15.0, 20.0, 32.0, 36.0])
+    assert segment_of(times, segments).tolist() == [0, 1, 1, 2, 3, 2]
+    figures = {(f.segment, f.part, f.state): f for f in segment_figures(_seen(), segments)}
+    assert figures[2, "whole", "all"].sampled_frames == 15  # 20 to 30, 35 to 40
+    assert figures[None, "whole", "all"].sampled_frames == 30
+
+
 def test_figures_by_segment_part_and_state() -> None:
     rows = {(f.segment, f.part, f.state): f for f in segment_figures(_seen(), SEGMENTS)}
     assert set(rows) == {

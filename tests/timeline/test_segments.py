@@ -10,7 +10,9 @@ from poise.timeline.segments import (
     PAUSE_S,
     found,
     from_chapters,
-    read_table,
+    given,
+    left_of,
+    overlapping,
     read_time,
     read_webvtt,
 )
@@ -37,38 +39,34 @@ def _given(
     return Segment(kind=kind, label=label, start_s=start, end_s=end, source=source)
 
 
-@pytest.mark.parametrize("separator", [",", ";", "\t"])
-def test_a_table_of_segments(separator: str) -> None:
-    rows = [
-        "recording,start,end,label", "a.mp4,1:00,2:00,Why us?", "a.mp4,0,60,", "",
-        "a.mp4,120,2:10,Exclude", "b/c.mp4,0:05,1:00:00,질문 하나",
-    ]  # fmt: skip
-    read = read_table("\r\n".join(rows).replace(",", separator))
-    assert read["a.mp4"] == (
-        _given(0, 60), _given(60, 120, "Why us?"), _given(120, 130, kind="excluded"),
-    )  # fmt: skip
-    assert read["b/c.mp4"] == (_given(5, 3600, "질문 하나"),)
+def test_a_segment_as_a_centre_writes_it() -> None:
+    assert given("1:00", "2:00", "Why us?") == _given(60, 120, "Why us?")
+    assert given("0", "60", "Exclude") == _given(0, 60, kind="excluded")
 
 
 @pytest.mark.parametrize(
-    ("lines", "said"),
-    [
-        (["a.mp4,1:00,oops,x"], "line 2 has the end 'oops'"),
-        (["a.mp4,,5,x"], "line 2 has the start ''"),
-        (["a.mp4,0,1,x", "a.mp4,2:00,1:00,x"], "line 3 ends at 1:00 and starts at 2:00"),
-        (["a.mp4,0,10,x", "a.mp4,5,20,y"], "line 3 overlaps line 2"),
-        ([",0,10,x"], "line 2 names no recording"),
-    ],
-)
-def test_what_is_wrong_in_a_table_is_named(lines: list[str], said: str) -> None:
-    with pytest.raises(SettingsError, match="line") as error:
-        read_table("\n".join(["recording,start,end,label", *lines]))
-    assert said in str(error.value)
+    ("start", "end", "said"),
+    [("1:00", "oops", "has the end 'oops'"), ("", "5", "has the start ''"),
+     ("2:00", "1:00", "ends at 1:00 and starts at 2:00")],
+)  # fmt: skip
+def test_a_segment_that_makes_no_sense(start: str, end: str, said: str) -> None:
+    with pytest.raises(SettingsError, match=said) as error:
+        given(start, end, "x")
+    assert error.value.code == "row_time"
 
 
-def test_a_table_without_its_columns_is_refused() -> None:
-    with pytest.raises(SettingsError, match="has the columns recording, from"):
-        read_table("recording,from,to\n")
+def test_parts_may_not_overlap_and_what_is_excluded_may_lie_anywhere() -> None:
+    segments = [
+        _given(10, 20), _given(0, 30), _given(30, 40), _given(25, 35, kind="excluded"),
+        _given(21, 22),
+    ]  # fmt: skip
+    assert overlapping(segments) == {0: 1, 4: 1}
+
+
+def test_what_is_excluded_is_cut_out_of_turns() -> None:
+    turns = _turns(("i", 0, 3), ("c", 4, 20), ("c", 21, 22))
+    assert left_of(turns, [(10, 12), (20, 30)]) == _turns(("i", 0, 3), ("c", 4, 10), ("c", 12, 20))
+    assert left_of(turns, []) == turns
 
 
 def test_cues_of_webvtt_are_segments() -> None:
@@ -85,6 +83,8 @@ def test_cues_of_webvtt_are_segments() -> None:
         read_webvtt("1\n00:01.000 --> 00:02.000\nx\n")
     with pytest.raises(SettingsError, match="line 3 ends"):
         read_webvtt("WEBVTT\n\n00:05.000 --> 00:02.000\nx\n")
+    with pytest.raises(SettingsError, match="line 6 overlaps line 3"):
+        read_webvtt("WEBVTT\n\n00:01.000 --> 00:05.000\nx\n\n00:04.000 --> 00:07.000\ny\n")
 
 
 def test_chapters_are_segments_unless_there_is_only_one() -> None:

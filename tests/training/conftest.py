@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,10 @@ import torch
 from poise.expression.architectures import ARCHITECTURES
 from poise.expression.artefact import build, save_model
 from poise.expression.model_spec import ModelSpec
+from poise_training.recipe import Recipe, load_recipe
+from poise_training.run import fit_run
 from poise_training.smoke import make
+from tests.conftest import made_once
 
 from .tiny import TEMPLATE
 
@@ -18,9 +22,30 @@ from .tiny import TEMPLATE
 @pytest.fixture(scope="session")
 def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Drawn faces with their recipes; not to be changed by a test."""
-    folder = tmp_path_factory.mktemp("drawn")
-    make(folder, per_split=(6, 4, 6))
-    return folder
+
+    def made(folder: Path) -> Path:
+        make(folder, per_split=(6, 4, 6))
+        return folder
+
+    return made_once(tmp_path_factory, "drawn", made)
+
+
+@pytest.fixture(scope="session")
+def recipe(drawn: Path) -> Recipe:
+    """Of VGG16Baseline on them, for one epoch."""
+    recipe = load_recipe(drawn / "baseline.toml")
+    return replace(recipe, fit=replace(recipe.fit, epochs=1))
+
+
+@pytest.fixture(scope="session")
+def run(recipe: Recipe, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The finished run of that recipe; not to be changed by a test."""
+
+    def made(folder: Path) -> Path:
+        fit_run(recipe, folder, device="cpu")
+        return folder
+
+    return made_once(tmp_path_factory, "finished run", made)
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from safetensors.numpy import load_file
 
 from poise.faces.covering import SIDE_PX, CoveringNetwork
 from poise.types import FloatArray, Image
+from poise_training import covering
 from poise_training.covering import crops_of, drawn
 from poise_training.prepare import PreparedFaces
 from tests.conftest import SampleFaces
@@ -78,14 +78,15 @@ def test_the_same_seed_draws_the_same(prepared: Path) -> None:
         assert (a == b).all() and x == y
 
 
-def test_the_script_writes_weights_that_load(prepared: Path, tmp_path: Path) -> None:
+def test_the_script_writes_weights_that_load(
+    prepared: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     out = tmp_path / "covering.safetensors"
-    done = subprocess.run(
-        [sys.executable, "-m", "poise_training.covering", prepared, "--out", out,
-         "--most", "64"],
-        capture_output=True, text=True, timeout=300,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    assert "above 0.9:" in done.stdout
+    monkeypatch.setattr(sys, "argv", ["covering", str(prepared), "--out", str(out), "--most", "64"])
+    covering.main()
+    assert "above 0.9:" in capsys.readouterr().out
     weights: dict[str, FloatArray] = load_file(out)
     assert set(weights) == set(CoveringNetwork().state_dict())

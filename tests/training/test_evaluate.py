@@ -97,3 +97,17 @@ def test_all_is_written(drawn: Path, untrained: dict[str, Path], tmp_path: Path)
 def test_no_valence_in_the_data(untrained: dict[str, Path], tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="--scheme"):
         evaluate(untrained["VGG16Baseline"], _test_set(["surprise"]), tmp_path, device="cpu")
+
+
+def test_intervals_are_of_people_where_people_are_known() -> None:
+    classes = ["happiness", "neutral"] * 60
+    guesses = ["happiness"] * 120
+    alone = _test_set(classes)
+    one = _test_set(classes, person="kim")
+    (of_faces, *_), (of_one, *_) = (
+        [measure(task) for task in tasks(test, _FERPLUS.labels, _posterior(guesses))]
+        for test in (alone, one)
+    )
+    assert (of_faces["people"], of_one["people"]) == (None, 1)
+    assert of_faces["accuracy_interval"][0] < 0.5 < of_faces["accuracy_interval"][1]
+    assert of_one["accuracy_interval"] == (0.5, 0.5)  # one person says nothing about others

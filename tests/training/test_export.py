@@ -16,22 +16,8 @@ from poise_training.augment import centre
 from poise_training.export import RECIPE_FILE, export
 from poise_training.fit import CHECKPOINT_FILE, CURVES_FILE
 from poise_training.prepare import PreparedFaces, faces_file
-from poise_training.recipe import Recipe, data_key, load_recipe
+from poise_training.recipe import Recipe, data_key
 from poise_training.run import fit_run, resumable
-
-
-@pytest.fixture(scope="module")
-def recipe(drawn: Path) -> Recipe:
-    recipe = load_recipe(drawn / "baseline.toml")
-    return replace(recipe, fit=replace(recipe.fit, epochs=1))
-
-
-@pytest.fixture(scope="module")
-def run(recipe: Recipe, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A finished run of one epoch; not to be changed by a test."""
-    directory = tmp_path_factory.mktemp("run")
-    fit_run(recipe, directory, device="cpu")
-    return directory
 
 
 def test_what_is_loaded_is_what_was_trained(run: Path, recipe: Recipe, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import pytest
 from poise_training.metrics import (
     accuracies,
     accuracy,
+    by_person,
     confusion_matrix,
     interval,
     macro_f1,
@@ -56,6 +57,33 @@ def test_interval_agrees_with_drawing_faces_one_by_one() -> None:
     )
     assert interval(confusion, macro_f1s) == interval(confusion, macro_f1s)
     assert np.isnan(interval(np.zeros((3, 3), np.int64), accuracies)).all()
+
+
+def test_faces_of_one_person_are_drawn_together() -> None:
+    """Forty people of twenty faces, each person read right throughout or wrong throughout."""
+    rng = np.random.default_rng(2)
+    right = np.repeat(rng.random(40) < 0.7, 20)
+    truth = np.zeros(800, np.int64)
+    people = [f"{k // 20}" for k in range(800)]
+    cells = truth * 2 + ~right
+    of_people = by_person(cells, (2, 2), people)
+    confusion = confusion_matrix(truth, (~right).astype(np.int64), 2)
+    assert of_people is not None and of_people.shape == (40, 2, 2)
+    assert (of_people.sum(axis=0) == confusion).all()
+    drawn = rng.integers(0, 40, (2000, 40))
+    expected = np.quantile(right[::20][drawn].mean(axis=1), [0.025, 0.975])
+    assert interval(confusion, accuracies, of_people) == pytest.approx(expected, abs=0.03)
+    alone = interval(confusion, accuracies)
+    assert alone[1] - alone[0] < (expected[1] - expected[0]) / 3
+
+
+def test_faces_of_nobody_known_are_people_of_their_own() -> None:
+    cells = np.array([0, 1, 0, 3])
+    counts = by_person(cells, (2, 2), ["kim", None, "kim", None])
+    assert counts is not None
+    assert counts.tolist() == [[[2, 0], [0, 0]], [[0, 1], [0, 0]], [[0, 0], [0, 1]]]
+    assert by_person(cells, (2, 2), [None] * 4) is None
+    assert by_person(cells, (2, 2), []) is None
 
 
 def test_calibration_error_by_hand() -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import shutil
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +12,7 @@ import pytest
 
 from poise.errors import SettingsError
 from poise.faces.detection.detector import FaceDetector
-from poise_training.prepare import PreparedFaces, faces_file, prepare, prepared
+from poise_training.prepare import UNKNOWN, PreparedFaces, faces_file, prepare, prepared
 from poise_training.recipe import DataSource, Recipe, data_key, load_recipe
 from poise_training.schemes import load_scheme
 from poise_training.smoke import make
@@ -38,6 +40,24 @@ def test_prepared_once_and_reported(tmp_path: Path, detector: FaceDetector) -> N
     dropped = pd.read_csv(path.with_suffix(".dropped.csv"))
     assert dropped["reason"].str.contains("cannot be read|same picture in test").all()
     assert len(dropped) == 2
+
+
+def test_that_nobody_is_known_is_told_where_splits_are_drawn(
+    tmp_path: Path, detector: FaceDetector
+) -> None:
+    make(tmp_path, per_split=(3, 2, 2))
+    faces = tmp_path / "faces"
+    for split in ("train", "validation", "test"):
+        for picture in sorted((faces / split).rglob("*.png")):
+            place = faces / picture.parent.name / f"{split} {picture.name}"
+            place.parent.mkdir(exist_ok=True)
+            picture.rename(place)
+        shutil.rmtree(faces / split)
+    told: list[tuple[str, int, int]] = []
+    with suppress(SettingsError):  # so few that a split may be left empty
+        prepared(load_recipe(tmp_path / "dense.toml"), tmp_path, detector,
+                 lambda *state: told.append(state))  # fmt: skip
+    assert (UNKNOWN, 28, 28) in told
 
 
 def test_the_template_is_measured_in_cropped_and_in_larger_pictures(

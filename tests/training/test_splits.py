@@ -31,7 +31,7 @@ _faces = st.lists(
 
 
 @given(faces=_faces, seed=st.integers(0, 5))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_every_person_is_in_one_split_and_what_is_stated_is_kept(
     faces: list[LabelledFace], seed: int
 ) -> None:
@@ -56,7 +56,7 @@ def test_every_person_is_in_one_split_and_what_is_stated_is_kept(
     pictures=st.lists(st.tuples(st.sampled_from("abcdefgh"), st.sampled_from(SPLITS))),
     unseen=st.booleans(),
 )
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_each_picture_stays_at_most_once(pictures: list[tuple[str, str]], unseen: bool) -> None:
     hashes, splits = [p[0] for p in pictures], [p[1] for p in pictures]
     keep, reasons = drop_duplicates(hashes, splits, unseen_test=unseen)

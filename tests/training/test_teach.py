@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,18 +20,12 @@ from poise_training.teach import TEACHING_FILE, taught
 
 
 @pytest.fixture(scope="module")
-def recipe(drawn: Path) -> Recipe:
-    recipe = load_recipe(drawn / "baseline.toml")
-    return replace(recipe, fit=replace(recipe.fit, epochs=1))
-
-
-@pytest.fixture(scope="module")
-def teacher(recipe: Recipe, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def teacher(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The run of a teacher, with its prepared faces; its model lies in `model`."""
-    run = tmp_path_factory.mktemp("teacher")
-    fit_run(recipe, run, device="cpu")
-    export(run, run / "model", device="cpu")
-    return run
+    own = tmp_path_factory.mktemp("teacher") / "run"
+    shutil.copytree(run, own)
+    export(own, own / "model", device="cpu")
+    return own
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,15 @@ from poise.types import IntArray
 from poise_training.evaluate import Task, flat, scores, tasks
 from poise_training.figures import comparison_figure
 from poise_training.files import write_json, write_table
-from poise_training.metrics import RESAMPLES, Measure, accuracies, interval, macro_f1s, mcnemar
+from poise_training.metrics import (
+    RESAMPLES,
+    Measure,
+    accuracies,
+    by_person,
+    interval,
+    macro_f1s,
+    mcnemar,
+)
 from poise_training.testset import Telling, TestSet, predict
 
 COMPARISON_FILE = "comparison.json"
@@ -92,13 +100,14 @@ def compare_task(mine: Task, theirs: Task) -> dict[str, Any]:
         theirs: Of the second one, on the same faces.
     """
     joint = joint_counts(mine, theirs)
+    of_people = by_person(_joint_cells(mine, theirs), joint.shape, mine.people)
     right, right_too = mine.guess == mine.truth, theirs.guess == theirs.truth
     only_first = int((right & ~right_too).sum())
     only_second = int((right_too & ~right).sum())
     result: dict[str, Any] = {
         "faces": len(mine.truth),
-        "first": scores(mine.confusion),
-        "second": scores(theirs.confusion),
+        "first": scores(mine),
+        "second": scores(theirs),
         "difference": {},
         "only_first": only_first,
         "only_second": only_second,
@@ -106,15 +115,22 @@ def compare_task(mine: Task, theirs: Task) -> dict[str, Any]:
     }
     for name, measure in (("accuracy", accuracies), ("macro_f1", macro_f1s)):
         result["difference"][name] = result["second"][name] - result["first"][name]
-        result["difference"][f"{name}_interval"] = interval(joint, _difference(measure))
+        found = interval(joint, _difference(measure), of_people)
+        result["difference"][f"{name}_interval"] = found
     return result
 
 
 def joint_counts(mine: Task, theirs: Task) -> IntArray:
     """How often each class was taken for which by both: int64 [K, K, K], truth, first, second."""
     classes = len(mine.classes)
-    cell = (mine.truth * classes + mine.guess) * classes + theirs.guess
-    return np.bincount(cell, minlength=classes**3).reshape(classes, classes, classes)
+    counts = np.bincount(_joint_cells(mine, theirs), minlength=classes**3)
+    return counts.reshape(classes, classes, classes)
+
+
+def _joint_cells(mine: Task, theirs: Task) -> IntArray:
+    """Index of each face into the flat joint counts, int64 [M]."""
+    classes = len(mine.classes)
+    return (mine.truth * classes + mine.guess) * classes + theirs.guess
 
 
 def _difference(measure: Measure) -> Measure:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from poise_training.metrics import (
     Reliability,
     accuracies,
     accuracy,
+    by_person,
     confusion_matrix,
     interval,
     macro_f1,
@@ -48,6 +49,7 @@ class Task:
         index: Which of the N faces, int64 [M].
         truth: int64 [M].
         posterior: float32 [M, K], rows sum to 1.
+        people: Who each face shows, [M]; None: nobody known. Empty: nobody is.
     """
 
     name: str
@@ -55,6 +57,7 @@ class Task:
     index: IntArray
     truth: IntArray
     posterior: FloatArray
+    people: tuple[str | None, ...] = ()
 
     @property
     def guess(self) -> IntArray:
@@ -65,6 +68,22 @@ class Task:
     def confusion(self) -> IntArray:
         """int64 [K, K]."""
         return confusion_matrix(self.truth, self.guess, len(self.classes))
+
+    def some(self, rows: Sequence[int]) -> Task:
+        """The same of some of the M faces."""
+        return replace(
+            self,
+            index=self.index[rows],
+            truth=self.truth[rows],
+            posterior=self.posterior[rows],
+            people=tuple(self.people[k] for k in rows) if self.people else (),
+        )
+
+    @property
+    def of_people(self) -> IntArray | None:
+        """The confusion matrix of each person, int64 [P, K, K]; None where nobody is known."""
+        classes = len(self.classes)
+        return by_person(self.truth * classes + self.guess, (classes, classes), self.people)
 
     @property
     def reliability(self) -> Reliability:
@@ -82,19 +101,24 @@ def tasks(test: TestSet, labels: LabelScheme, posterior: FloatArray) -> list[Tas
     """
     valence_of = test.scheme.labels.valence
     three = labels.valence_posterior(posterior)
-    result = [_task("valence", VALENCES, [valence_of.get(c) for c in test.classes], three)]
+    people = [face.person for face in test.faces]
+    result = [_task("valence", VALENCES, [valence_of.get(c) for c in test.classes], three, people)]
     if set(labels.apart) & set(test.classes):
         apart = posterior[:, [labels.emotions.index(e) for e in labels.apart]]
         joint = np.concatenate([posterior @ labels.valence_matrix, apart], axis=1)
         truth = [valence_of.get(c, c) for c in test.classes]
-        result.append(_task("valence_apart", (*VALENCES, *labels.apart), truth, joint))
+        result.append(_task("valence_apart", (*VALENCES, *labels.apart), truth, joint, people))
     if labels.emotions != VALENCES:
-        result.append(_task("emotion", labels.emotions, test.classes, posterior))
+        result.append(_task("emotion", labels.emotions, test.classes, posterior, people))
     return [task for task in result if len(task.index)]
 
 
 def _task(
-    name: str, classes: tuple[str, ...], truth: Sequence[str | None], posterior: FloatArray
+    name: str,
+    classes: tuple[str, ...],
+    truth: Sequence[str | None],
+    posterior: FloatArray,
+    people: Sequence[str | None],
 ) -> Task:
     number = {label: k for k, label in enumerate(classes)}
     index = np.array([k for k, label in enumerate(truth) if label in number], np.int64)
@@ -104,17 +128,20 @@ def _task(
         index=index,
         truth=np.array([number[label] for label in truth if label in number], np.int64),
         posterior=np.asarray(posterior[index], np.float32),
+        people=tuple(people[k] for k in index),
     )
 
 
-def scores(confusion: IntArray) -> dict[str, Any]:
-    """Accuracy and macro-F1 of a confusion matrix with 95 % intervals, and the faces."""
+def scores(task: Task) -> dict[str, Any]:
+    """Accuracy and macro-F1 of a task with 95 % intervals, and the faces and people."""
+    confusion, of_people = task.confusion, task.of_people
     return {
         "faces": int(confusion.sum()),
+        "people": None if of_people is None else len(of_people),
         "accuracy": accuracy(confusion),
-        "accuracy_interval": interval(confusion, accuracies),
+        "accuracy_interval": interval(confusion, accuracies, of_people),
         "macro_f1": macro_f1(confusion),
-        "macro_f1_interval": interval(confusion, macro_f1s),
+        "macro_f1_interval": interval(confusion, macro_f1s, of_people),
     }
 
 
@@ -126,7 +153,7 @@ def measure(task: Task) -> dict[str, Any]:
         strict=True,
     )  # fmt: skip
     return {
-        **scores(confusion),
+        **scores(task),
         "expected_calibration_error": task.reliability.error,
         "classes": {
             name: {"faces": count, "precision": _number(precision), "recall": _number(recall)}
@@ -148,8 +175,7 @@ def group_table(test: TestSet, task: Task) -> pd.DataFrame:
     rows = []
     for (attribute, value), chosen in sorted(groups.items()):
         if len(chosen) >= _FEWEST:
-            confusion = confusion_matrix(task.truth[chosen], task.guess[chosen], len(task.classes))
-            rows.append({"attribute": attribute, "group": value, **flat(scores(confusion))})
+            rows.append({"attribute": attribute, "group": value, **flat(scores(task.some(chosen)))})
     return pd.DataFrame(rows)
 
 

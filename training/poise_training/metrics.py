@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -65,24 +65,54 @@ def recalls(confusion: IntArray) -> npt.NDArray[np.float64]:
     return _divided(np.diagonal(confusion), confusion.sum(axis=1))
 
 
-def interval(counts: IntArray, measure: Measure) -> Interval:
+def by_person(
+    cells: IntArray, shape: tuple[int, ...], people: Sequence[str | None]
+) -> IntArray | None:
+    """How many faces of each person fell in each cell: int64 [P, *shape].
+
+    A face of nobody known is a person of its own. None where nobody is known.
+
+    Args:
+        cells: Index, into a flat array of that shape, of each face, int64 [N].
+        shape: Of the counts.
+        people: Who each face shows, [N]; None: nobody known.
+    """
+    if not any(person is not None for person in people):
+        return None
+    names = [("", str(k)) if p is None else ("person", p) for k, p in enumerate(people)]
+    number = {name: k for k, name in enumerate(dict.fromkeys(names))}
+    size = int(np.prod(shape))
+    flat = np.array([number[name] for name in names], np.int64) * size + cells
+    counts = np.bincount(flat, minlength=len(number) * size)
+    return counts.reshape(len(number), *shape)
+
+
+def interval(counts: IntArray, measure: Measure, of_people: IntArray | None = None) -> Interval:
     """Bootstrap interval of 95 %, seeded, of a measure that depends on counts alone.
 
     To draw N faces with replacement is to draw the counts from a multinomial distribution with
-    the observed shares, which is what is done.
+    the observed shares, which is what is done. Faces of one person are alike, so where people are
+    known these are drawn instead, each with all their faces.
 
     Args:
         counts: How many faces fell in each cell, int of any shape (a confusion matrix, or a
             table of truth by two models' answers).
         measure: Of counts [R, ...] the values [R].
+        of_people: The same for each person, see `by_person`.
 
-    Source: Efron and Tibshirani, An Introduction to the Bootstrap, 1993, chapter 13.
+    Source: Efron and Tibshirani, An Introduction to the Bootstrap, 1993, chapter 13; Davison and
+    Hinkley, Bootstrap Methods and their Application, 1997, section 3.8, for the clusters.
     """
     total = int(counts.sum())
     if total == 0:
         return float("nan"), float("nan")
     rng = np.random.default_rng(_SEED)
-    drawn = rng.multinomial(total, counts.ravel() / total, size=RESAMPLES)
+    if of_people is None:
+        drawn = rng.multinomial(total, counts.ravel() / total, size=RESAMPLES)
+    else:
+        each = of_people.reshape(len(of_people), -1)
+        alike = np.full(len(each), 1 / len(each))
+        drawn = np.stack([rng.multinomial(len(each), alike) @ each for _ in range(RESAMPLES)])
     values = measure(drawn.reshape(RESAMPLES, *counts.shape))
     low, high = np.nanquantile(values, [0.025, 0.975])
     return float(low), float(high)

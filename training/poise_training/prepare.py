@@ -25,6 +25,8 @@ from poise_training.splits import drop_duplicates
 CANVAS_PER_FRAME = 4 / 3  # the canvas shows this much more than the aligned crop
 PIXELS_PER_INPUT = 1.5  # and is this much finer than the network's input
 
+UNKNOWN = "Of nobody known, so that one person may be in training and in test"
+
 
 @dataclass(frozen=True, kw_only=True)
 class PreparedFaces:
@@ -121,6 +123,9 @@ def prepare(
     """
     gathered = gather(recipe)
     everyone = gathered.faces
+    drawn = [face for face in everyone if face.split is None]
+    if unknown := sum(face.person is None for face in drawn):
+        progress(UNKNOWN, unknown, len(drawn))
     seen = look_at(everyone, detector, lambda done: progress("Finding faces", done, len(everyone)))
     reasons = [item.reason for item in seen]
     usable = [k for k, reason in enumerate(reasons) if not reason]

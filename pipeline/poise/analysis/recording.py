@@ -33,7 +33,7 @@ from poise.spoken import Segment
 from poise.timeline.articulation import articulating, bandwidths, while_speaking
 from poise.timeline.baseline import against, find_baseline, resting_odds
 from poise.timeline.episodes import find_episodes
-from poise.timeline.segments import of_sound
+from poise.timeline.segments import in_force
 from poise.timeline.smoothing import (
     gap_limits,
     holes,
@@ -215,7 +215,7 @@ def _conclude(
         labels=labels, pts_s=pts_s, smoothed=smoothed, raw=reading,
         sharpness=seen.sharpness[usable],
     )  # fmt: skip
-    answers = segments or of_sound(sound)
+    answers = in_force(segments, sound)
     picked = choose_frames(episodes, readings, settings.frames_per_class, answers)
     with timing("explain"):
         pictures, files, loss = illustrate(path, context, seen, usable, posterior, reading, picked)

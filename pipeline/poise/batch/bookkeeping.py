@@ -7,10 +7,13 @@ import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
+from functools import cached_property
 from importlib import resources
 from pathlib import Path
+from types import MappingProxyType
 
 from poise import __version__
+from poise.batch.beyond_end import beyond_end
 from poise.batch.outcomes import WHY_WITHHELD, Listener, outcome_of
 from poise.batch.workers.worker import Done
 from poise.errors import DamagedResultError, DiskFullError, PoiseError, VideoError
@@ -25,6 +28,7 @@ from poise.storage.results.outcome import LeftAside, Outcome
 from poise.storage.results.owners import claim
 from poise.storage.results.segments import keep_given
 from poise.storage.results.store import ResultStore
+from poise.storage.saved_tables import TableFault
 from poise.system.atomic_files import Reserve
 from poise.system.run_log import RunLog
 from poise.types import SHOWN, Recording, Status
@@ -46,9 +50,11 @@ class Batch:
         settings, spec, listener: Of the run.
         root: The directory of the recordings.
         left_aside: What lies there and is not analysed.
+        barred: Recordings that a wrong line in a table keeps from being analysed, and which.
         force: Whether reports are written again that need not be.
 
     Attributes:
+        left_aside: With lines of tables that tell of moments behind a recording's end.
         problem: Why nothing more can be written; None as long as it can.
     """
 
@@ -67,16 +73,17 @@ class Batch:
         listener: Listener,
         root: Path,
         left_aside: Sequence[LeftAside] = (),
+        barred: Mapping[str, TableFault] = MappingProxyType({}),
         force: bool = False,
     ) -> None:
         self._found, self._keys = {r.recording_id: r for r in found}, dict(keys)
         self._names: dict[str, list[str]] = {}  # of recordings, by the key of their result
         for recording in found:
             self._names.setdefault(keys[recording.recording_id], []).append(recording.recording_id)
-        self._root, self._left_aside = root, list(left_aside)
+        self._root, self.left_aside = root, list(left_aside)
         self._store, self._ledger, self._journal, self._reserve = store, ledger, journal, reserve
         self._output, self._settings, self._spec = output, settings, spec
-        self._listener, self._force = listener, force
+        self._listener, self._force, self._barred = listener, force, barred
         self._outcomes: dict[str, Outcome] = {}
         self._unwritten: dict[str, None] = {}  # candidates whose report is behind, in order
         self._unrecorded: dict[str, Outcome] = {}
@@ -86,7 +93,7 @@ class Batch:
         """Enter all recordings as pending, before anything is analysed."""
         entries = [Entry(recording=r, key=self._keys[r.recording_id]) for r in self._found.values()]
         settings, model, root = asdict(self._settings), self._spec.to_json(), str(self._root)
-        self._ledger.plan(settings, model, entries, root=root, left_aside=self._left_aside)
+        self._ledger.plan(settings, model, entries, root=root, left_aside=self.left_aside)
         self._store.remember_run(settings, model, root)
 
     def collect_reused(self, known: Iterable[str]) -> list[str]:
@@ -110,17 +117,15 @@ class Batch:
 
     def withhold(self, names: Iterable[str], status: Status) -> None:
         """Take in recordings that must not be analysed."""
-        self._add(
-            [
-                Outcome(
-                    recording=self._found[name],
-                    status=status,
-                    code=str(status),
-                    message=WHY_WITHHELD[status],
-                )
-                for name in names
-            ]
-        )
+        self._add([self._withheld(name, status) for name in names])
+
+    def _withheld(self, name: str, status: Status) -> Outcome:
+        barred = self._barred.get(name)
+        if status == Status.FAILED and barred:
+            code, message = barred.code, barred.text
+        else:
+            code, message = str(status), WHY_WITHHELD[status]
+        return Outcome(recording=self._found[name], status=status, code=code, message=message)
 
     def collect(self, done: Done) -> None:
         """Take in what a worker answered; of a full disk, that nothing more can be done."""
@@ -197,9 +202,10 @@ class Batch:
             from poise.reports.candidates import write_overview  # and with it pandas
 
             index = write_overview(
-                outcomes, self._output, self._settings, self._spec, self._left_aside
+                outcomes, self._output, self._settings, self._spec, self.left_aside
             )
-            write_left_aside(self._left_aside, self._output, self._settings)
+            write_left_aside(self.left_aside, self._output, self._settings)
+            self._ledger.leave_aside(self.left_aside)
             self._ledger.record([self._entry(o) for o in self._unrecorded.values()])
             self._ledger.end()
         except DiskFullError as error:
@@ -214,10 +220,18 @@ class Batch:
         if recording.notes is not None:
             keep_notes(directory, recording.recording_id, recording.notes)
         result = StoredResult.read(directory, recording.recording_id)
+        self._tell_of_what_is_beyond(recording, result)
         result = without_excluded(result, self._settings)
         sharing = [self._found[name] for name in self._names[key]]
         claim([r for r in sharing if r.consent and r.sha256 == recording.sha256], directory)
         return outcome_of(recording, result, reused=reused, seconds=seconds)
+
+    def _tell_of_what_is_beyond(self, recording: Recording, result: StoredResult) -> None:
+        for fault in beyond_end(recording, result):
+            left = LeftAside(name=fault.name, code=fault.code)
+            if left not in self.left_aside:
+                self.left_aside.append(left)
+                self._listener.noticed(fault.text)
 
     def _add(
         self, outcomes: Sequence[Outcome], done: Done | None = None, *, writing: int = _AT_ONCE
@@ -274,13 +288,17 @@ class Batch:
     def _fingerprint(self, outcomes: Sequence[Outcome]) -> str:
         """Of all that a candidate's report and tables are made from."""
         made_from = [
-            _code(self._settings),
+            self._code,
             {k: v for k, v in asdict(self._settings).items() if k not in _UNSEEN},
             self._spec.sha256,
             [[asdict(o.recording), self._entry(o).key, o.status, o.code, o.message]
              for o in outcomes],
         ]  # fmt: skip
         return hashlib.sha256(json.dumps(made_from, default=str).encode()).hexdigest()
+
+    @cached_property
+    def _code(self) -> str:
+        return _code(self._settings)
 
     def _entry(self, outcome: Outcome) -> Entry:
         return Entry(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from poise.batch.intake.dates import session_in
 from poise.errors import PoiseError
+from poise.media.losses import JOINED
 from poise.settings import Settings
 from poise.storage.results.format import StoredResult
 from poise.storage.results.outcome import LeftAside, Outcome
@@ -35,7 +36,7 @@ def outcome_of(
     return Outcome(
         recording=recording,
         status=Status.PARTIAL if result.loss else Status.DONE,
-        code="partial" if result.loss else "",
+        code=("joined" if JOINED in result.loss else "partial") if result.loss else "",
         message=result.loss,
         reused=reused,
         seconds=seconds,

@@ -28,7 +28,7 @@ from poise.settings import Settings
 from poise.storage.ledger import Entry, Ledger
 from poise.storage.results.exclusion import without_excluded
 from poise.storage.results.format import StoredResult
-from poise.storage.results.outcome import Outcome
+from poise.storage.results.outcome import Outcome, tells_of
 from poise.storage.results.store import HOUSE, ResultStore
 from poise.storage.secret import secret_of
 from poise.system.atomic_files import private
@@ -56,7 +56,8 @@ def recall(
     target = Path(output)
     store = ResultStore(target, read_only=True)
     with Ledger(target / HOUSE, read_only=True) as ledger:
-        run, aside = ledger.last_run(), ledger.left_aside()
+        run = ledger.last_run()
+        aside = [left for left in ledger.left_aside() if not tells_of(left, without)]
         entries = [e for e in ledger.entries() if e.recording.recording_id not in without]
     secret = secret_of(target / HOUSE, read_only=True)
     before = {

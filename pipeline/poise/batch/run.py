@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -25,9 +25,10 @@ from poise.storage.fingerprints import Hashed, hash_now, recognise, remember
 from poise.storage.forgotten import Forgotten
 from poise.storage.given_segments import with_segments
 from poise.storage.ledger import LEDGER_FILE, Ledger
-from poise.storage.notes import NOTES_FILE, with_notes
-from poise.storage.results.outcome import LeftAside, Outcome
+from poise.storage.notes import with_notes
+from poise.storage.results.outcome import LeftAside, Outcome, place_of
 from poise.storage.results.store import HOUSE, ResultStore
+from poise.storage.saved_tables import TableFault
 from poise.storage.secret import secret_of
 from poise.system.atomic_files import Reserve, free_bytes, make_private, private, sweep_drafts
 from poise.system.directory_lock import held
@@ -42,6 +43,7 @@ _ROOM_BYTES = 64_000_000  # for tables, pages and the ledger
 _ROOM_EACH_BYTES = 1_000_000  # result and report of a recording
 _MANY_JOBS = 16
 _DEEPEST = 180  # characters of the longest path below the reports
+_FAULTS_TOLD = 20  # lines of tables, on the terminal
 _CROPS_SHARE = 0.3  # of a recording's size, at most, wait on disk while it is analysed
 
 
@@ -94,14 +96,11 @@ def analyze(
         raise SettingsError(
             "--decode gpu needs a GPU for the networks, too", remedy="Use --decode auto."
         )
-    found = discover(root)
-    noted, unknown = with_notes(root, with_segments(root, found.recordings))
-    found = replace(found, recordings=noted)
+    found = _with_what_is_told(root, discover(root))
     _check_candidates(root, target, found.recordings)
-    if unknown:
-        listener.noticed(
-            f"{NOTES_FILE} has notes of recordings that are not there: {', '.join(unknown)}."
-        )
+    if strict and found.faults:
+        raise found.faults[0].error(root / found.faults[0].table)
+    _tell_of_faults(found.faults, listener)
     run = _Run(root, target, settings, spec, device, listener, force, strict, debug)
     if dry_run:
         outcomes, aside = run.imagine(found)
@@ -141,12 +140,13 @@ class _Run:
                 with suppress(ReportError):  # a damaged one says nothing
                     ledger = stack.enter_context(Ledger(store.root, read_only=True))
             seen = [_hashed(h) for h in recognise(wanted, ledger)]
-            order = self._sorting(store, ledger).order(seen)
+            order = self._sorting(store, ledger, found.barred).order(seen)
         self.listener.planned(self._plan(order))
         outcomes = [
             Outcome(
                 recording=r,
                 status=order.withheld.get(r.recording_id, Status.PLANNED),
+                message=found.barred[r.recording_id].text if r.recording_id in found.barred else "",
                 reused=r.recording_id in order.done,
             )
             for r in order.recordings
@@ -182,7 +182,8 @@ class _Run:
             seen = recognise(wanted, ledger)
             if len(forgotten):  # what has their bytes must not even be entered
                 seen, aside = self._hashed_at_once(seen, forgotten, aside, ledger)
-            order = self._sorting(store, ledger).order(seen)
+            sorting = self._sorting(store, ledger, found.barred)
+            order = sorting.order(seen)
             plan = self._plan(order)
             self._check_room(plan, order)
             journal.write(
@@ -194,13 +195,13 @@ class _Run:
                 order.recordings, order.keys, store=store, ledger=ledger, journal=journal,
                 reserve=reserve, output=self.output, settings=self.settings, spec=self.spec,
                 listener=self.listener, root=self.root.absolute(), left_aside=aside,
-                force=self.force,
+                barred=found.barred, force=self.force,
             )  # fmt: skip
-            index = self._work_off(batch, order, plan, store, ledger)
+            index = self._work_off(batch, order, plan, sorting, ledger)
             if self.settings.retention_days and not order.unhashed:
                 ledger.keep_expired(r.sha256 for r in order.recordings)
             journal.write("end", **count_statuses(batch.outcomes()))
-        return self.result(batch.outcomes(), aside, index, batch.problem)
+        return self.result(batch.outcomes(), batch.left_aside, index, batch.problem)
 
     def result(
         self,
@@ -221,12 +222,12 @@ class _Run:
         return self.result([], aside, None)
 
     def _work_off(
-        self, batch: Batch, order: Order, plan: Plan, store: ResultStore, ledger: Ledger
+        self, batch: Batch, order: Order, plan: Plan, sorting: Sorting, ledger: Ledger
     ) -> Path | None:
         """Do what is pending; whatever happens, what is done is written."""
         batch.plan()
         workflow = Workflow(
-            batch=batch, order=order, sorting=self._sorting(store, ledger), ledger=ledger,
+            batch=batch, order=order, sorting=sorting, ledger=ledger,
             listener=self.listener, plan=plan, strict=self.strict,
         )  # fmt: skip
         try:
@@ -238,11 +239,13 @@ class _Run:
             raise workflow.first_failure
         return index
 
-    def _sorting(self, store: ResultStore, ledger: Ledger | None) -> Sorting:
+    def _sorting(
+        self, store: ResultStore, ledger: Ledger | None, barred: Mapping[str, TableFault]
+    ) -> Sorting:
         expired = ledger.expired() if ledger and self.settings.retention_days else set()
         return Sorting(
             store=store, settings=self.settings, spec=self.spec, expired=frozenset(expired),
-            force=self.force,
+            barred=barred, force=self.force,
         )  # fmt: skip
 
     def _without_forgotten(
@@ -251,8 +254,9 @@ class _Run:
         """Recordings of people who were purged are named here and now, and nowhere else."""
         gone = [r for r in found.recordings if forgotten.knows(r)]
         self._tell_of_forgotten(gone)
-        aside = [a for a in found.left_aside if not forgotten.knows_candidate(_folder_of(a))]
+        aside = [a for a in found.left_aside if not forgotten.knows_candidate(place_of(a.name))]
         wanted = [r for r in found.recordings if r not in gone]
+        aside += _as_left_aside(found.faults, gone)
         return wanted, [*aside, *(LeftAside(name="", code="forgotten") for _ in gone)]
 
     def _hashed_at_once(
@@ -333,8 +337,33 @@ def _hashed(seen: Hashed) -> Hashed:
     return seen if ready else hash_now(seen)
 
 
-def _folder_of(aside: LeftAside) -> str:
-    return aside.name.partition("/")[0]
+def _with_what_is_told(root: Path, found: Discovered) -> Discovered:
+    """What was found, with the segments and notes that were given, and what is wrong with them."""
+    told, given = with_segments(root, found.recordings)
+    noted, wrong = with_notes(root, told)
+    return replace(
+        found,
+        recordings=noted,
+        faults=[*found.faults, *given.faults, *wrong],
+        barred={**given.barred, **found.barred},
+    )
+
+
+def _tell_of_faults(faults: Sequence[TableFault], listener: Listener) -> None:
+    for fault in faults[:_FAULTS_TOLD]:
+        listener.noticed(fault.text)
+    if len(faults) > _FAULTS_TOLD:
+        listener.noticed(f"{len(faults) - _FAULTS_TOLD} more lines of tables cannot be used.")
+
+
+def _as_left_aside(faults: Sequence[TableFault], gone: Sequence[Recording]) -> list[LeftAside]:
+    """Lines of tables that cannot be used, but for those that tell of somebody who was purged."""
+    unnamed = {recording.recording_id for recording in gone}
+    return [
+        LeftAside(name=fault.name, code=fault.code)
+        for fault in faults
+        if fault.recording_id not in unnamed
+    ]
 
 
 def _check_paths(root: Path, output: Path) -> None:

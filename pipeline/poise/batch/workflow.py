@@ -7,7 +7,7 @@ the recording must not be analysed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 
@@ -30,6 +30,7 @@ from poise.storage.fingerprints import (
 )
 from poise.storage.ledger import Ledger
 from poise.storage.results.store import ResultStore
+from poise.storage.saved_tables import TableFault
 from poise.system.atomic_files import Stamp
 from poise.system.interrupts import undisturbed
 from poise.types import Recording, Status
@@ -73,6 +74,7 @@ class Sorting:
     Args:
         store, settings, spec: Of the run.
         expired: SHA-256 of recordings whose results grew too old.
+        barred: Recordings that a wrong line in a table keeps from being analysed, and which.
         force: Whether what is done is done again.
     """
 
@@ -80,6 +82,7 @@ class Sorting:
     settings: Settings
     spec: ModelSpec
     expired: frozenset[str] = frozenset()
+    barred: Mapping[str, TableFault] = field(default_factory=dict)
     force: bool = False
 
     def key(self, recording: Recording) -> str:
@@ -94,6 +97,8 @@ class Sorting:
         """Why it must not be analysed; None if it may."""
         if not recording.consent:
             return Status.NOT_CONSENTED
+        if recording.recording_id in self.barred:
+            return Status.FAILED
         if not self.force and recording.sha256 in self.expired and not self.is_done(recording):
             return Status.EXPIRED
         return None

@@ -116,9 +116,11 @@ class _Display:
     def finished(self, outcome: Outcome) -> None:
         if outcome.reused or outcome.status not in _TOLD or self._plan is None:
             return
+        if outcome.status == "failed" and outcome.error is None:
+            return  # a line of a table bars it: that was told, and it is not counted
         self._done += 1
         recording = outcome.recording
-        length_s = outcome.result.statistics.duration_s if outcome.result else 0.0
+        length_s = outcome.result.length_s if outcome.result else 0.0
         rate = f", {length_s / outcome.seconds:.1f}x real time" if outcome.seconds else ""
         if outcome.status == "failed":
             rate = f": {outcome.message}"
@@ -191,9 +193,11 @@ def _conclude(result: RunResult, recordings: Path, as_json: bool, debug: bool) -
 
 def _tell_of_left_aside(result: RunResult) -> None:
     """What lies among the recordings and was not analysed: how much of it, why, and what to do."""
+    from poise.reports.left_aside import of_table
     from poise.reports.locales import load_texts
 
-    texts, codes = load_texts("en").entries, [left.code for left in result.left_aside]
+    texts = load_texts("en").entries
+    codes = [left.code for left in result.left_aside if not of_table(left.code)]  # these were told
     for code in dict.fromkeys(codes):
         names = [left.name for left in result.left_aside if left.code == code and left.name]
         shown = ", ".join(names[:_NAMED]) + (", ..." if len(names) > _NAMED else "")

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from poise.analysis.people.sessions import doubts
-from poise.batch.intake.discovery import discover
+from poise.batch.intake.discovery import Discovered, discover
 from poise.desk.batches import Standing
 from poise.desk.files import address_of, page_in
 from poise.desk.state import Desk
@@ -15,6 +15,7 @@ from poise.identity_findings import IdentityFindings
 from poise.storage.forgotten import Forgotten
 from poise.storage.results.format import read_identity
 from poise.storage.results.store import HOUSE, ResultStore
+from poise.storage.saved_tables import TableFault
 from poise.types import SHOWN, Recording, Status
 
 NEW, GONE = "new", "gone"
@@ -57,9 +58,11 @@ class Overview:
     Args:
         rows: In order of candidates' names, then of dates and of identifiers.
         trouble: Why the recordings cannot be listed as they are now; None if they can.
+        faults: Lines of candidates.csv that cannot be used.
     """
 
     rows: list[Row]
+    faults: list[TableFault] = field(default_factory=list)
     trouble: PoiseError | None = None
 
     def row(self, recording_id: str) -> Row | None:
@@ -102,10 +105,10 @@ def overview(desk: Desk, standing: Standing) -> Overview:
     """
     trouble = None
     try:
-        found = discover(desk.recordings).recordings
+        found = discover(desk.recordings)
     except PoiseError as error:
-        found, trouble = [], error
-    there = {r.recording_id: r for r in found}
+        found, trouble = Discovered(recordings=[], left_aside=[]), error
+    there = {r.recording_id: r for r in found.recordings}
     names = {**there, **{k: e.recording for k, e in standing.entries.items() if k not in there}}
     doubt_of = _doubts(desk, standing)
     outcomes = standing.state.outcomes if standing.state else []
@@ -119,20 +122,24 @@ def overview(desk: Desk, standing: Standing) -> Overview:
             status = GONE
         elif not recording.consent and status in (NEW, *_OPEN):
             status = Status.NOT_CONSENTED
+        elif name in found.barred and status in (NEW, *_OPEN):
+            status = Status.FAILED
         elif status == NEW and forgotten.knows_candidate(recording.candidate_id):
             status = Status.FORGOTTEN
         rows.append(
             Row(
                 recording=recording,
                 status=status,
-                code=entry.code if entry else "",
+                code=found.barred[name].code
+                if name in found.barred
+                else (entry.code if entry else ""),
                 seen=standing.seen.get(name),
                 report=_report(desk, recording),
                 doubt=doubt_of.get(name, ""),
                 key=entry.key if entry else "",
             )
         )
-    return Overview(rows=sorted(rows, key=_place), trouble=trouble)
+    return Overview(rows=sorted(rows, key=_place), trouble=trouble, faults=found.faults)
 
 
 def faces_of(desk: Desk, row: Row) -> list[Path]:

@@ -34,7 +34,7 @@ def in_words(error: PoiseError, texts: Texts) -> Trouble:
 
     Args:
         error: Its code chooses the texts `error.CODE.cause` and `error.CODE.remedy`; what they
-            name are its values, and `file`, the name of its path.
+            name are its values, and `file`, the name of its path. A value `line` is told first.
         texts: Those of the desk.
     """
     code = error.code if texts.has(f"error.{error.code}.cause") else PoiseError.default_code
@@ -43,4 +43,6 @@ def in_words(error: PoiseError, texts: Texts) -> Trouble:
     cause, remedy = (
         texts.entries[f"error.{code}.{part}"].format_map(values) for part in ("cause", "remedy")
     )
+    if named.get("line"):
+        cause = f"{texts('desk.trouble.line', **values)}: {cause}"
     return Trouble(cause=cause, remedy=remedy, exact=str(error) if code in GENERAL else "")

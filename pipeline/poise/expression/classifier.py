@@ -93,12 +93,12 @@ class ExpressionClassifier:
     ) -> None:
         self.device = choose_device(device)
         self.batch_size = batch_size or (16 if self.device.type == "cpu" else 256)
-        self.dtype = computing_type(self.device)
         self._directory = directory or SHIPPED_MODEL
         network, self.spec = load_model(self._directory)
-        self.network = in_precision(network.to(self.device), self.dtype)
         wanted = prefers_int8(self.device) and bool(self.spec.activation_ranges)
         self.in_bytes = wanted and not trouble()
+        self.dtype = torch.float32 if self.in_bytes else computing_type(self.device)
+        self.network = in_precision(network.to(self.device), self.dtype)
         if self.in_bytes:
             quantise(self.network, self.spec.activation_ranges)
 
@@ -175,23 +175,32 @@ class ExpressionClassifier:
             posterior = torch.softmax(torch.from_numpy(self._in_batches(crops, self.network)), 1)
             maps = self._in_batches(crops, self.network.maps)
             return attribution.grad_cam(maps, weight, posterior.numpy(), columns)
-        faces = normalise(crops, self.spec, self.device)
+        network, dtype = self._differentiable
+        faces = normalise(crops, self.spec, self.device).to(dtype)
         if method == "layer-cam":
-            return attribution.layer_cam(self._exact, faces, columns).cpu().numpy()
-        without = normalise(attribution.blurred(crops), self.spec, self.device)
-        return attribution.integrated_grad_cam(self._exact, faces, without, columns).cpu().numpy()
+            cams = attribution.layer_cam(network, faces, columns)
+        else:
+            without = normalise(attribution.blurred(crops), self.spec, self.device).to(dtype)
+            cams = attribution.integrated_grad_cam(network, faces, without, columns)
+        return cams.float().cpu().numpy()
 
     def _odds(self, crops: Image, columns: list[int]) -> FloatArray:
         logits = torch.from_numpy(self.predict(crops, mirrored=False).logits)
         return attribution.log_odds(logits, columns).numpy()
 
     @cached_property
-    def _exact(self) -> ExpressionNetwork:
-        """The network in float32, as gradients need it; 40 MB, loaded when first asked for."""
-        if self.dtype == torch.float32 and not self.in_bytes:
-            return self.network
+    def _differentiable(self) -> tuple[ExpressionNetwork, torch.dtype]:
+        """The network that gradients are taken of, and its type.
+
+        Bytes have no gradient, and in float16 small ones vanish: then another one, of 20 or 40 MB,
+        is loaded when first asked for.
+        """
+        if not self.in_bytes and self.dtype != torch.float16:
+            return self.network.requires_grad_(False), self.dtype
+        dtype = computing_type(self.device)
+        dtype = torch.float32 if dtype == torch.float16 else dtype
         network, _ = load_model(self._directory)
-        return network.requires_grad_(False).to(self.device)
+        return in_precision(network.to(self.device), dtype).requires_grad_(False), dtype
 
     def _both(self, inputs: Tensor) -> Tensor:
         logits: Tensor = (self.network(inputs).float() + self.network(inputs.flip(3)).float()) / 2

@@ -114,8 +114,8 @@ def _count_elements(
     while start < end and next(steps, None) is not None:
         file.seek(start)
         head = file.read(12)
-        name, length = _number(head, keep_marker=True)
-        size, more = _number(head[length:], keep_marker=False)
+        name, length = ebml_number(head, keep_marker=True)
+        size, more = ebml_number(head[length:], keep_marker=False)
         if not length or not more:
             return
         start += length + more
@@ -132,7 +132,7 @@ def _count_elements(
         start += size
 
 
-def _number(data: bytes, *, keep_marker: bool) -> tuple[int, int]:
+def ebml_number(data: bytes, *, keep_marker: bool) -> tuple[int, int]:
     """An EBML number of variable length, and its bytes: 0 where there is none."""
     if not data or data[0] == 0:
         return 0, 0

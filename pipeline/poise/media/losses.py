@@ -6,6 +6,10 @@ from dataclasses import dataclass
 
 _LATE_S, _LATE_SHARE = 1.0, 0.001  # sound that outlasts the picture by less is how devices record
 
+JOINED = (
+    "another recording begins behind it in the same file, and was not read; make two files of "
+    "it, or one with a video editor"
+)
 _STRAY = 2  # frames out of order that cost no sample worth a word
 
 
@@ -15,6 +19,7 @@ class Losses:
 
     Args:
         damaged: Packets that were skipped.
+        second: Whether another recording begins behind it in the same file.
         again_s: Where time started again, and frames were left out, if it did.
         leap_s: The first time that no recording reaches, if one was met; its frames were left out.
         disordered: Frames that came after later ones and were left out.
@@ -22,6 +27,7 @@ class Losses:
     """
 
     damaged: int = 0
+    second: bool = False
     again_s: float | None = None
     leap_s: float | None = None
     disordered: int = 0
@@ -35,6 +41,8 @@ class Losses:
             promised_s: Where the recording ends, as the container says, if it does.
         """
         parts = []
+        if self.second:
+            parts.append(JOINED)
         if self.again_s is not None:
             parts.append(
                 f"its time starts again at {self.again_s:.1f} s; frames were left out from there on"

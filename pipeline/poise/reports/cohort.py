@@ -88,7 +88,7 @@ def cohort_of(
     told = Cohort(
         people=len(people),
         recordings=len(read),
-        total_s=sum(r.statistics.duration_s for _, r in read if r.statistics),
+        total_s=sum(r.length_s for _, r in read),
         failures=Counter(codes).most_common(),
         enough=len(people) >= LEAST_PEOPLE,
     )
@@ -111,7 +111,7 @@ def _with_distributions(
         told,
         weeks=_weeks({(who, day) for who, day in days if day is not None}),
         undated=sum(day is None for _, day in days),
-        lengths=_classes([s.duration_s / 60 for s in statistics], LENGTHS_MIN),
+        lengths=_classes([r.length_s / 60 for _, r in read], LENGTHS_MIN),
         coverages=_classes([s.coverage for s in statistics], COVERAGES),
         reasons=noticed.most_common(),
         spreads=spreads,

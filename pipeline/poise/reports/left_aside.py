@@ -14,8 +14,15 @@ from poise.storage.results.outcome import LeftAside, Outcome
 from poise.storage.table_schema import Column
 
 TABLE = "left_aside"
-_IN_DETAIL = frozenset({"unreadable", "partial"})  # what was found in the file is worth saying
+_IN_DETAIL = frozenset(
+    {"unreadable", "partial", "joined"}
+)  # what was found in the file is worth saying
 _BRACKETED = re.compile(r" ?\([^()]*(?:\([^()]*\)[^()]*)*\)")  # where messages quote exceptions
+
+
+def of_table(code: str) -> bool:
+    """Whether a reason is about a line of a table, not about a file or a folder."""
+    return code.startswith(("row_", "webvtt"))
 
 
 def left_aside_schema() -> list[Column]:

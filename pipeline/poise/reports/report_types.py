@@ -110,6 +110,19 @@ class RecordingReport:
         return max(statistics.duration_s, statistics.end_s) if statistics else 0.0
 
     @property
+    def watched_s(self) -> float:
+        """Up to where a player can show it."""
+        return max(self.end_s, self.video_s or 0.0)
+
+    @property
+    def length_s(self) -> float:
+        """How long it is, with what the centre excludes and with holes."""
+        statistics = self.statistics
+        if statistics is None:
+            return 0.0
+        return max(statistics.duration_s, statistics.end_s - statistics.start_s)
+
+    @property
     def usable_s(self) -> float:
         """How long a usable face was seen."""
         statistics = self.statistics

@@ -145,10 +145,7 @@ class Ledger:
                 "INSERT INTO run VALUES (?, ?, ?, NULL, ?, ?)",
                 (number, json.dumps(root), now, json.dumps(settings), json.dumps(model)),
             )
-            database.execute("DELETE FROM left_aside")
-            database.executemany(
-                "INSERT INTO left_aside VALUES (?, ?)", [(a.name, a.code) for a in left_aside]
-            )
+            _leave_aside(database, left_aside)
             known = dict(database.execute("SELECT recording_id || sha256, since FROM recordings"))
             database.executemany(
                 f"INSERT OR REPLACE INTO recordings VALUES ({', '.join('?' * len(_COLUMNS))})",
@@ -157,6 +154,11 @@ class Ledger:
                     for e in entries
                 ],
             )
+
+    def leave_aside(self, left_aside: Iterable[LeftAside]) -> None:
+        """Enter what was left aside, in place of what was entered before."""
+        with self.changing() as database:
+            _leave_aside(database, left_aside)
 
     def record(self, entries: Iterable[Entry]) -> None:
         """Enter what became of recordings of the run."""
@@ -376,6 +378,12 @@ def _senseless(path: Path) -> ReportError:
 
 def _text(recording: Recording) -> str:
     return json.dumps(to_json(recording))
+
+
+def _leave_aside(database: sqlite3.Connection, left_aside: Iterable[LeftAside]) -> None:
+    database.execute("DELETE FROM left_aside")
+    rows = [(left.name, left.code) for left in left_aside]
+    database.executemany("INSERT INTO left_aside VALUES (?, ?)", rows)
 
 
 def _row(entry: Entry, run: int, since: float) -> tuple[Any, ...]:

@@ -2,6 +2,7 @@
 
 Columns are `recording,time,author,note`; a time is m:ss, h:mm:ss or seconds, and blank for the
 whole recording. What a spreadsheet, or `add_note`, wrote is read; columns beside these are kept.
+A line that cannot be used is left out and told; before anything is written, it has to be mended.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from pathlib import Path
 
 from poise.coach_notes import CoachNote
 from poise.errors import SettingsError
-from poise.storage.saved_tables import separator_of, table_in, table_text
+from poise.storage.saved_tables import TableFault, records, table_in, table_text
 from poise.system.atomic_files import write_whole
 from poise.system.file_names import composed
 from poise.timeline.segments import read_time
@@ -31,21 +32,39 @@ _STARTS = "=+\\-@\t\r＝＋－＠"  # a spreadsheet takes what begins so for a f
 _Row = dict[str, str]
 
 
-def with_notes(root: Path, recordings: Iterable[Recording]) -> tuple[list[Recording], list[str]]:
-    """The recordings with what coaches noted of them, and names in the table that none of them has.
+def with_notes(
+    root: Path, recordings: Iterable[Recording]
+) -> tuple[list[Recording], list[TableFault]]:
+    """The recordings with what coaches noted of them, and what is wrong with the table.
 
     Args:
         root: The directory of the recordings, or the one recording.
         recordings: As they were found.
 
     Raises:
-        SettingsError: If the table cannot be used; it names the line and the value.
+        SettingsError: If the table is none.
     """
     recordings = list(recordings)
-    notes = read_notes(root if root.is_dir() else root.parent)
+    notes, faults = _read_all(root if root.is_dir() else root.parent)
     known = {recording.recording_id for recording in recordings}
-    unknown = sorted(set(notes) - known) if root.is_dir() else []
-    return [replace(r, notes=tuple(notes.get(r.recording_id, ()))) for r in recordings], unknown
+    if root.is_dir():
+        path = table_in(root, NOTES_FILE) or root / NOTES_FILE
+        faults += [
+            _fault(path, line, SettingsError(
+                f"names {name!r}, which is not among the recordings",
+                remedy="Give the recording's path below the directory, or remove the line.",
+                code="row_recording",
+            ))
+            for name in sorted(set(notes) - known) for line, _ in notes[name]
+        ]  # fmt: skip
+    else:
+        faults = [fault for fault in faults if fault.recording_id in known]
+    faults = [f if f.recording_id in known else replace(f, recording_id="") for f in faults]
+    told = [
+        replace(r, notes=tuple(note for _, note in notes.get(r.recording_id, ())))
+        for r in recordings
+    ]
+    return told, sorted(faults, key=lambda fault: fault.line)
 
 
 def read_notes(root: Path) -> dict[str, list[CoachNote]]:
@@ -55,25 +74,29 @@ def read_notes(root: Path) -> dict[str, list[CoachNote]]:
         root: The directory of the recordings.
 
     Raises:
-        SettingsError: If the table cannot be used; it names the line and the value.
+        SettingsError: If the table is none.
     """
+    notes, _ = _read_all(root)
+    return {name: [note for _, note in said] for name, said in notes.items()}
+
+
+def _read_all(root: Path) -> tuple[dict[str, list[tuple[int, CoachNote]]], list[TableFault]]:
+    """Notes by recording, each with its line, and lines that cannot be used."""
     path = table_in(root, NOTES_FILE)
     if path is None:
-        return {}
-    notes: dict[str, list[CoachNote]] = {}
-    for line, row in _rows(path)[1]:
+        return {}, []
+    notes: dict[str, list[tuple[int, CoachNote]]] = {}
+    _, rows, faults = _rows(path)
+    for line, row in rows:
         if not row["note"]:
             continue  # begun, and nothing said yet
-        if not row["recording"]:
-            raise SettingsError(
-                f"line {line} names no recording",
-                remedy="Give the recording's path below the directory.",
-                path=path,
-                code="line_nameless",
-                values={"line": line},
-            )
-        notes.setdefault(_recording(row), []).append(_note(row, line, path))
-    return {name: sorted(said, key=_order) for name, said in notes.items()}
+        try:
+            note = _note(row)
+        except SettingsError as error:
+            faults.append(_fault(path, line, error, _recording(row)))
+        else:
+            notes.setdefault(_recording(row), []).append((line, note))
+    return {name: sorted(said, key=_order) for name, said in notes.items()}, faults
 
 
 def add_note(root: Path, recording_id: str, note: CoachNote) -> None:
@@ -109,7 +132,7 @@ def remove_note(root: Path, recording_id: str, note: CoachNote) -> bool:
     """
     path, columns, rows = _table(root)
     for line, row in rows:
-        if _recording(row) == recording_id and row["note"] and _note(row, line, path) == note:
+        if _says(row, recording_id, note):
             _write(path, columns, [other for number, other in rows if number != line])
             return True
     return False
@@ -125,16 +148,24 @@ def replace_note(root: Path, recording_id: str, before: CoachNote, after: CoachN
         SettingsError, ReportError: As `add_note`.
     """
     path, columns, rows = _table(root)
-    for line, row in rows:
-        if _recording(row) == recording_id and row["note"] and _note(row, line, path) == before:
+    for _, row in rows:
+        if _says(row, recording_id, before):
             row.update(time=_time(after), author=after.author, note=after.text)
             _write(path, columns, [other for _, other in rows])
             return True
     return False
 
 
-def _order(note: CoachNote) -> float:
-    return -1.0 if note.time_s is None else note.time_s
+def _order(said: tuple[int, CoachNote]) -> float:
+    return -1.0 if said[1].time_s is None else said[1].time_s
+
+
+def _says(row: _Row, recording_id: str, note: CoachNote) -> bool:
+    """Whether a line says just this of that recording."""
+    try:
+        return _recording(row) == recording_id and bool(row["note"]) and _note(row) == note
+    except SettingsError:
+        return False
 
 
 def _time(note: CoachNote) -> str:
@@ -149,67 +180,84 @@ def _recording(row: _Row) -> str:
     return composed(row["recording"].replace("\\", "/").removeprefix("./"))
 
 
-def _note(row: _Row, line: int, path: Path) -> CoachNote:
+def _note(row: _Row) -> CoachNote:
+    if not row["recording"]:
+        raise SettingsError(
+            "names no recording",
+            remedy="Give the recording's path below the directory.",
+            code="row_recording",
+        )
     time_s = None
     if row["time"]:
         try:
             time_s = read_time(row["time"])
         except ValueError:
             raise SettingsError(
-                f"line {line} has the time {row['time']!r}",
+                f"has the time {row['time']!r}",
                 remedy="Write it as m:ss, h:mm:ss or seconds, such as 1:05 or 65; leave it empty "
                 "for the whole recording.",
-                path=path,
-                code="line_time",
-                values={"line": line, "value": row["time"]},
+                code="row_time",
             ) from None
     return CoachNote(
         time_s=time_s, author=row["author"][:_MAX_AUTHOR], text=row["note"][:_MAX_TEXT]
     )
 
 
+def _fault(path: Path, line: int, error: SettingsError, recording_id: str = "") -> TableFault:
+    return TableFault(
+        table=path.name, line=line, code=error.code, cause=error.cause, remedy=error.remedy,
+        cost="The line is ignored.", recording_id=recording_id,
+    )  # fmt: skip
+
+
 def _table(root: Path) -> tuple[Path, list[str], list[tuple[int, _Row]]]:
+    """The table, its columns and lines, to be written again.
+
+    Raises:
+        SettingsError: If a line cannot be read, and would be lost.
+    """
     path = table_in(root, NOTES_FILE)
     if path is None:
         return root / NOTES_FILE, list(_COLUMNS), []
-    return path, *_rows(path)
+    columns, rows, faults = _rows(path)
+    for fault in faults:
+        raise fault.error(path)
+    return path, columns, rows
 
 
-def _rows(path: Path) -> tuple[list[str], list[tuple[int, _Row]]]:
-    """Names of the columns, and the lines that say something, with their numbers."""
+def _rows(path: Path) -> tuple[list[str], list[tuple[int, _Row]], list[TableFault]]:
+    """Names of the columns, the lines that say something, and those that cannot be read."""
     if path.is_symlink():
         raise SettingsError(
             "is a link", remedy="Put the table itself there.", path=path, code="table_link"
         )
-    text = table_text(path)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator_of(text))
-    try:
-        columns = [cell.strip().casefold() for cell in next(reader, [])]
-        while columns and not columns[-1]:
-            columns.pop()
-        if not {"recording", "note"} <= set(columns) or len(set(columns)) < len(columns):
-            raise SettingsError(
-                f"has the columns {', '.join(columns) or '(none)'}",
-                remedy=f"It needs {', '.join(_COLUMNS)}, each once.",
-                path=path,
-                code="table_columns",
-                values={"columns": ", ".join(columns), "needed": ", ".join(_COLUMNS)},
-            )
-        rows = []
-        for cells in reader:
-            values = [_read(cell) for cell in cells]
-            if any(values):
-                row = dict.fromkeys(_COLUMNS, "") | dict(zip(columns, values, strict=False))
-                rows.append((reader.line_num, row))
-    except csv.Error as error:
+    read = records(table_text(path), path)
+    header = next(read, None)
+    columns = [cell.strip().casefold() for cell in header.cells] if header else []
+    while columns and not columns[-1]:
+        columns.pop()
+    if not {"recording", "note"} <= set(columns) or len(set(columns)) < len(columns):
         raise SettingsError(
-            f"line {reader.line_num} cannot be read ({error})",
-            remedy="Save the table again as CSV.",
+            f"has the columns {', '.join(columns) or '(none)'}",
+            remedy=f"It needs {', '.join(_COLUMNS)}, each once.",
             path=path,
-            code="line_broken",
-            values={"line": reader.line_num},
-        ) from error
-    return list(dict.fromkeys([*columns, *_COLUMNS])), rows
+            code="table_columns",
+            values={"columns": ", ".join(columns), "needed": ", ".join(_COLUMNS)},
+        )
+    rows, faults = [], []
+    for record in read:
+        values = [_read(cell) for cell in record.cells]
+        row = dict.fromkeys(_COLUMNS, "") | dict(zip(columns, values, strict=False))
+        if not record.whole or any(values[len(columns) :]):
+            unreadable = SettingsError(
+                "does not fit the columns of the table, or cannot be read",
+                remedy="Put a text that holds the separator between double quotes, and close them.",
+                code="row_unreadable",
+            )
+            faults.append(_fault(path, record.line, unreadable, _recording(row)))
+        elif any(values):
+            rows.append((record.line, row))
+    return list(dict.fromkeys([*columns, *_COLUMNS])), rows, faults
 
 
 def _read(cell: str) -> str:

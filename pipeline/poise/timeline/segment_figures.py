@@ -65,9 +65,13 @@ class SegmentFigures:
 
 
 def segment_of(pts_s: TimeArray, segments: Sequence[Segment]) -> IntArray:
-    """Number, from 1, of the segment that each moment lies in; 0 in none, int64 [F]."""
+    """Number, from 1, of the segment that each moment lies in; 0 in none, int64 [F].
+
+    What is excluded from within an answer is no part of it.
+    """
     numbers = np.zeros(len(pts_s), np.int64)
-    for number, segment in enumerate(segments, start=1):
+    numbered = sorted(enumerate(segments, start=1), key=lambda one: one[1].kind == "excluded")
+    for number, segment in numbered:
         low, high = np.searchsorted(pts_s, [segment.start_s, segment.end_s])
         numbers[low:high] = number
     return numbers

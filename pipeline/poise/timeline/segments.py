@@ -8,12 +8,11 @@ and a pause of `PAUSE_S` or more ends an answer.
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import pairwise
+from math import inf
 
 from poise.errors import SettingsError
 from poise.spoken import Segment, Sound, Turn
@@ -21,7 +20,6 @@ from poise.spoken import Segment, Sound, Turn
 PAUSE_S = 4.0  # without a voice for so long, a recording of one voice goes on to another answer
 EXCLUDE = "exclude"  # a label: the stretch counts nowhere
 SEGMENTS_FILE = "segments.csv"
-_COLUMNS = ("recording", "start", "end", "label")
 _LEAST_QUESTION_S = 1.0  # of voice; less is "yes" or "mhm" while the candidate speaks
 _LEAST_ANSWER_S = 1.0  # of voice; less is "yes" or "mhm" while somebody else speaks
 _LEAST_OTHER_S = 2.0  # of voice in all: with less, one voice is heard alone
@@ -49,91 +47,58 @@ def read_time(text: str) -> float:
     return whole + float(f"0.{fraction or 0}")
 
 
-def read_table(text: str, file: str = SEGMENTS_FILE) -> dict[str, tuple[Segment, ...]]:
-    """Segments of each recording from a table with the columns recording, start, end, label.
-
-    Times are m:ss, h:mm:ss or seconds. A label may be the text of a question; without one the
-    segment is numbered. The label `exclude` leaves a stretch out.
+def given(start: str, end: str, label: str, source: str = "table") -> Segment:
+    """A segment as a centre wrote it; the label `exclude` leaves the stretch out.
 
     Args:
-        text: Of the table, as CSV with `,`, `;` or tabs.
-        file: Its name, for errors.
+        start, end: Times, as `read_time` takes them.
+        label: May be the text of a question; without one the segment is numbered.
+        source: Where it stands.
 
     Raises:
-        SettingsError: With the line and the value that is wrong.
+        SettingsError: If a time is none, or it ends before it starts.
     """
-    first = text.split("\n", 1)[0]
-    separator = max(",;\t", key=first.count)
-    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=separator)
-    columns = [name.strip().casefold() for name in reader.fieldnames or []]
-    reader.fieldnames = columns
-    if set(columns) - {*_COLUMNS, ""} or not {"recording", "start", "end"} <= set(columns):
-        raise SettingsError(
-            f"has the columns {', '.join(columns) or '(none)'}",
-            remedy=f"It needs {', '.join(_COLUMNS[:3])}, and may have label.",
-            path=file,
-            code="table_columns",
-            values={"columns": ", ".join(columns), "needed": ", ".join(_COLUMNS)},
-        )
-    rows: dict[str, list[tuple[int, Segment]]] = {}
-    for row in reader:
-        values = {name: (row.get(name) or "").strip() for name in _COLUMNS}
-        if any(values.values()):
-            line = reader.line_num
-            segment = _row(values, line, file)
-            rows.setdefault(values["recording"], []).append((line, segment))
-    return {name: _in_order(segments, file) for name, segments in rows.items()}
-
-
-def _row(values: dict[str, str], line: int, file: str) -> Segment:
-    if not values["recording"]:
-        raise SettingsError(
-            f"line {line} names no recording",
-            remedy="Give the recording's path below the directory.",
-            path=file,
-            code="line_nameless",
-            values={"line": line},
-        )
     times = []
-    for name in ("start", "end"):
+    for name, written in (("start", start), ("end", end)):
         try:
-            times.append(read_time(values[name]))
+            times.append(read_time(written))
         except ValueError:
             raise SettingsError(
-                f"line {line} has the {name} {values[name]!r}",
+                f"has the {name} {written!r}",
                 remedy="Write it as m:ss, h:mm:ss or seconds, such as 1:05 or 65.",
-                path=file,
-                code="line_time",
-                values={"line": line, "value": values[name]},
+                code="row_time",
             ) from None
     if times[1] <= times[0]:
         raise SettingsError(
-            f"line {line} ends at {values['end']} and starts at {values['start']}",
+            f"ends at {end} and starts at {start}",
             remedy="A segment ends after it starts.",
-            path=file,
-            code="line_backwards",
-            values={"line": line, "start": values["start"], "end": values["end"]},
+            code="row_time",
         )
-    label = values["label"][:_MAX_LABEL]
     excluded = label.casefold() == EXCLUDE
-    kind = "excluded" if excluded else "part"
     return Segment(
-        kind=kind, label="" if excluded else label, start_s=times[0], end_s=times[1], source="table"
+        kind="excluded" if excluded else "part",
+        label="" if excluded else label[:_MAX_LABEL],
+        start_s=times[0],
+        end_s=times[1],
+        source=source,
     )
 
 
-def _in_order(rows: Sequence[tuple[int, Segment]], file: str) -> tuple[Segment, ...]:
-    ordered = sorted(rows, key=lambda row: row[1].start_s)
-    for (line, before), (other, after) in pairwise(ordered):
-        if after.start_s < before.end_s:
-            raise SettingsError(
-                f"line {max(line, other)} overlaps line {min(line, other)}",
-                remedy="Segments of a recording may touch, not overlap.",
-                path=file,
-                code="lines_overlap",
-                values={"first": min(line, other), "second": max(line, other)},
-            )
-    return tuple(segment for _, segment in ordered)
+def overlapping(segments: Sequence[Segment]) -> dict[int, int]:
+    """Indices of the segments that overlap one that starts earlier, and of that one.
+
+    What is excluded may lie anywhere: within answers, too.
+    """
+    parts = [k for k, segment in enumerate(segments) if segment.kind != "excluded"]
+    parts.sort(key=lambda k: segments[k].start_s)
+    found: dict[int, int] = {}
+    longest = None
+    for k in parts:
+        if longest is not None and segments[k].start_s < segments[longest].end_s:
+            found[k] = longest
+        if longest is None or segments[k].end_s > segments[longest].end_s:
+            longest = k
+    return found
 
 
 def read_webvtt(text: str, file: str = "WebVTT") -> tuple[Segment, ...]:
@@ -154,7 +119,7 @@ def read_webvtt(text: str, file: str = "WebVTT") -> tuple[Segment, ...]:
             "does not begin with WEBVTT", remedy="Save it as WebVTT, or remove it.", path=file,
             code="webvtt",
         )  # fmt: skip
-    rows: list[tuple[int, Segment]] = []
+    cues: list[tuple[int, Segment]] = []
     number = 1
     while number < len(lines):
         cue = _CUE.match(lines[number].strip())
@@ -165,9 +130,20 @@ def read_webvtt(text: str, file: str = "WebVTT") -> tuple[Segment, ...]:
         while number < len(lines) and lines[number].strip():
             said.append(_TAG.sub("", lines[number]).strip())
             number += 1
-        values = {"recording": file, "start": cue[1], "end": cue[2], "label": " ".join(said)}
-        rows.append((line, replace(_row(values, line, file), source="webvtt")))
-    return _in_order(rows, file)
+        try:
+            cues.append((line, given(cue[1], cue[2], " ".join(said), "webvtt")))
+        except SettingsError as error:
+            cause = f"line {line} {error.cause}"
+            raise SettingsError(cause, remedy=error.remedy, path=file, code=error.code) from None
+    segments = [segment for _, segment in cues]
+    for k, before in overlapping(segments).items():
+        raise SettingsError(
+            f"line {cues[k][0]} overlaps line {cues[before][0]}",
+            remedy="Segments of a recording may touch, not overlap.",
+            path=file,
+            code="row_overlap",
+        )
+    return tuple(sorted(segments, key=lambda segment: segment.start_s))
 
 
 def from_chapters(chapters: Iterable[tuple[float, float, str]]) -> tuple[Segment, ...]:
@@ -191,9 +167,44 @@ def from_chapters(chapters: Iterable[tuple[float, float, str]]) -> tuple[Segment
     return tuple(segment for segment in [*cut, segments[-1]] if segment.end_s > segment.start_s)
 
 
-def of_sound(sound: Sound) -> tuple[Segment, ...]:
-    """The segments of a recording of which none were given: its chapters, else what is found."""
-    return from_chapters(sound.chapters) or found(sound.turns)
+def in_force(given: Iterable[Segment], sound: Sound, end_s: float = inf) -> tuple[Segment, ...]:
+    """Answers and questions: given by the centre, else the container's chapters, else found.
+
+    With what is excluded; of what was given, without what lies behind the end.
+
+    Args:
+        given: By the centre.
+        sound: Of the recording.
+        end_s: Of the recording.
+    """
+    there = [s for s in given if s.start_s < end_s]
+    excluded = [s for s in there if s.kind == "excluded"]
+    parts: Sequence[Segment] = [s for s in there if s.kind != "excluded"]
+    if not parts:
+        spans = [(s.start_s, s.end_s) for s in excluded]
+        parts = from_chapters(sound.chapters) or found(left_of(sound.turns, spans))
+    return tuple(sorted([*parts, *excluded], key=lambda segment: segment.start_s))
+
+
+def left_of(turns: Iterable[Turn], excluded: Sequence[tuple[float, float]]) -> list[Turn]:
+    """Turns of speech without what is excluded of them.
+
+    Args:
+        turns: In order of time.
+        excluded: Stretches, from and to in seconds.
+    """
+    left = list(turns)
+    for start_s, end_s in excluded:
+        left = [
+            piece
+            for turn in left
+            for piece in (
+                replace(turn, end_s=min(turn.end_s, start_s)),
+                replace(turn, start_s=max(turn.start_s, end_s)),
+            )
+            if piece.start_s < piece.end_s
+        ]
+    return left
 
 
 def found(turns: Sequence[Turn]) -> tuple[Segment, ...]:

@@ -10,7 +10,6 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from poise.errors import SettingsError
 from tests.batch.forgetting.kit import KIM, Run, found_in, statuses_of, write_consent
 
 
@@ -40,10 +39,13 @@ def test_consent_that_is_withdrawn_removes_what_is_stored(tmp_path: Path, run: R
     assert len(list((tmp_path / "out" / ".poise" / "results").iterdir())) == 2
 
 
-def test_a_word_that_is_neither_yes_nor_no_is_refused(tmp_path: Path, run: Run) -> None:
+def test_a_word_that_is_neither_yes_nor_no_is_no_withdrawal(tmp_path: Path, run: Run) -> None:
+    run()
+    results = set((tmp_path / "out" / ".poise" / "results").iterdir())
     write_consent(tmp_path, "recording,consent\nx/1.mp4,maybe\n")
-    with pytest.raises(SettingsError, match="line 2 has the consent 'maybe'"):
-        run()
+    told = {o.recording.recording_id: str(o.status) for o in run().outcomes}
+    assert told.pop("x/1.mp4") == "failed" and set(told.values()) <= {"done"}
+    assert set((tmp_path / "out" / ".poise" / "results").iterdir()) == results
 
 
 def make_older(tmp_path: Path, days: float, *keys: str) -> None:

@@ -63,7 +63,7 @@ class Dask:
                 self._python("dask_worker", "--nthreads", "1", "--no-nanny", *local,
                              "--local-directory", str(self.folder / f"worker {k}"), site=site)
             )  # fmt: skip
-        wait_until(file.exists, 60)
+        wait_until(file.exists)
         with Client(scheduler_file=str(file), timeout=60) as client:
             client.wait_for_workers(len(oddities), timeout=120)
             return str(client.scheduler.address)

@@ -75,7 +75,7 @@ class Centre:
 
     def scheduler(self) -> subprocess.Popen[bytes]:
         started = self.types(_commands()[0], "--port", str(self.port), "--no-dashboard")
-        wait_until(self._answers, 120)
+        wait_until(self._answers)
         return started
 
     def workers(self, count: int) -> subprocess.Popen[bytes]:

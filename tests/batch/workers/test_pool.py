@@ -8,6 +8,7 @@ import signal
 import threading
 import time
 from dataclasses import replace
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -18,15 +19,17 @@ import pytest
 
 from poise.analysis.recording import SIGHTINGS_FILE
 from poise.analysis.sightings import Sightings
-from poise.batch.workers import worker
+from poise.batch.workers import pool, worker
 from poise.batch.workers.pool import Pool
+from poise.batch.workers.processes import LocalProcesses
 from poise.batch.workers.worker import Done, Parts, Task, Worker, spans_of
 from poise.settings import Settings
 from poise.storage.results.format import StoredResult
 from poise.storage.results.store import ResultStore
 from poise.types import Recording
+from tests.batch.workers.light_process import Mortal
 from tests.clips import TICKS, frames_at, write_clip
-from tests.conftest import ROOT, SAMPLES
+from tests.conftest import ROOT, SAMPLES, made_once
 from tests.processes import descendants, with_python_path
 
 INTERVIEW = SAMPLES / "Sample A" / "interview 1.mp4"
@@ -40,7 +43,12 @@ def findable(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def settings(model_dir: Path) -> Settings:
-    return Settings(model=str(model_dir), device="cpu", jobs=2)
+    return replace(_settings(model_dir), jobs=2)
+
+
+def _settings(model_dir: Path, device: str = "cpu") -> Settings:
+    """Without moments: it is frames that parts and wholes are compared by."""
+    return Settings(model=str(model_dir), device=device, frames_per_class=0)
 
 
 def _task(path: Path, name: str = "a") -> Task:
@@ -51,33 +59,34 @@ def _task(path: Path, name: str = "a") -> Task:
 # Processes that die
 
 
-class Mortal(Worker):
-    """A worker that dies of some recordings."""
-
-    def analyse(self, task: Task) -> Done:
-        if task.recording.path.read_bytes().startswith(b"deadly"):
-            os.kill(os.getpid(), signal.SIGKILL)
-        with self.store.writing(task.key) as directory:
-            (directory / "result.json").write_text("{}")
-        return Done(task=task, seconds=0.1)
-
-    def cut(self, task: Task, count: int) -> None:
-        return None
-
-
 def test_a_process_that_dies_costs_the_recording_it_died_of(
-    tmp_path: Path, settings: Settings, findable: None
+    tmp_path: Path, settings: Settings, findable: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    program = "tests.batch.workers.light_process"  # these workers need no networks
+    monkeypatch.setattr(pool, "LocalProcesses", partial(LocalProcesses, program=program))
     for name, data in (("a", b"1" * 30), ("b", b"deadly 12"), ("c", b"1")):
         (tmp_path / name).write_bytes(data)
     store = ResultStore(tmp_path / "out")
-    with Pool(settings, store, worker=Mortal(settings, store)) as pool:
-        done = list(pool.execute([_task(tmp_path / name, name) for name in "abc"]))
+    with Pool(settings, store, worker=Mortal(settings, store)) as made:
+        done = list(made.execute([_task(tmp_path / name, name) for name in "abc"]))
     failed = {d.task.key: d.error for d in done if d.error}
     assert sorted(d.task.key for d in done) == ["a", "b", "c"]
     assert list(failed) == ["b"]
     assert "was killed" in failed["b"].cause and "--jobs" in failed["b"].remedy
     assert store.has("a") and store.has("c") and not store.has("b")
+
+
+def test_where_there_is_one_core_its_worker_is_watched_too(
+    tmp_path: Path, settings: Settings, findable: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("poise.batch.workers.pool.suitable_jobs", lambda: 1)
+    settings = replace(settings, jobs=0)
+    for name, data in (("a", b"deadly 12"), ("b", b"1")):
+        (tmp_path / name).write_bytes(data)
+    store = ResultStore(tmp_path / "out")
+    with Pool(settings, store, worker=Mortal(settings, store)) as pool:
+        done = {d.task.key: d.error for d in pool.execute([_task(tmp_path / n, n) for n in "ab"])}
+    assert pool.jobs == 1 and done["a"] is not None and done["b"] is None and store.has("b")
 
 
 # Parts
@@ -105,13 +114,16 @@ def test_short_recordings_are_not_cut() -> None:
 
 @pytest.fixture(scope="module")
 def long_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The sample recording, twice, at ten frames per second: 38 s."""
-    times = np.arange(0, 19, 0.1)
-    images = frames_at(INTERVIEW, times.tolist())
-    path = tmp_path_factory.mktemp("long") / "long.mp4"
-    twice = (images[k % len(images)] for k in range(2 * len(images)))
-    options = {"preset": "veryfast", "g": "20"}
-    return write_clip(path, twice, range(0, 38 * TICKS, 100), options=options)
+    """The beginning of the sample recording, twice, at ten frames per second: 28 s."""
+
+    def made(folder: Path) -> Path:
+        times = np.arange(0, 14, 0.1)
+        images = frames_at(INTERVIEW, times.tolist())
+        twice = (images[k % len(images)] for k in range(2 * len(images)))
+        options = {"preset": "veryfast", "g": "20"}
+        return write_clip(folder / "long.mp4", twice, range(0, 28 * TICKS, 100), options=options)
+
+    return made_once(tmp_path_factory, "long clip", made)
 
 
 def _frames(store: ResultStore, key: str) -> pd.DataFrame:
@@ -135,12 +147,14 @@ def whole(
     long_clip: Path, model_dir: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> pd.DataFrame:
     """Frames of the recording analysed at once."""
-    return _analysed(long_clip, model_dir, "cpu", tmp_path_factory.mktemp("whole"))
+    return made_once(
+        tmp_path_factory, "whole", lambda folder: _analysed(long_clip, model_dir, "cpu", folder)
+    )
 
 
 def _analysed(path: Path, model_dir: Path, device: str, folder: Path) -> pd.DataFrame:
     store = ResultStore(folder)
-    own = Worker(Settings(model=str(model_dir), device=device), store)
+    own = Worker(_settings(model_dir, device), store, parent=os.getpid())
     assert own.analyse(_task(path)).error is None
     return _frames(store, "a")
 
@@ -156,7 +170,7 @@ def test_parts_give_the_same_frames_as_the_whole(
 ) -> None:
     monkeypatch.setattr(worker, "LEAST_PART_S", 9.0)
     store = ResultStore(tmp_path)
-    own = Worker(replace(settings, decoder=decoder), store)
+    own = Worker(replace(settings, decoder=decoder), store, parent=os.getpid())
     task = _task(long_clip)
     parts = own.cut(task, 3)
     assert parts is not None and len(parts.spans) == 3
@@ -175,9 +189,9 @@ def test_a_part_that_fails_does_not_cost_the_recording(
     long_clip: Path, whole: pd.DataFrame, settings: Settings, tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    monkeypatch.setattr(worker, "LEAST_PART_S", 15.0)
+    monkeypatch.setattr(worker, "LEAST_PART_S", 13.0)
     store = ResultStore(tmp_path)
-    own = Worker(settings, store)
+    own = Worker(settings, store, parent=os.getpid())
     parts = own.cut(_task(long_clip), 2)
     assert parts is not None
     own.observe(parts, 0)  # and the other part is never looked at
@@ -190,9 +204,9 @@ def test_a_recording_with_a_damaged_part_is_analysed_whole(
     long_clip: Path, whole: pd.DataFrame, settings: Settings, tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    monkeypatch.setattr(worker, "LEAST_PART_S", 15.0)
+    monkeypatch.setattr(worker, "LEAST_PART_S", 13.0)
     store = ResultStore(tmp_path)
-    own = Worker(settings, store)
+    own = Worker(settings, store, parent=os.getpid())
     parts = own.cut(_task(long_clip), 2)
     assert parts is not None
     for number in range(2):
@@ -212,8 +226,9 @@ class Cutting(Worker):
     """A worker that cuts short recordings too, and notes which parts it looked at."""
 
     def cut(self, task: Task, count: int) -> Any:
-        worker.LEAST_PART_S = 15.0
-        return super().cut(task, count)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(worker, "LEAST_PART_S", 13.0)
+            return super().cut(task, count)
 
     def observe(self, parts: Parts, number: int) -> Done:
         (self.store.root / f"looked-{number}").touch()
@@ -224,8 +239,8 @@ def test_a_pool_with_spare_processes_cuts(
     long_clip: Path, whole: pd.DataFrame, settings: Settings, tmp_path: Path, findable: None
 ) -> None:
     store = ResultStore(tmp_path)
-    with Pool(settings, store, worker=Cutting(settings, store)) as pool:
-        (done,) = pool.execute([_task(long_clip)])
+    with Pool(settings, store, worker=Cutting(settings, store)) as made:
+        (done,) = made.execute([_task(long_clip)])
     assert done.error is None
     assert sorted(path.name for path in store.root.glob("looked-*")) == ["looked-0", "looked-1"]
     assert_same_frames(_frames(store, "a"), whole)
@@ -237,7 +252,7 @@ def test_the_batch_size_does_not_matter(
     long_clip: Path, whole: pd.DataFrame, settings: Settings, tmp_path: Path, batch_size: int
 ) -> None:
     store = ResultStore(tmp_path)
-    own = Worker(replace(settings, batch_size=batch_size), store)
+    own = Worker(replace(settings, batch_size=batch_size), store, parent=os.getpid())
     assert own.analyse(_task(long_clip)).error is None
     assert_same_frames(_frames(store, "a"), whole)
 
@@ -260,8 +275,8 @@ def test_a_worker_goes_on_at_once_with_the_next_recording(
     source = SAMPLES / "표본 B.mp4"
     store = ResultStore(tmp_path)
     keys = [f"recording {k}" for k in range(6)]
-    with Pool(settings, store, worker=Noting(settings, store)) as pool:
-        done = list(pool.execute([_task(source, key) for key in keys]))
+    with Pool(settings, store, worker=Noting(settings, store)) as made:
+        done = list(made.execute([_task(source, key) for key in keys]))
     assert [one.error for one in done] == [None] * 6
     notes = [json.loads((store.directory(key) / "note.json").read_text()) for key in keys]
     notes.sort(key=lambda note: (note["process"], note["began"]))
@@ -307,8 +322,8 @@ def test_workers_of_a_gpu_server_give_the_same_frames(
 
     killer = threading.Thread(target=kill, daemon=True)
     killer.start()
-    with Pool(replace(settings, gpu_server="always", device=device), store) as pool:
-        done = list(pool.execute([_task(long_clip, name) for name in names]))
+    with Pool(replace(settings, gpu_server="always", device=device), store) as made:
+        done = list(made.execute([_task(long_clip, name) for name in names]))
     assert [one.error for one in done] == [None] * len(names)
     assert len(killed) == kills
     if device != "cpu":  # which computes in another precision

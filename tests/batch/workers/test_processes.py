@@ -52,14 +52,14 @@ def wait_for_ever() -> None:
 
 
 def spin() -> None:
-    ALLOWANCE.seconds = 0.5
+    ALLOWANCE.seconds = 0.3
     while True:
         pass
 
 
 def take_long() -> str:
     ALLOWANCE.for_samples(1.0)
-    ends = time.process_time() + 3.0
+    ends = time.process_time() + 1.5
     while time.process_time() < ends:
         pass
     return "done"
@@ -154,7 +154,7 @@ def test_processes_left_in_the_middle_are_ended(processes: LocalProcesses) -> No
     next(calls)
     pids = processes.pids
     calls.close()
-    wait_until(lambda: not all(map(is_alive, pids)), 5)
+    wait_until(lambda: not all(map(is_alive, pids)))
     processes.close()
     assert not any(map(is_alive, pids))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,7 +28,7 @@ def task(tmp_path: Path) -> Task:
 @pytest.fixture
 def worker(tmp_path: Path, model_dir: Path, workers_closed: None) -> Worker:
     store = ResultStore(tmp_path / "out")
-    return Worker(Settings(model=str(model_dir), device="cpu"), store)
+    return Worker(Settings(model=str(model_dir), device="cpu"), store, parent=os.getpid())
 
 
 def test_a_result_is_stored(worker: Worker, task: Task) -> None:

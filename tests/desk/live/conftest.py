@@ -19,13 +19,16 @@ RESTING_S = (0.3, 2.7)  # of the sample, in which its face is neutral
 
 @pytest.fixture(scope="session")
 def camera_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What the fake camera shows, over and over: a resting face, forwards and backwards."""
+    """What the fake camera shows, over and over: a resting face, forwards and backwards.
+
+    It is small: the browser encodes every picture twice, for the mirror and for the recording.
+    """
     pictures = []
     with av.open(str(SAMPLES / "Sample A" / "interview 1.mp4")) as container:
         for frame in container.decode(video=0):
             if frame.time >= RESTING_S[0]:
                 held = io.BytesIO()
-                shown = frame.to_ndarray(format="rgb24")
+                shown = frame.to_ndarray(width=400, height=300, format="rgb24")
                 Pictures.fromarray(shown).save(held, "JPEG", quality=88)
                 pictures.append(held.getvalue())
             if frame.time > RESTING_S[1]:

@@ -114,12 +114,12 @@ def test_what_it_keeps_does_not_grow(engine: LiveEngine, sample_faces: SampleFac
     def held() -> int:
         return len(pickle.dumps({k: v for k, v in vars(engine).items() if isinstance(v, deque)}))
 
-    for k in range(60):
+    for k in range(60):  # three seconds
         engine.look(sample_faces.images[0], 0.05 * k)
     before = held()
-    for k in range(60, 120):
+    for k in range(60, 80):
         engine.look(sample_faces.images[0], 0.05 * k)
-    assert held() < before + 60 * 20  # distances of eyes, of which the last 300 are kept
+    assert held() < before + 20 * 20  # distances of eyes, of which the last 300 are kept
 
 
 def followed(clip: Path, use: Callable[[Image, float], None]) -> None:

@@ -54,7 +54,7 @@ def test_a_practice_stands_in_the_tables(tmp_path: Path) -> None:
         draft = place.with_name("draft.part")
         draft.write_bytes(b"\x1a\x45\xdf\xa3")
         assert take_in(desk, draft, place, practice_of(GIVEN, SETS)) == f"Kim Minji/{place.name}"
-    found = with_segments(desk.recordings, discover(desk.recordings).recordings)
+    found, _ = with_segments(desk.recordings, discover(desk.recordings).recordings)
     assert len(found) == 2
     for recording in found:
         assert recording.consent and recording.neutral_span_s == (0.3, 5.9)

@@ -20,6 +20,7 @@ from poise.desk.live.socket import BUSY, HEADER, IDLE, MOST_BYTES, WRONG, Mirror
 from poise.settings import Settings
 from poise.types import Baseline
 from tests.desk.kit import Served, serving
+from tests.processes import wait_until
 
 
 class Pretended:
@@ -38,7 +39,7 @@ class Pretended:
     def see(self, jpeg: bytes, time_s: float) -> dict[str, Any]:
         if jpeg == b"die":
             raise EngineGone("it has ended")
-        assert Pretended.go.wait(10)
+        assert Pretended.go.wait(60)
         self.seen.append((jpeg, time_s))
         return {"state": "no_face"}
 
@@ -57,10 +58,14 @@ class Pretended:
 
 
 @pytest.fixture
-def there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
+def there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> Iterator[Served]:
+    """A desk; its parameter is for how long a visitor may be silent."""
     Pretended.go.set()
+    idle_s = getattr(request, "param", 60.0)
+    monkeypatch.setattr(routes, "Mirror", lambda desk: Mirror(desk, idle_s=idle_s))
     monkeypatch.setattr(socket, "EngineProcess", Pretended)
-    monkeypatch.setattr(routes, "Mirror", lambda desk: Mirror(desk, idle_s=1.5))
     with serving(tmp_path / "reports", tmp_path / "recordings") as served:
         yield served
         Pretended.go.set()
@@ -83,14 +88,14 @@ def enter(there: Served) -> Iterator[Callable[..., ClientConnection]]:
 
 
 def heard(visitor: ClientConnection) -> dict[str, Any]:
-    said: dict[str, Any] = json.loads(visitor.recv(10))
+    said: dict[str, Any] = json.loads(visitor.recv(60))
     return said
 
 
 def code_of(visitor: ClientConnection) -> int | None:
     with pytest.raises(ConnectionClosed) as closed:
         while True:
-            visitor.recv(10)
+            visitor.recv(60)
     return closed.value.rcvd.code if closed.value.rcvd else None
 
 
@@ -116,7 +121,8 @@ def test_the_backlog_is_one_picture_the_newest(enter: Callable[..., ClientConnec
     for number in range(1, 30):
         visitor.send(picture(number))
         time.sleep(0.005)
-    time.sleep(0.2)
+    assert visitor.ping().wait(60)  # all of them have arrived
+    time.sleep(0.5)
     Pretended.go.set()
     answers = [heard(visitor), heard(visitor)]
     assert [answer["seq"] for answer in answers] == [1, 29]
@@ -151,14 +157,11 @@ def test_a_second_visitor_is_told_and_may_come_later(
     assert code_of(second) == BUSY
     first.close()
     engine = Pretended.last
-    for _ in range(100):
-        if engine.ended:
-            break
-        time.sleep(0.05)
-    assert engine.ended
+    wait_until(lambda: engine.ended)
     assert heard(enter())["kind"] == "ready"
 
 
+@pytest.mark.parametrize("there", [1.5], indirect=True)
 def test_who_is_silent_is_sent_away(enter: Callable[..., ClientConnection]) -> None:
     visitor = enter()
     heard(visitor)

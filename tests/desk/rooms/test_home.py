@@ -62,14 +62,22 @@ def test_a_table_that_cannot_be_used_is_told_with_its_remedy(morning: Served) ->
     table = morning.desk.recordings / "candidates.csv"
     table.write_text("recording,consent\nkim/1.mp4,perhaps\n", encoding="utf-8")
     text = morning.ask("/").body.decode()
-    assert (
-        "Line 2 of “candidates.csv” has the consent “perhaps”" in text and "Write yes or no" in text
-    )
+    assert "candidates.csv, line 2: What is said of consent" in text and "Write yes or no" in text
+    assert "1 line of your tables needs attention" in text
+    assert morning.ask("/status").json()["rows"]["kim/1.mp4"]["status"] == "done"
+    (morning.desk.recordings / "new.mp4").write_bytes(b"x")
+    table.write_text("recording,consent\nnew.mp4,perhaps\n", encoding="utf-8")
+    assert morning.ask("/status").json()["rows"]["new.mp4"]["status"] == "failed"
+    table.write_text("recording;colour\nkim/1.mp4;red\n", encoding="utf-8")
+    text = morning.ask("/").body.decode()
+    assert "has the columns recording, colour" in text and "It may have these" in text
     assert morning.ask("/status").json()["rows"]["kim/1.mp4"]["status"] == "done"
     morning.desk.language = "ko"
     text = morning.ask("/").body.decode()
-    assert "2번째 줄의 동의 여부가 ‘perhaps’입니다. 예 또는 아니오로" in text
-    assert "Write yes or no" not in text
+    assert "‘candidates.csv’의 열은 recording, colour입니다. 다음 열을" in text
+    table.write_text("recording,consent\nkim/1.mp4,perhaps\n", encoding="utf-8")
+    text = morning.ask("/").body.decode()
+    assert "candidates.csv 2번째 줄: 동의 여부가" in text and "Write yes" not in text
 
 
 @pytest.mark.parametrize(

@@ -88,8 +88,8 @@ def test_what_breaks_off_leaves_nothing(served: Served) -> None:
             "Content-Length: 999999\r\n\r\n".encode()
             + SAMPLE.read_bytes()
         )
-        wait_until(lambda: any(served.desk.recordings.rglob("*.part")), 5)
-    wait_until(lambda: not any(served.desk.recordings.iterdir()), 5)
+        wait_until(lambda: any(served.desk.recordings.rglob("*.part")))
+    wait_until(lambda: not any(served.desk.recordings.iterdir()))
 
 
 def test_a_link_for_a_folder_is_not_followed(served: Served, tmp_path: Path) -> None:

@@ -48,4 +48,4 @@ def test_a_sender_that_stops_in_the_middle_is_not_waited_for() -> None:
         started = time.monotonic()
         with pytest.raises(TimeoutError):
             receive(ours, 0.2)
-        assert time.monotonic() - started < 5
+        assert time.monotonic() - started < 30

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -161,6 +162,20 @@ def test_batches_are_small(decoding: DecodingProcess, even: Path, backend: str) 
     _, batches, _ = sampled(decoding, even, backend, rate_hz=60)
     assert max(len(batch) for batch in batches) <= 16
     assert sum(len(batch) for batch in batches) == 50
+
+
+@pytest.mark.parametrize("name", ["plain", "turned"])
+def test_frames_are_given_back_as_reading_goes_on(even: Path, name: str) -> None:
+    """Not when Python next looks for garbage: by then hundreds of megabytes may lie there."""
+    decoder = open_decoder(ROTATED if name == "turned" else even, "pyav")
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in decoder.sample(25, None):
+            held = sum(type(item) is av.VideoFrame for item in gc.get_objects())
+            assert held <= 4
+    finally:
+        gc.enable()
 
 
 @pytest.mark.parametrize("container", ["mov", "mkv", "avi", "ts"])

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
 from pathlib import Path
 
-import av
 import numpy as np
 import pytest
 
 from poise.media.decoders.sampling import SampleSpan
 from poise.media.decoders.skipping import SkippingPlan
 from poise.media.reader import DecodingProcess
-from tests.clips import counting, counting_clip
+from tests.clips import changing_clip, counting_clip
 from tests.media.kit import numbers_of, sampled, times_of
 
 
@@ -52,42 +50,11 @@ def test_nothing_is_skipped_where_every_frame_is_referred_to(
     assert times_of(skipping) == times_of(sampled(decoding, even)[1])
 
 
-def _changing(path: Path, *, late: str, seconds: int = 60) -> Path:
-    """Two structures in one transport stream: from 4 s on so many B-frames between references."""
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("libx264", rate=25)
-        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
-        stream.time_base = stream.codec_context.time_base = Fraction(1, 1000)
-        number = 0
-        for b_frames, times in (
-            ("0", range(0, 4000, 40)), (late, range(4000, seconds * 1000, 40)),
-        ):  # fmt: skip
-            encoder = av.CodecContext.create("libx264", "w")
-            encoder.width, encoder.height, encoder.pix_fmt = 64, 48, "yuv420p"
-            encoder.time_base, encoder.framerate = Fraction(1, 1000), Fraction(25)
-            encoder.options = {
-                "preset": "fast", "crf": "10", "g": "50", "bf": b_frames, "b_strategy": "0",
-                "x264-params": "b-pyramid=none:bframes=" + b_frames,
-            }  # fmt: skip
-            frames = []
-            for time_ms in times:
-                image = counting(time_ms // 40 % 256)
-                frame = av.VideoFrame.from_ndarray(image, format="rgb24")
-                frame.pts, frame.time_base = time_ms, Fraction(1, 1000)
-                frames.append(frame)
-            for packet in (p for frame in [*frames, None] for p in encoder.encode(frame)):
-                packet.stream, packet.time_base = stream, Fraction(1, 1000)
-                packet.dts = 40 * number - 2000  # ascending, also from one encoder to the next
-                number += 1
-                container.mux(packet)
-    return path
-
-
 @pytest.mark.parametrize("late", ["5", "8", "16"])
 def test_a_structure_that_changes_later_costs_no_sample(
     decoding: DecodingProcess, tmp_path: Path, late: str
 ) -> None:
-    path = _changing(tmp_path / "a.ts", late=late, seconds=10)
+    path = changing_clip(tmp_path / "a.ts", late=late, seconds=10)
     _, skipping, _ = sampled(decoding, path, skip_frames=True)
     _, every, _ = sampled(decoding, path)
     assert len(times_of(skipping)) == len(times_of(every))
@@ -101,7 +68,7 @@ def test_a_structure_that_changes_later_costs_no_sample(
 def test_what_is_decided_for_a_window_depends_on_nothing_before_it(
     decoding: DecodingProcess, tmp_path: Path
 ) -> None:
-    path = _changing(tmp_path / "a.ts", late="8")
+    path = changing_clip(tmp_path / "a.ts", late="8")
     _, whole, _ = sampled(decoding, path, skip_frames=True)
     times = []
     for first, last in ((0, 100), (100, 200), (200, None)):

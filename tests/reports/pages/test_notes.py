@@ -43,6 +43,15 @@ def test_without_a_timeline_a_moment_is_told_and_leads_nowhere(tmp_path: Path) -
     assert 'href="#t=83.5' not in page
 
 
+def test_a_moment_behind_the_end_is_told_and_not_offered(tmp_path: Path) -> None:
+    late = replace(NOTES[1], time_s=5000.0)
+    report = make_candidate([replace(make_recording(tmp_path / "p"), coach_notes=(late,))])
+    write_candidate_report(report, tmp_path, Settings())
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "Look up here." in page and "<b>1:23:20</b>" in page
+    assert 'href="#t=5000' not in page
+
+
 def test_without_notes_nothing_is_said(tmp_path: Path) -> None:
     write_candidate_report(make_candidate([make_recording(tmp_path / "p")]), tmp_path, Settings())
     assert "From your coach" not in (tmp_path / "report.html").read_text(encoding="utf-8")

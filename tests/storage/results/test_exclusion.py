@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from poise.settings import Settings
-from poise.spoken import Segment
+from poise.spoken import Segment, Sound, Turn
 from poise.storage.results.exclusion import without_excluded
 from poise.storage.results.format import StoredResult, write_result
 from poise.storage.results.segments import keep_given
@@ -128,3 +128,32 @@ def test_a_recording_that_is_excluded_as_a_whole_has_no_figures(tmp_path: Path) 
     assert left.statistics.changes_per_minute is None
     assert left.episodes == [] and left.read_series(0.4) is None
     assert not left.read_frames()["run"].notna().any()
+
+
+def test_exclude_lines_alone_leave_the_answers_that_were_found(tmp_path: Path) -> None:
+    turns = [("someone_else", 0, 4), ("candidate", 5, 18), ("someone_else", 20, 24),
+             ("candidate", 25, 40), ("someone_else", 41, 44), ("candidate", 45, 50)]  # fmt: skip
+    heard = Sound(
+        status="heard", turns=tuple(Turn(speaker=who, start_s=a, end_s=b) for who, a, b in turns)
+    )
+    stored = _stored(tmp_path, _segment(12, 15), _segment(40.5, 51))
+    result = replace(stored, sound=heard, info={"duration_s": 60.0})
+    assert [(s.kind, s.start_s, s.end_s) for s in result.segments] == [
+        ("question", 0, 4), ("answer", 5, 18), ("excluded", 12, 15), ("question", 20, 24),
+        ("answer", 25, 40), ("excluded", 40.5, 51),
+    ]  # fmt: skip
+    named = replace(result, given_segments=(_segment(5, 40, "part"), _segment(12, 15)))
+    assert [s.kind for s in named.segments] == ["part", "excluded"]  # a centre's own prevail
+
+
+def test_what_was_given_behind_the_end_is_left_out(tmp_path: Path) -> None:
+    result = _stored(tmp_path, _segment(0, 5, "part"), _segment(5000, 5010, "part"))
+    assert [s.start_s for s in result.segments] == [0]
+
+
+def test_a_recording_is_as_long_as_it_was(tmp_path: Path) -> None:
+    stored = _stored(tmp_path, _segment(FROM_S, TO_S))
+    whole = replace(stored, statistics=replace(stored.statistics, end_s=40.0))
+    left = without_excluded(whole, Settings())
+    assert left.statistics.duration_s == pytest.approx(whole.statistics.duration_s - 10, abs=0.3)
+    assert left.length_s == pytest.approx(40.0)

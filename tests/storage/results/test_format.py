@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from poise.errors import DamagedResultError
-from poise.storage.results.format import FRAMES_FILE, RESULT_FILE, StoredResult
+from poise.storage.results.format import FRAMES_FILE, IDENTITY_FILE, RESULT_FILE, StoredResult
 from tests.conftest import Analysed
 
 
@@ -34,7 +34,7 @@ def test_what_is_whole_is_read_and_says_what_it_was_made_with(stored: Path) -> N
     assert {"poise", "torch", "python", "precision", "device"} <= set(result.origin)
 
 
-@pytest.mark.parametrize("name", [RESULT_FILE, FRAMES_FILE])
+@pytest.mark.parametrize("name", [RESULT_FILE, FRAMES_FILE, IDENTITY_FILE])
 @pytest.mark.parametrize("share", [0.0, 0.5, 0.99])
 def test_what_is_cut_off_is_damaged(stored: Path, name: str, share: float) -> None:
     data = (stored / name).read_bytes()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from poise.storage.results.outcome import LeftAside, Outcome
+from poise.storage.results.outcome import LeftAside, Outcome, place_of, tells_of
 from poise.types import Recording, Status
 
 
@@ -22,3 +22,13 @@ def test_an_outcome_says_no_more_than_is_known() -> None:
 
 def test_what_was_left_aside_is_a_value() -> None:
     assert LeftAside(name="a.zip", code="archive") in {LeftAside(name="a.zip", code="archive")}
+
+
+def test_what_names_a_recording_or_lies_where_it_does_tells_of_it() -> None:
+    gone = {"Kim/1.mp4", "Lee.mp4"}
+    for name in ("Kim/notes.txt", "Kim/2/a.txt", "Kim/1.mp4 (notes.csv, line 2)", "Lee.vtt",
+                 "Lee.mp4 (segments.csv, line 3)"):  # fmt: skip
+        assert tells_of(LeftAside(name=name, code="x"), gone), name
+    for name in ("Kimberly/1.txt", "Leeds.vtt", "notes.csv, line 2", "Park/Kim.txt", ""):
+        assert not tells_of(LeftAside(name=name, code="x"), gone), name
+    assert (place_of("Kim/1.mp4"), place_of("Lee.mp4")) == ("Kim", "Lee")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -27,9 +28,10 @@ def test_an_earlier_name_is_kept_as_such(tmp_path: Path) -> None:
 
 
 def test_nothing_is_written_where_nothing_has_changed(tmp_path: Path) -> None:
-    claim([_recording("a.mp4")], tmp_path)
+    told = replace(_recording("a.mp4"), segments=(), notes=())  # kept elsewhere
+    claim([told], tmp_path)
     before = (tmp_path / OWNERS_FILE).stat().st_mtime_ns
-    claim([_recording("a.mp4")], tmp_path)
+    claim([told], tmp_path)
     assert (tmp_path / OWNERS_FILE).stat().st_mtime_ns == before
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from poise.reports.pseudonyms import anonymous, with_pseudonym
 from poise.storage.ledger import Entry, Ledger
 from poise.storage.results.beside import keep_only
+from poise.storage.results.outcome import tells_of
 from poise.storage.results.owners import Owner, read_owners, write_owners
 from poise.storage.results.store import HOUSE, ResultStore
 from poise.storage.secret import secret_of
@@ -110,8 +111,8 @@ def erase_files(output: Path, store: ResultStore, traces: Traces) -> None:
 
 def forget(ledger: Ledger, traces: Traces) -> int:
     """Erase the ledger's rows, so that no byte of them is left; how many there were."""
-    folders = {r.recording_id.partition("/")[0] for r in traces.recordings}
-    names = [a.name for a in ledger.left_aside() if a.name.partition("/")[0] in folders]
+    gone = {r.recording_id for r in traces.recordings}
+    names = [left.name for left in ledger.left_aside() if tells_of(left, gone)]
     return ledger.forget(traces.recordings, traces.candidates, names)
 
 

@@ -1,19 +1,23 @@
-"""`candidates.csv`: what a centre says of its recordings, however a spreadsheet has saved it."""
+"""`candidates.csv`: what a centre says of its recordings, however a spreadsheet has saved it.
+
+Consent and identity are never guessed. A line whose consent, person or portrait cannot be
+understood bars the recording that it names; any other cell that cannot be is left out. Either is
+told as a `TableFault`, and all other recordings go on.
+"""
 
 from __future__ import annotations
 
-import csv
-import io
 import os
 import re
-import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, field, replace
+from difflib import SequenceMatcher
+from pathlib import Path, PurePosixPath
 
+from poise.batch.intake.candidates_cells import consent_of, portrait_of, span_of
 from poise.batch.intake.dates import Session, read_column
 from poise.errors import SettingsError
-from poise.storage.saved_tables import separator_of, table_text
+from poise.storage.saved_tables import LOST, TableFault, records, separator_of, table_text
 from poise.system.file_names import composed
 
 CANDIDATES_FILE = "candidates.csv"
@@ -21,16 +25,18 @@ _COLUMNS = (
     "recording", "candidate_id", "display_name", "session_date", "note", "consent",
     "neutral_span", "portrait",
 )  # fmt: skip
-_YES = frozenset(["", "yes", "y", "true", "1", "o", "예", "네", "동의", "동의함"])
-_NO = frozenset(
-    ["no", "n", "false", "0", "x", "withdrawn", "아니오", "아니요", "아뇨", "거부", "철회",
-     "미동의", "비동의", "동의안함", "동의하지않음"]
-)  # fmt: skip
-_MAX_PORTRAIT_BYTES = 50_000_000
-_PICTURES = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"RIFF", b"BM", b"II*\0", b"MM\0*")
+_WHO = ("candidate_id", "display_name", "consent", "portrait")  # never guessed
+_SAID = {"session": "session_date", "note": "note", "neutral_span_s": "neutral_span"}
 _LOOKS_LIKE_ONE = re.compile(r"candidates?\b.*\.(csv|tsv|txt|xlsx?|xlsm|ods|numbers)(\W.*)?", re.I)
+_WORD = re.compile(r"[^\W\d_]{2,}")
+_WHOLE_LINES = ("row_recording", "row_unreadable")
+_UNREADABLE = SettingsError(
+    "does not fit the columns of the table, or cannot be read",
+    remedy="Put a text that holds the separator between double quotes, and close them.",
+    code="row_unreadable",
+)
+_ALIKE = 0.75  # of two paths, by difflib's ratio: a slip of the pen apart
 _UNKNOWN = Session()
-_SPAN = re.compile(r"\s*([\d:.]+)\s*s?\s*[-–—~]\s*([\d:.]+)\s*s?\s*")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,21 +62,72 @@ class CandidateRow:
     portrait: Path | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class CandidateTable:
+    """What a table says.
+
+    Args:
+        rows: By recording.
+        faults: All that is wrong with it.
+        barred: Recordings that must not be analysed before the table is mended, and why.
+    """
+
+    rows: dict[str, CandidateRow] = field(default_factory=dict)
+    faults: list[TableFault] = field(default_factory=list)
+    barred: dict[str, TableFault] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Above:
+    """What tables above a directory, or above a single recording, say of its recordings.
+
+    Args:
+        nearest: The nearest of them, or the one beside a single recording; None if there is none.
+        refused: Identifiers of the recordings that any of them says no to.
+        barred: Those of whose consent any of them says what cannot be understood.
+    """
+
+    nearest: Path | None = None
+    refused: set[str] = field(default_factory=set)
+    barred: dict[str, TableFault] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class _Line:
+    """A line that says something: values by column, and whether it fits the table's columns."""
+
+    number: int
+    values: dict[str, str]
+    fits: bool
+
+    @property
+    def recording(self) -> str:
+        return recording_of(self.values.get("recording", ""))
+
+    @property
+    def refuses(self) -> bool:
+        """Whether it says no, or nothing that can be understood."""
+        try:
+            return not (self.fits and consent_of(self.values.get("consent", "")))
+        except SettingsError:
+            return True
+
+
 def read_cells(path: Path) -> tuple[str, list[list[str]]]:
     """What separates the cells of a table, and all its cells as they stand, the header first.
 
     Raises:
-        SettingsError: If it cannot be read.
+        SettingsError: If it cannot be read in full.
     """
-    text = table_text(path)
-    dialect = _dialect(text)
-    try:
-        return dialect.delimiter, list(csv.reader(io.StringIO(text, newline=""), dialect))
-    except csv.Error as error:
-        raise SettingsError(
-            f"cannot be read ({error})", remedy="Save the table again as CSV.", path=path,
-            code="table_broken",
-        ) from error  # fmt: skip
+    text, cells = table_text(path), []
+    for record in records(text, path):
+        if not record.whole:
+            raise SettingsError(
+                f"line {record.line} cannot be read", remedy="Save the table again as CSV.",
+                path=path, code="row_unreadable", values={"line": record.line},
+            )  # fmt: skip
+        cells.append(record.cells)
+    return separator_of(text), cells
 
 
 def column_of(cell: str) -> str:
@@ -110,8 +167,8 @@ def table_in(folder: Path) -> Path | None:
     return folder / tables[0] if tables else None
 
 
-def read_candidates(path: Path, known: Iterable[str], root: Path) -> dict[str, CandidateRow]:
-    """Rows of a table by recording.
+def read_candidates(path: Path, known: Iterable[str], root: Path) -> CandidateTable:
+    """Rows of a table by recording, and what is wrong with it.
 
     Args:
         path: The table.
@@ -119,44 +176,32 @@ def read_candidates(path: Path, known: Iterable[str], root: Path) -> dict[str, C
         root: The directory whose recordings it tells of; portraits must lie below it.
 
     Raises:
-        SettingsError: If it cannot be used; the line and the value are named.
+        SettingsError: If it is no such table: not to be opened, or with other columns.
     """
-    recordings = set(known)
-    lines = list(_lines(path))
-    dates, doubts = read_column([row.get("session_date", "") for _, row in lines])
-    for doubt in doubts:
-        line, row = lines[doubt.row]
-        raise _wrong(
-            path, line, f"the session_date {row['session_date']!r}, which {doubt.why}",
-            "Write it as YYYY-MM-DD, for example 2026-09-05.", "line_date", row["session_date"],
-        )  # fmt: skip
-    rows: dict[str, CandidateRow] = {}
-    for (line, row), session in zip(lines, dates, strict=True):
-        name = recording_of(row.get("recording", ""))
-        if name not in recordings:
-            raise SettingsError(
-                f"line {line} names {name!r}, which is not among the recordings",
-                remedy="Give each recording's path below the directory, or remove the line.",
-                path=path,
-                code="line_unknown",
-                values={"line": line, "name": name},
-            )
-        new = CandidateRow(
-            line=line,
-            candidate_id=row.get("candidate_id", ""),
-            display_name=row.get("display_name", ""),
-            session=session,
-            note=row.get("note", ""),
-            consent=_consent(row.get("consent", ""), path, line),
-            neutral_span_s=_span(row.get("neutral_span", ""), path, line),
-            portrait=_portrait(row.get("portrait", ""), path, line, root),
-        )
-        before = rows.setdefault(name, new)
-        _check_same(path, name, before, new)
-    return rows
+    recordings, lines = set(known), list(_lines(path))
+    dates, doubts = read_column([line.values.get("session_date", "") for line in lines])
+    why = {doubt.row: doubt.why for doubt in doubts}
+    table = CandidateTable()
+    for k, (line, session) in enumerate(zip(lines, dates, strict=True)):
+        if not line.fits:
+            _tell(table, path, line, _UNREADABLE, bars=line.recording in recordings)
+        elif line.recording in recordings:
+            _take(table, path, line, _UNKNOWN if k in why else session, why.get(k, ""), root)
+        else:
+            named = f"names {line.recording!r}, which is not among the recordings"
+            _tell(table, path, line, SettingsError(
+                named if line.recording else "names no recording",
+                remedy="Give the recording's path below the directory, or remove the line.",
+                code="row_recording",
+            ), bars=False)  # fmt: skip
+    unlisted = recordings - {line.recording for line in lines}
+    for line in lines:
+        if line.recording not in recordings and line.refuses:
+            _bar_who_may_be_meant(table, path, line, unlisted)
+    return table
 
 
-def refused_above(root: Path, names: Mapping[str, Path]) -> tuple[Path | None, set[str]]:
+def tables_above(root: Path, names: Mapping[str, Path]) -> Above:
     """What tables above a directory, or above a single recording, say of its recordings.
 
     Somebody who analyses one folder of a larger collection has not thereby got the consent that
@@ -165,79 +210,184 @@ def refused_above(root: Path, names: Mapping[str, Path]) -> tuple[Path | None, s
     Args:
         root: The directory, or the recording.
         names: Files of the recordings by identifier.
-
-    Returns:
-        The nearest table above, or beside a single recording, and the identifiers of the
-        recordings that any of them says no to.
     """
     start = root.absolute()
     nearest, refused = None, set()
+    barred: dict[str, TableFault] = {}
     for folder in start.parents:
         table = table_in(folder)
         if table is None or "recording" not in _header(table):
             continue
         nearest = nearest or table
-        below = {
-            composed(file.absolute().relative_to(folder).as_posix()): name
-            for name, file in names.items()
-        }
-        for line, row in _lines(table):
-            listed = recording_of(row.get("recording", ""))
-            if listed in below and not _consent(row.get("consent", ""), table, line):
-                refused.add(below[listed])
-    return nearest, refused
+        below = _named_from(folder, names)
+        for line in _lines(table):
+            name = below.get(line.recording)
+            if name is not None and not line.fits:
+                barred[name] = _fault(table, line, _UNREADABLE, name, bars=True)
+            elif name is not None:
+                try:
+                    if not consent_of(line.values.get("consent", "")):
+                        refused.add(name)
+                except SettingsError as error:
+                    barred[name] = _fault(table, line, error, name, bars=True)
+    return Above(nearest=nearest, refused=refused, barred=barred)
 
 
-def rows_above(table: Path, names: Mapping[str, Path]) -> dict[str, CandidateRow]:
-    """What a table that lies above the recordings says of them; its other lines are not read.
+def rows_above(table: Path, names: Mapping[str, Path]) -> CandidateTable:
+    """What a table that lies above the recordings says of them; its other lines do not matter.
 
     Args:
-        table: From `refused_above`.
+        table: From `tables_above`.
         names: Files of the recordings by identifier.
 
     Raises:
         SettingsError: As `read_candidates`.
     """
     folder = table.parent
-    listed = {recording_of(row.get("recording", "")) for _, row in _lines(table)}
-    rows = read_candidates(table, listed, folder)
-    found = {}
-    for name, file in names.items():
-        above = composed(file.absolute().relative_to(folder).as_posix())
-        if above in rows:
-            found[name] = rows[above]
-    return found
+    below = _named_from(folder, names)
+    others = {li.recording for li in _lines(table) if Path(folder / li.recording).is_file()}
+    read = read_candidates(table, {*below, *others}, folder)
+    ours = [f for f in read.faults if f.recording_id in below]
+    return CandidateTable(
+        rows={below[name]: row for name, row in read.rows.items() if name in below},
+        faults=[replace(f, recording_id=below[f.recording_id]) for f in ours],
+        barred={below[name]: fault for name, fault in read.barred.items() if name in below},
+    )
 
 
-def _check_same(path: Path, name: str, before: CandidateRow, new: CandidateRow) -> None:
-    told = ("candidate_id", "display_name", "session", "note", "consent", "neutral_span_s",
-            "portrait")  # fmt: skip
-    differ = [field for field in told if getattr(before, field) != getattr(new, field)]
-    if differ:
-        words = ", ".join({"session": "session_date", "neutral_span_s": "neutral_span"}.get(f, f)
-                          for f in differ)  # fmt: skip
-        raise SettingsError(
-            f"lines {before.line} and {new.line} both name {name!r} and differ in {words}",
-            remedy="Keep the line that is right, and remove the other.",
-            path=path,
-            code="lines_differ",
-            values={"first": before.line, "second": new.line, "name": name},
+def _named_from(folder: Path, names: Mapping[str, Path]) -> dict[str, str]:
+    """Identifiers of recordings, by what a table in a folder above calls them."""
+    return {
+        composed(file.absolute().relative_to(folder).as_posix()): name
+        for name, file in names.items()
+    }
+
+
+def _take(
+    table: CandidateTable, path: Path, line: _Line, session: Session, why: str, root: Path
+) -> None:
+    """Take in a line that fits, of a recording that is there."""
+    values = line.values
+    if why:
+        _tell(table, path, line, SettingsError(
+            f"has the session_date {values['session_date']!r}, which {why}",
+            remedy="Write it as YYYY-MM-DD, for example 2026-09-05.", code="row_date",
+        ), bars=False)  # fmt: skip
+    consent, span, portrait = True, None, None
+    try:
+        consent = consent_of(values.get("consent", ""))
+    except SettingsError as error:
+        _tell(table, path, line, error, bars=True)
+    try:
+        span = span_of(values.get("neutral_span", ""))
+    except SettingsError as error:
+        _tell(table, path, line, error, bars=False)
+    try:
+        portrait = portrait_of(values.get("portrait", ""), root)
+    except SettingsError as error:
+        _tell(table, path, line, error, bars=consent)
+    row = CandidateRow(
+        line=line.number,
+        candidate_id=values.get("candidate_id", ""),
+        display_name=values.get("display_name", ""),
+        session=session,
+        note=values.get("note", ""),
+        consent=consent,
+        neutral_span_s=span,
+        portrait=portrait,
+    )
+    _compare(table, path, line, table.rows.setdefault(line.recording, row), row)
+
+
+def _compare(
+    table: CandidateTable, path: Path, line: _Line, before: CandidateRow, row: CandidateRow
+) -> None:
+    """Two lines of one recording must not contradict each other."""
+    of_whom = [name for name in _WHO if getattr(before, name) != getattr(row, name)]
+    said = [name for name in _SAID if getattr(before, name) != getattr(row, name)]
+    if not of_whom and not said:
+        return
+    words = ", ".join([*of_whom, *(_SAID[name] for name in said)])
+    error = SettingsError(
+        f"and line {before.line} both name {line.recording!r} and differ in {words}",
+        remedy="Keep the line that is right, and remove the other.",
+        code="row_twice",
+    )
+    _tell(table, path, line, error, bars=bool(of_whom))
+    undecided = CandidateRow(line=before.line)
+    blank = {name: getattr(undecided, name) for name in said}
+    consent = before.consent or row.consent  # it is barred, which is no withdrawal
+    table.rows[line.recording] = replace(before, **blank, consent=consent)
+
+
+def _bar_who_may_be_meant(
+    table: CandidateTable, path: Path, line: _Line, unlisted: set[str]
+) -> None:
+    """A refusal of a recording that is not there may be that of one which no line names."""
+    told = " ".join(line.values.get(name, "") for name in ("recording", *_WHO[:2]))
+    for name in sorted(n for n in unlisted if _may_mean(told, line.recording, n)):
+        error = SettingsError(
+            f"does not say yes to {line.recording!r}, which is not among the recordings, and may "
+            f"mean {name}",
+            remedy="Correct the path or remove the line; or name that recording in a line of its "
+            "own.",
+            code="row_refusal",
         )
+        fault = _fault(path, line, error, name, bars=True)
+        table.faults.append(fault)
+        table.barred.setdefault(name, fault)
+
+
+def _may_mean(told: str, path: str, name: str) -> bool:
+    """Whether a line may mean a recording: they share a word, or the paths are nearly the same."""
+    own, said = (set(_WORD.findall(_stem(text).casefold())) for text in (name, told))
+    alike = SequenceMatcher(None, path.casefold(), name.casefold()).ratio() >= _ALIKE
+    return not said or bool(own & said) or alike
+
+
+def _stem(text: str) -> str:
+    return text.removesuffix(PurePosixPath(text).suffix)
+
+
+def _tell(
+    table: CandidateTable, path: Path, line: _Line, error: SettingsError, *, bars: bool
+) -> None:
+    """Note a fault of a line, and with `bars` that its recording must not be analysed."""
+    concerns = line.recording if bars or error.code not in _WHOLE_LINES else ""
+    fault = _fault(path, line, error, concerns, bars=bars)
+    table.faults.append(fault)
+    if bars:
+        table.barred.setdefault(line.recording, fault)
+
+
+def _fault(
+    path: Path, line: _Line, error: SettingsError, recording_id: str, *, bars: bool
+) -> TableFault:
+    left = "The line is ignored." if error.code in _WHOLE_LINES else "The cell is ignored."
+    return TableFault(
+        table=path.name, line=line.number, code=error.code, cause=error.cause,
+        remedy=error.remedy, recording_id=recording_id,
+        cost=f"{recording_id} is not analysed." if bars else left,
+    )  # fmt: skip
 
 
 def _header(path: Path) -> list[str]:
     try:
-        text = table_text(path)
+        first = next(records(table_text(path), path), None)
     except SettingsError:
         return []
-    return _columns(next(csv.reader(io.StringIO(text, newline=""), _dialect(text)), []))
+    return _columns(first.cells) if first else []
 
 
-def _lines(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
-    """Lines that say something, with their numbers: values by column, without spaces around."""
-    text = table_text(path)
-    reader = csv.reader(io.StringIO(text, newline=""), _dialect(text))
-    columns = _columns(next(reader, []))
+def _lines(path: Path) -> Iterator[_Line]:
+    """Lines that say something.
+
+    Raises:
+        SettingsError: If the columns are others.
+    """
+    read = records(table_text(path), path)
+    header = next(read, None)
+    columns = _columns(header.cells) if header else []
     unknown = [name for name in columns if name not in _COLUMNS]
     twice = len(set(columns)) < len(columns)
     if "recording" not in columns or unknown or twice:
@@ -248,29 +398,14 @@ def _lines(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
             code="table_columns",
             values={"columns": ", ".join(columns), "needed": ", ".join(_COLUMNS)},
         )
-    while True:
-        line = reader.line_num + 1
-        try:
-            cells = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            raise SettingsError(
-                f"line {line} cannot be read ({error})", remedy="Save the table again as CSV.",
-                path=path, code="line_broken", values={"line": line},
-            ) from error  # fmt: skip
-        values = [cell.strip().strip("\ufeff\0") for cell in cells]
+    for record in read:
+        values = [cell.strip().strip("\ufeff\0") for cell in record.cells]
         if not any(values):
             continue  # a spreadsheet leaves such lines
-        if any(values[len(columns) :]):
-            raise SettingsError(
-                f"line {line} has more cells than the table has columns",
-                remedy="Put a text that holds the separator between double quotes.",
-                path=path,
-                code="line_cells",
-                values={"line": line},
-            )
-        yield line, dict(zip(columns, values, strict=False))
+        row = dict(zip(columns, values, strict=False))
+        fits = record.whole and not any(values[len(columns) :])
+        # A name of which letters are lost may be that of another recording.
+        yield _Line(record.line, row, fits and LOST not in row.get("recording", ""))
 
 
 def _columns(cells: Sequence[str]) -> list[str]:
@@ -279,83 +414,3 @@ def _columns(cells: Sequence[str]) -> list[str]:
     while names and not names[-1]:
         names.pop()
     return names
-
-
-def _dialect(text: str) -> type[csv.Dialect]:
-    """Commas, or what stands between the names of the columns: European Excel writes semicolons."""
-
-    class Dialect(csv.excel):
-        delimiter = separator_of(text)
-
-    return Dialect
-
-
-def _consent(value: str, path: Path, line: int) -> bool:
-    word = re.sub(r"[\s.!]", "", unicodedata.normalize("NFKC", value).casefold())
-    if word not in _YES | _NO:
-        raise _wrong(
-            path, line, f"the consent {value!r}", "Write yes or no; a line left empty means yes.",
-            "line_consent", value,
-        )  # fmt: skip
-    return word in _YES
-
-
-def _span(value: str, path: Path, line: int) -> tuple[float, float] | None:
-    """Seconds, m:ss or h:mm:ss, from - to."""
-    if not value:
-        return None
-    match = _SPAN.fullmatch(value)
-    span = (_seconds(match[1]), _seconds(match[2])) if match else None
-    if span is None or span[0] is None or span[1] is None or not span[0] < span[1]:
-        raise _wrong(
-            path, line, f"the neutral_span {value!r}",
-            "Write from when to when the face rests, as 0:00-0:06 or, in seconds, 3-9.",
-            "line_span", value,
-        )  # fmt: skip
-    return span[0], span[1]
-
-
-def _seconds(text: str) -> float | None:
-    parts = text.split(":")
-    try:
-        numbers = [float(part) for part in parts]
-    except ValueError:
-        return None
-    if len(numbers) > 3 or any(n >= 60 for n in numbers[1:]) or "." in "".join(parts[:-1]):
-        return None
-    total = 0.0
-    for number in numbers:
-        total = 60 * total + number
-    return total
-
-
-def _portrait(value: str, path: Path, line: int, root: Path) -> Path | None:
-    """A picture below the directory of the recordings; links are not followed."""
-    if not value:
-        return None
-    told, given = f"the portrait {value!r}", Path(value.replace("\\", "/"))
-    place = root / given
-    inside = not given.is_absolute() and ".." not in given.parts
-    steps = [root.joinpath(*given.parts[: k + 1]) for k in range(len(given.parts))]
-    if not inside or any(step.is_symlink() for step in steps):
-        raise _wrong(path, line, told + ", which leads out of the directory or over a link",
-                     "Give the path of a picture below the directory.",
-                     "line_portrait", value)  # fmt: skip
-    try:
-        usable = place.is_file() and place.stat().st_size <= _MAX_PORTRAIT_BYTES
-        with place.open("rb") as file:
-            head = file.read(16)
-    except OSError:
-        usable, head = False, b""
-    if not usable or not head.startswith(_PICTURES):
-        raise _wrong(path, line, told + ", which is no picture that can be read",
-                     "Give the path of a JPEG or PNG below the directory.",
-                     "line_portrait", value)  # fmt: skip
-    return place
-
-
-def _wrong(path: Path, line: int, what: str, remedy: str, code: str, value: str) -> SettingsError:
-    return SettingsError(
-        f"line {line} has {what}", remedy=remedy, path=path, code=code,
-        values={"line": line, "value": value},
-    )  # fmt: skip

@@ -15,8 +15,8 @@ from poise.batch.intake.candidates_file import (
     read_candidates,
     read_cells,
     recording_of,
-    refused_above,
     table_in,
+    tables_above,
 )
 from poise.errors import SettingsError
 from poise.system.atomic_files import Stamp, stamp_of, write_whole
@@ -69,7 +69,7 @@ def _table(root: Path) -> tuple[Path, Stamp | None]:
     """The table, and its stamp; None if it is yet to be made."""
     path = table_in(root)
     if path is None:
-        above, _ = refused_above(root, {})
+        above = tables_above(root, {}).nearest
         if above is not None:
             raise SettingsError(
                 "tells of these recordings, and lies above their directory",
@@ -142,4 +142,5 @@ def _check(root: Path, changes: Mapping[str, Mapping[str, str]]) -> None:
                 )  # fmt: skip
             cells = _changed([["recording"]], {recording: values}, draft)
             draft.write_text(_written(cells, ","), encoding="utf-8-sig", newline="")
-            read_candidates(draft, [recording], root)
+            for fault in read_candidates(draft, [recording], root).faults:
+                raise fault.error(draft)

@@ -201,13 +201,13 @@ def read_column(cells: Sequence[str]) -> tuple[list[Session], list[Doubt]]:
         One session per cell, and what is doubtful.
     """
     split = [_split(cell.strip()) for cell in cells]
-    open_ones = [entry.numbers for entry in split if entry.numbers]
+    open_ones = [e.numbers for e in split if e.numbers and _days(e.numbers)]  # others are none
     orders = [order for order in _ORDERS if all(_in_order(n, order) for n in open_ones)]
     sessions, doubts = [], []
     for row, (cell, entry) in enumerate(zip(cells, split, strict=True)):
         day = entry.day
         if entry.numbers:
-            days = {_in_order(entry.numbers, order) for order in orders or _ORDERS} - {None}
+            days = _days(entry.numbers, orders or _ORDERS)
             day = days.pop() if len(days) == 1 else None
             if day is None:
                 doubts.append(Doubt(row=row, why=_why(entry.numbers, orders)))
@@ -259,6 +259,11 @@ def _known(day: date | None, time: str) -> _Cell:
     return _Cell(day=day, time=time) if day else _Cell(why="is no date")
 
 
+def _days(numbers: tuple[str, str, str], orders: Iterable[str] = _ORDERS) -> set[date]:
+    """All dates that the numbers may be."""
+    return {day for order in orders if (day := _in_order(numbers, order))}
+
+
 def _in_order(numbers: tuple[str, str, str], order: str) -> date | None:
     """The date if the numbers stand in that order; None where there is none."""
     part = dict(zip(order, numbers, strict=True))
@@ -269,7 +274,7 @@ def _in_order(numbers: tuple[str, str, str], order: str) -> date | None:
 
 
 def _why(numbers: tuple[str, str, str], orders: Iterable[str]) -> str:
-    days = sorted({d for order in _ORDERS if (d := _in_order(numbers, order))})
+    days = sorted(_days(numbers))
     if not days:
         return "is no date"
     if len(days) > 1 and list(orders):

@@ -5,24 +5,26 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from poise.batch.intake.candidates_file import (
     CANDIDATES_FILE,
     CandidateRow,
+    CandidateTable,
     looks_like_one,
     read_candidates,
-    refused_above,
     rows_above,
     table_in,
+    tables_above,
 )
 from poise.batch.intake.dates import session_in
 from poise.errors import SettingsError
 from poise.media.container_types import container_of
 from poise.storage.notes import NOTES_FILE
 from poise.storage.results.outcome import LeftAside
+from poise.storage.saved_tables import TableFault
 from poise.system.file_names import composed, safe_name
 from poise.timeline.segments import SEGMENTS_FILE
 from poise.types import Recording
@@ -75,10 +77,14 @@ class Discovered:
         recordings: In order of their identifiers.
         left_aside: What lies there and will not be analysed, in order of the names; recordings
             without consent are not among them, they have an outcome.
+        faults: What is wrong with lines of the tables beside them.
+        barred: Recordings that must not be analysed for it, and why.
     """
 
     recordings: list[Recording]
     left_aside: list[LeftAside]
+    faults: list[TableFault] = field(default_factory=list)
+    barred: dict[str, TableFault] = field(default_factory=dict)
 
 
 def discover(root: Path) -> Discovered:
@@ -92,8 +98,10 @@ def discover(root: Path) -> Discovered:
     Args:
         root: A directory, or a single video file.
 
+    A line of the table that cannot be used costs no other recording (`Discovered.faults`).
+
     Raises:
-        SettingsError: If `root` does not exist or `candidates.csv` cannot be used.
+        SettingsError: If `root` does not exist or `candidates.csv` is no such table.
     """
     aside: list[LeftAside] = []
     if root.is_file():
@@ -109,19 +117,22 @@ def discover(root: Path) -> Discovered:
             code="nowhere",
         )  # fmt: skip
     places = {name: path for path, name, _ in files}
-    above, refused = refused_above(root, places)
-    rows: Mapping[str, CandidateRow] = {}
+    above = tables_above(root, places)
+    told = CandidateTable()
     if table:
-        rows = read_candidates(table, places, root)
-    elif above:
-        rows = rows_above(above, places)
+        told = read_candidates(table, places, root)
+    elif above.nearest:
+        told = rows_above(above.nearest, places)
     recordings = [
-        _recording(path, name, candidate, rows.get(name), name in refused)
+        _recording(path, name, candidate, told.rows.get(name), name in above.refused)
         for path, name, candidate in files
     ]
+    faults = [*told.faults, *(f for n, f in above.barred.items() if n not in told.barred)]
     return Discovered(
         recordings=_with_distinct_ids(sorted(recordings, key=lambda r: r.recording_id)),
         left_aside=sorted(aside, key=lambda a: a.name),
+        faults=faults,
+        barred={**above.barred, **told.barred},
     )
 
 

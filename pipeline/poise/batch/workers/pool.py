@@ -26,7 +26,8 @@ _LEAST_SILENCE_S, _LEAST_IDLE_S = 60.0, 900.0
 class Pool:
     """Runs tasks in parallel; a process that crashes costs only the recording that crashed it.
 
-    With `jobs` 1 they run in this very process. Leaving it ends all processes.
+    With the setting `jobs` 1 they run in this very process, where nobody can end what never ends.
+    Leaving it ends all processes.
 
     Args:
         settings: Say how many processes, and where.
@@ -68,7 +69,7 @@ class Pool:
                 self._notice(warning)
             if self._has_gpu_server():
                 self._start_gpu_servers()
-            if self.jobs > 1:
+            if self.jobs > 1 or not settings.jobs:  # one core: watched as well
                 stall_s = settings.stall_timeout_s
                 self._runner = LocalProcesses(
                     silence_limit_s=max(_LEAST_SILENCE_S, stall_s),

@@ -17,7 +17,7 @@ from poise.desk.pages import action, page
 from poise.desk.rooms.home import status_in_words
 from poise.desk.state import Desk
 from poise.errors import PoiseError, VideoError
-from poise.storage.notes import add_note, read_notes, remove_note
+from poise.storage.notes import add_note, remove_note, with_notes
 from poise.system.atomic_files import write_whole
 from poise.system.file_names import safe_name
 from poise.system.inside import open_inside
@@ -46,7 +46,10 @@ def routes(desk: Desk) -> list[BaseRoute]:
         trouble: PoiseError | None = None
         notes: list[CoachNote] = []
         try:
-            notes = read_notes(desk.recordings).get(row.recording.recording_id, [])
+            (own,), faults = with_notes(desk.recordings, [row.recording])
+            notes = list(own.notes or ())
+            wrong = [fault for fault in faults if fault.recording_id == own.recording_id]
+            trouble = wrong[0].error(desk.recordings) if wrong else None
         except PoiseError as error:
             trouble = error
         return page(

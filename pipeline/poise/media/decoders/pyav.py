@@ -34,6 +34,7 @@ from poise.types import FrameBatch, Image, VideoInfo
 _DATE_CHARACTERS = 40
 _PROBE_S = 1.0
 _BACK_S = 0.5  # a frame this much earlier than one before it belongs to another recording
+_NEW_S = 1.0  # and one this close to the beginning is the first of it
 _MAX_LEAP_S = 3600.0  # from one frame to the next; what leaps further is damaged or made to harm
 _EXACT_S = 1e-3  # time stamps that differ by less are one
 _MAX_DAMAGED = 10_000
@@ -52,14 +53,15 @@ class PyAVDecoder:
     def __init__(self, path: Path, view: View = AS_IT_IS, engine: Engine | None = None) -> None:
         self.path, self.view, self._engine = path, view, engine
         self.loss, self.span_frames = "", 0
-        self._losses = Losses()
         self._opened = OpenedRecording(path)
+        self._losses = Losses(second=self._opened.second_at is not None)
         choice = [stream.index for stream in self._opened.video_streams()]
         self._index = choice[0] if view.stream is None else view.stream
         self._start_s = 0.0
         self._anchor: tuple[float, int] | None = None  # time and index of the last sample
         self._base: int | None = None  # index of the first frame since reading started somewhere
         self._shown_for_s = 0.0
+        self._begun_again = False  # what comes then belongs to another recording
         self._attach()
         check_stream(self._stream, path)
         first = next(self._frames(), None)
@@ -98,7 +100,9 @@ class PyAVDecoder:
 
     @property
     def is_likeliest_for_ffmpeg(self) -> bool:
-        """Whether FFmpeg itself would choose the stream that is read."""
+        """Whether FFmpeg itself would choose the stream that is read, and no more than that."""
+        if self._opened.second_at is not None:
+            return False
         best = self._opened.container.streams.best("video")
         return best is not None and best.index == self._index
 
@@ -155,19 +159,22 @@ class PyAVDecoder:
         self._start_at(clock.span.first / clock.rate_hz)
         last_s = -1.0
         while True:
-            missed_s, newest_s = None, -math.inf
+            missed_s, newest_s, reached_s = None, -math.inf, -math.inf
             for frame in self._frames(plan=plan, source=self._source(size)):
                 time_s = self.time_of(frame)
                 if time_s is not None:
                     self._losses.disordered += time_s < newest_s - _EXACT_S
                     newest_s = max(newest_s, time_s)
-                if time_s is None or not self._goes_on(time_s, last_s, clock.start_s):
+                if time_s is None or self._begins_again(time_s, reached_s):
+                    continue
+                if not self._goes_on(time_s, last_s, clock.start_s):
+                    reached_s = max(reached_s, min(time_s, last_s))  # read for the second time
                     continue
                 missed_s = self._missed(clock, plan, min(time_s, clock.stop_s))
                 if missed_s is not None or time_s >= clock.stop_s:
                     break
                 self._note_length(frame, time_s - last_s if last_s >= 0 else 0.0)
-                last_s = time_s
+                last_s = reached_s = time_s
                 yield time_s, frame
             else:
                 missed_s = self._missed(clock, plan, math.inf)
@@ -199,11 +206,17 @@ class PyAVDecoder:
             return None
         return due_s if plan.is_missed(due_s, time_s) else None
 
+    def _begins_again(self, time_s: float, reached_s: float) -> bool:
+        """Whether time has gone back to the beginning, so that another recording has begun."""
+        if time_s < reached_s - _BACK_S:
+            self._begun_again |= time_s < _NEW_S
+            if self._losses.again_s is None:
+                self._losses.again_s = reached_s + self.info.start_offset_s
+        return self._begun_again
+
     def _goes_on(self, time_s: float, last_s: float, start_s: float) -> bool:
         """Whether a frame comes after the one before; one that belongs nowhere is a loss."""
         if time_s <= last_s:
-            if time_s < last_s - _BACK_S and self._losses.again_s is None:
-                self._losses.again_s = last_s + self.info.start_offset_s
             return False
         if time_s - max(last_s, start_s) <= _MAX_LEAP_S and time_s <= MAX_LENGTH_S:
             return True
@@ -213,8 +226,10 @@ class PyAVDecoder:
 
     def _note_length(self, frame: VideoFrame, step_s: float) -> None:
         """How long a frame is shown: as its container says, or as the one before it was."""
-        base = self._stream.time_base
-        said_s = float(frame.duration * base) if base is not None and frame.duration else 0.0
+        said_s = 0.0
+        if frame.duration and self._time_base is not None:
+            ticks, per_s = self._time_base
+            said_s = frame.duration * ticks / per_s
         self._shown_for_s = max(said_s, min(step_s, 1.0 + 2 * self._shown_for_s))
 
     def _counted(self, time_s: float, clock: SampleClock) -> int:
@@ -259,8 +274,10 @@ class PyAVDecoder:
         return self._seconds(frame.pts)
 
     def _seconds(self, pts: int | None) -> float | None:
-        base = self._stream.time_base
-        return None if pts is None or base is None else float(pts * base) - self._start_s
+        if pts is None or self._time_base is None:
+            return None
+        ticks, per_s = self._time_base
+        return pts * ticks / per_s - self._start_s
 
     def _frames(
         self,
@@ -306,12 +323,14 @@ class PyAVDecoder:
         if self._index not in held or held[self._index].codec_context is None:
             raise UnreadableError("holds no such video stream", remedy=REMEDY, path=self.path)
         self._stream = held[self._index]
-        self._losses.damaged = 0
+        base = self._stream.time_base
+        self._time_base = base.as_integer_ratio() if base else None  # fractions are slow
+        self._losses.damaged, self._begun_again = 0, False
         self._position = Position()
 
     def _rewind(self) -> None:
         self._opened.container.close()
-        self._opened = OpenedRecording(self.path)
+        self._opened = OpenedRecording(self.path, self._opened)
         self._attach()
         check_stream(self._stream, self.path)
 

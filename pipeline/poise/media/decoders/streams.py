@@ -15,6 +15,7 @@ from poise.errors import VideoError
 from poise.media.container_claims import MAX_STREAMS, check_claims
 from poise.media.container_types import Container, UnreadableError, opened
 from poise.media.decoders.sizes import MAX_PIXELS, check_size
+from poise.media.joined import second_recording
 
 REMEDY = "Check that it plays in a video player; export it again if it does not."
 _NO_RECORDING = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.still_image
@@ -27,24 +28,31 @@ MAX_LENGTH_S = 48 * 3600.0  # what claims to be longer is not believed
 class OpenedRecording:
     """A container, opened as what it begins as, and nothing but that file.
 
+    Of two recordings that were joined end to end the first is read.
+
     Args:
         path: The recording.
+        before: The same as it was opened before: what was searched for then is known.
 
     Attributes:
         container: PyAV's.
+        second_at: Where in the file another recording begins, in bytes; None if there is none.
         edits_followed: Whether the container's edit list, if it has one, is followed.
 
     Raises:
         VideoError: If it is none that is read, or cannot be opened.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, before: OpenedRecording | None = None) -> None:
         self.path = path
         try:
             with opened(path) as (kind, name):
                 claims = check_claims(kind, name, path)
                 self.edits_followed = claims.edits_followed
-                self.container = _open(kind, name, claims.edits_followed)
+                self.second_at: int | None = (
+                    before.second_at if before else second_recording(kind, name)
+                )
+                self.container = _open(kind, name, claims.edits_followed, self.second_at)
         except (av.error.FFmpegError, OSError, ValueError) as error:
             cause = getattr(error, "strerror", None) or error
             raise VideoError(
@@ -151,9 +159,9 @@ def check_stream(stream: VideoStream, path: Path) -> tuple[int, int]:
     return context.width, context.height
 
 
-def _open(kind: Container, name: str, edits_followed: bool) -> InputContainer:
+def _open(kind: Container, name: str, edits_followed: bool, end_at: int | None) -> InputContainer:
     options = {
-        "protocol_whitelist": "file",
+        "protocol_whitelist": "file" if end_at is None else "file,subfile",
         "format_whitelist": ",".join([kind.demuxer, *kind.also]),
         "max_streams": str(MAX_STREAMS),
         "max_pixels": str(MAX_PIXELS),  # of frames decoded while the container is probed
@@ -162,7 +170,8 @@ def _open(kind: Container, name: str, edits_followed: bool) -> InputContainer:
         options |= _WITHIN | {"ignore_chapters": "1"}
         if not edits_followed:
             options |= {"ignore_editlist": "1"}
-    return av.open(f"file:{name}", format=kind.demuxer, options=options)
+    part = "" if end_at is None else f"subfile,,start,0,end,{end_at},,:"
+    return av.open(f"{part}file:{name}", format=kind.demuxer, options=options)
 
 
 def _seconds_in(text: str) -> float | None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import av
 import numpy as np
+from av.sidedata.sidedata import SideDataContainer
 from av.sidedata.sidedata import Type as SideDataType
 from av.video.frame import VideoFrame
 from av.video.reformatter import Interpolation, VideoReformatter
@@ -102,8 +103,12 @@ def _sign(value: float) -> int:
 
 
 def display_matrix(frame: VideoFrame) -> tuple[float, float, float, float] | None:
-    """The upper left part (a, b, c, d) of a frame's display matrix, if it has one."""
-    held: Any = frame.side_data  # a sequence, whatever its annotation says
+    """The upper left part (a, b, c, d) of a frame's display matrix, if it has one.
+
+    `frame.side_data` would be kept by the frame, and keep it: its pixels would lie there until
+    Python collects its garbage, hundreds of megabytes on.
+    """
+    held: Any = SideDataContainer(frame)  # type: ignore[call-arg]  # its annotation is wrong
     found = [bytes(data) for data in held if data.type == SideDataType.DISPLAYMATRIX]
     if not found or len(found[0]) < 36:
         return None

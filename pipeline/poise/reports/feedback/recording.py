@@ -92,7 +92,7 @@ def feedback_on(recording: RecordingReport, earlier: Sequence[RecordingReport] =
             advice=[_flag(recording, statistics) or _longer(statistics)],
         )
     ends = _Ends.of(recording.answers)
-    minute = None if recording.answers else _minute(series, statistics.duration_s)
+    minute = None if recording.answers else _minute(series, recording.end_s)
     compared = _earlier(
         statistics, [r.statistics for r in earlier if r.statistics is not None and not is_brief(r)]
     )
@@ -219,7 +219,7 @@ def _earlier(now: Statistics, before: Sequence[Statistics]) -> Remark | None:
     return Remark(kind="earlier", label=label, share=share, other=other)
 
 
-def _minute(series: Series, duration_s: float) -> Remark | None:
+def _minute(series: Series, recording_end_s: float) -> Remark | None:
     """The minute that differs most from the mean of the others, of those that are seen."""
     length_s = LEAST_S
     numbers, stretch, counts = np.unique(
@@ -245,7 +245,7 @@ def _minute(series: Series, duration_s: float) -> Remark | None:
                 share=float(shares[top]),
                 other=other,
                 start_s=start_s,
-                end_s=min(start_s + length_s, duration_s),
+                end_s=min(start_s + length_s, recording_end_s),
             )
     return best
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from poise.reports.cohort import cohort_of
 from poise.reports.feedback.recording import feedback_on
 from poise.reports.feedback.remarks import LEAST_S, is_brief
+from poise.reports.left_aside import of_table
 from poise.reports.pages.helpers import grouped, helpers, labels_of, state
 from poise.reports.pages.rendering import languages, remove_pages, render, write_pages
 from poise.reports.pages.unsure import Unsure
@@ -106,7 +107,10 @@ def write_index(
         helpers,
         reports=ordered,
         problems=_problems(ordered),
-        not_analysed=grouped(one for one in not_analysed if not one.harmless),
+        not_analysed=grouped(
+            one for one in not_analysed if not one.harmless and not of_table(one.code)
+        ),
+        lines=grouped(one for one in not_analysed if of_table(one.code)),
         harmless=grouped(one for one in not_analysed if one.harmless),
         kinds=list(dict.fromkeys(map(state, recordings))),
         labels=labels_of(recordings),
@@ -134,7 +138,7 @@ def _total_s(reports: Iterable[CandidateReport]) -> float:
             own = f"{report.candidate_id}/{recording.recording_id}"
             which = report.provenance.get(f"input {recording.recording_id}") or own
             if recording.statistics is not None:
-                lengths[which] = recording.statistics.duration_s
+                lengths[which] = recording.length_s
     return sum(lengths.values())
 
 

@@ -7,6 +7,7 @@ import re
 import zipfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,7 +34,7 @@ from poise.storage.results.owners import Owner, write_owners
 from poise.storage.results.segments import read_given, sound_from_json
 from poise.timeline.articulation import bandwidths
 from poise.timeline.segment_figures import SeenFrames, SegmentFigures, segment_figures
-from poise.timeline.segments import of_sound
+from poise.timeline.segments import in_force
 from poise.timeline.smoothing import continuous_runs, shown_for, smooth
 from poise.types import (
     Baseline,
@@ -155,6 +156,7 @@ class StoredResult:
         try:
             result = cls._read(directory, recording_id)
             _check_arrays(result.read_arrays())
+            result.read_identity()
             for picture in result.pictures:
                 _check_picture(directory, picture.image_file)
                 if picture.overlay_file:  # a picture may have no map
@@ -204,10 +206,20 @@ class StoredResult:
 
     @property
     def segments(self) -> tuple[Segment, ...]:
-        """Answers and questions: given by the centre, else the container's chapters, else found."""
-        if self.given_segments:
-            return self.given_segments
-        return of_sound(self.sound)
+        """Answers and questions, see `poise.timeline.segments.in_force`."""
+        return in_force(self.given_segments, self.sound, self.end_s)
+
+    @property
+    def end_s(self) -> float:
+        """Where a player shows it to end, in seconds; where its pictures do if that is later."""
+        of_file = self.info.get("duration_s")
+        claimed = float(of_file) if isinstance(of_file, int | float) else 0.0
+        return max(self.statistics.end_s, self.statistics.duration_s, claimed)
+
+    @property
+    def length_s(self) -> float:
+        """How long its pictures last, with what is excluded and with holes, in seconds."""
+        return max(self.statistics.duration_s, self.statistics.end_s - self.statistics.start_s)
 
     @property
     def excluded_s(self) -> tuple[tuple[float, float], ...]:
@@ -265,7 +277,11 @@ class StoredResult:
         )
 
     def read_identity(self) -> IdentityFindings | None:
-        """Who was seen; None where that was not kept."""
+        """Who was seen; None where that was not kept. It is read once."""
+        return self._identity
+
+    @cached_property
+    def _identity(self) -> IdentityFindings | None:
         return read_identity(self.directory)
 
     def read_arrays(self) -> dict[str, npt.NDArray[Any]]:
@@ -281,7 +297,7 @@ def read_identity(directory: Path) -> IdentityFindings | None:
     path = directory / IDENTITY_FILE
     if not path.is_file():
         return None
-    with np.load(path, allow_pickle=False) as file:
+    with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
         return IdentityFindings(
             doubt=str(file["doubt"]),
             by_portrait=bool(file["by_portrait"]),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 
 from poise.errors import PoiseError
 from poise.storage.results.format import StoredResult
@@ -47,3 +49,15 @@ class LeftAside:
 
     name: str
     code: str
+
+
+def tells_of(left: LeftAside, recording_ids: Set[str]) -> bool:
+    """Whether something left aside names one of these recordings, or lies where one does."""
+    lines = tuple(f"{name} (" for name in recording_ids)  # of tables, see `TableFault.name`
+    return left.name.startswith(lines) or place_of(left.name) in set(map(place_of, recording_ids))
+
+
+def place_of(name: str) -> str:
+    """Whose a file is taken to be: its folder at the top, or its own name without the ending."""
+    folder, slash, _ = name.partition("/")
+    return folder if slash else PurePosixPath(name).stem

@@ -64,7 +64,8 @@ def claim(current: Sequence[Recording], directory: Path) -> None:
         ReportError: If it cannot be written.
     """
     before = read_owners(directory)
-    now = [Owner(recording=r) for r in current]
+    # As they are kept: with segments and notes they would never be those of before.
+    now = [Owner(recording=replace(r, segments=None, notes=None)) for r in current]
     here = {_identity(o) for o in now}
     earlier = {_identity(o): replace(o, current=False) for o in before}
     owners = [*now, *(o for identity, o in earlier.items() if identity not in here)]
