@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -71,6 +72,12 @@ def test_a_quotation_mark_that_nothing_closes_swallows_no_other_line() -> None:
 def test_what_is_all_quotation_marks_is_no_table() -> None:
     with pytest.raises(SettingsError, match="more than 1000 lines"):
         _read("a\n" + '"x\n' * 2001)
+
+
+def test_time_does_not_grow_with_the_square_of_a_table() -> None:
+    started = time.process_time()
+    assert sum(1 for _ in records("a,b\n" + "1,2\n" * 200_000, Path("a.csv"))) == 200_001
+    assert time.process_time() - started < 10  # a second; each line anew would take minutes
 
 
 def test_a_fault_says_where_what_and_what_follows() -> None:

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
 from poise.analysis.context import AnalysisContext
 from poise.analysis.crop_file import CropFile
 from poise.analysis.listen import listen
+from poise.analysis.looks import classify_in_turn
 from poise.analysis.moments import illustrate
 from poise.analysis.observe import next_look, observe
 from poise.analysis.people.portraits import portrait_embedding
@@ -23,7 +23,6 @@ from poise.analysis.sightings import Sightings
 from poise.analysis.views import Look, wider_canvas
 from poise.errors import VideoError
 from poise.expression.calibration import posteriors
-from poise.expression.classifier import Classifier
 from poise.faces.candidate import frames_with_others, of_people
 from poise.faces.pose import head_pose
 from poise.labels import QUALITY_FLAGS, display_labels, display_posterior
@@ -53,8 +52,6 @@ from poise.types import (
 )
 
 SIGHTINGS_FILE, CROPS_FILE = "sightings.npz", "crops.u8"
-_SAME_CROP = 2.0  # mean difference of gray levels, of 255
-_CLASSIFIED_AT_ONCE = 256
 _SPARSE_S = 0.5  # from picture to picture; what is sparser misses short expressions
 _HOLES_TOLD = 3  # the longest; the others are told in one line
 
@@ -164,8 +161,9 @@ def _conclude(
     seen.flags[decision.motionless, QUALITY_FLAGS.index("still")] = True
     shown = _one_per_frame(seen, is_candidate)
     usable = shown[~seen.flags[shown].any(axis=1)]
+    pts_s = np.round(seen.pts_s[seen.frame[usable]], 3)  # whole milliseconds, as tables have them
     with timing("classify"):
-        logits = _classify(context.classifier, crops, usable)
+        logits = classify_in_turn(context.classifier, crops, usable, pts_s)
         posterior = posteriors(
             logits,
             spec.labels,
@@ -179,7 +177,6 @@ def _conclude(
         )
     sure = is_candidate | is_other
     others = frames_with_others(seen.frame[sure], is_candidate[sure], len(seen.pts_s))
-    pts_s = np.round(seen.pts_s[seen.frame[usable]], 3)  # whole milliseconds, as tables have them
     labels = display_labels(spec.labels)
     model_reading = display_posterior(spec.labels, posterior)
     baseline = find_baseline(
@@ -269,34 +266,6 @@ def _eye_distance(landmarks_px: FloatArray) -> FloatArray:
     """
     across = np.linalg.norm(landmarks_px[:, 1] - landmarks_px[:, 0], axis=1)
     return np.full(len(across), np.median(across) if len(across) else 0.0, np.float32)
-
-
-def _classify(classifier: Classifier, crops: CropFile, rows: IntArray) -> FloatArray:
-    """Logits of the given crops, float32 [len(rows), C], read from disk part by part.
-
-    A crop that hardly differs from the last one that was classified is not classified again: on a
-    still picture or a frozen call every frame would be.
-    """
-    classes = len(classifier.spec.labels.emotions)
-    logits = np.empty((len(rows), classes), np.float32)
-    last, last_said = None, None
-    for start in range(0, len(rows), _CLASSIFIED_AT_ONCE):
-        part = slice(start, start + _CLASSIFIED_AT_ONCE)
-        images = crops.read(rows[part].tolist())
-        new: list[int] = []
-        stands_for = np.empty(len(images), np.int64)  # position in `new`; -1: the last of before
-        for k, image in enumerate(images):
-            if last is None or cv2.norm(image, last, cv2.NORM_L1) > _SAME_CROP * image.size:
-                last = image
-                new.append(k)
-            stands_for[k] = len(new) - 1
-        said = np.empty((0, classes), np.float32)
-        if new:
-            said = classifier.predict(images[new], mirrored=False).logits
-        known = said if last_said is None else np.concatenate([said, last_said[None]])
-        logits[part] = known[stands_for]
-        last_said = logits[part][-1]
-    return logits
 
 
 def _span(pts_s: TimeArray, shown_s: TimeArray) -> tuple[float, float]:

@@ -26,12 +26,13 @@ def of_table(code: str) -> bool:
 
 
 def left_aside_schema() -> list[Column]:
-    """Columns of `left_aside.csv`: one row per file or folder."""
+    """Columns of `left_aside.csv`: one row per file or folder, or line of a table."""
     return [
         Column(name="name", dtype="string", foreign=True,
-               meaning="Path below the input directory; blank where it must not be named."),
+               meaning="Path below the input directory, or table and line, behind the recording "
+               "that it tells of; blank where it must not be named."),
         Column(name="code", dtype="string", meaning="Kind of the reason, a fixed word for each."),
-        Column(name="reason", dtype="string", meaning="Why it was not analysed."),
+        Column(name="reason", dtype="string", meaning="Why it was not analysed, or not used."),
         Column(name="remedy", dtype="string", meaning="What can be done about it."),
     ]  # fmt: skip
 

@@ -11,7 +11,6 @@ import io
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 
 from poise.errors import SettingsError
@@ -155,7 +154,7 @@ def records(text: str, path: Path) -> Iterator[Record]:
     separator, lines = separator_of(text), list(io.StringIO(text, newline=""))
     at, unreadable = 0, 0
     while at < len(lines):
-        taken, cells = _record(islice(lines, at, None), separator)
+        taken, cells = _record((lines[k] for k in range(at, len(lines))), separator)
         whole = cells is not None
         if cells is None:
             taken, alone = 1, lines[at]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 import unicodedata
 from pathlib import Path
 
@@ -355,6 +356,16 @@ def test_a_table_above_whose_word_cannot_be_understood_bars_as_well(
     _candidates(tmp_path / "Kim", "recording,consent\n1.mp4,yes\n")
     found = look(tmp_path / "Kim")
     assert list(found.barred) == ["1.mp4"] and len(found.faults) == 1
+
+
+def test_thousands_of_refusals_of_nobody_cost_no_time(tmp_path: Path) -> None:
+    """Centres keep the lines of recordings that they have deleted."""
+    _tree(tmp_path, *(f"lee {k}/1.mp4" for k in range(300)))
+    rows = "".join(f"once there was {k}/1.mp4,no\n" for k in range(3000))
+    _candidates(tmp_path, f"recording,consent\n{rows}")
+    started = time.process_time()
+    assert look(tmp_path).barred == {}
+    assert time.process_time() - started < 10
 
 
 def test_other_peoples_lines_of_a_table_above_do_not_matter(tmp_path: Path) -> None:

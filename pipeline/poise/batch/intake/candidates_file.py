@@ -11,7 +11,6 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from difflib import SequenceMatcher
 from pathlib import Path, PurePosixPath
 
 from poise.batch.intake.candidates_cells import consent_of, portrait_of, span_of
@@ -35,7 +34,7 @@ _UNREADABLE = SettingsError(
     remedy="Put a text that holds the separator between double quotes, and close them.",
     code="row_unreadable",
 )
-_ALIKE = 0.75  # of two paths, by difflib's ratio: a slip of the pen apart
+_LONGEST_WORD = 64  # letters; a longer one has no slips
 _UNKNOWN = Session()
 
 
@@ -195,9 +194,8 @@ def read_candidates(path: Path, known: Iterable[str], root: Path) -> CandidateTa
                 code="row_recording",
             ), bars=False)  # fmt: skip
     unlisted = recordings - {line.recording for line in lines}
-    for line in lines:
-        if line.recording not in recordings and line.refuses:
-            _bar_who_may_be_meant(table, path, line, unlisted)
+    lost = [line for line in lines if line.recording not in recordings and line.refuses]
+    _bar_who_may_be_meant(table, path, lost, unlisted)
     return table
 
 
@@ -321,43 +319,57 @@ def _compare(
 
 
 def _bar_who_may_be_meant(
-    table: CandidateTable, path: Path, line: _Line, unlisted: set[str]
+    table: CandidateTable, path: Path, lines: Iterable[_Line], unlisted: set[str]
 ) -> None:
-    """A refusal of a recording that is not there may be that of one which no line names."""
-    told = " ".join(line.values.get(name, "") for name in ("recording", *_WHO[:2]))
-    for name in sorted(n for n in unlisted if _may_mean(told, line.recording, n)):
-        error = SettingsError(
-            f"does not say yes to {line.recording!r}, which is not among the recordings, and may "
-            f"mean {name}",
-            remedy="Correct the path or remove the line; or name that recording in a line of its "
-            "own.",
-            code="row_refusal",
+    """A refusal of a recording that is not there may be that of one which no line names.
+
+    It may mean those that share a word with it, but for a slip of one letter; without any word,
+    all.
+    """
+    names_of: dict[str, set[str]] = {}
+    for name in unlisted:
+        for form in _forms(name):
+            names_of.setdefault(form, set()).add(name)
+    for line in lines:
+        told = (
+            _forms(line.values.get(c, "")) for c in ("recording", "candidate_id", "display_name")
         )
-        fault = _fault(path, line, error, name, bars=True)
-        table.faults.append(fault)
-        table.barred.setdefault(name, fault)
+        forms = set().union(*told)
+        meant = set().union(*(names_of.get(f, set()) for f in forms)) if forms else unlisted
+        for name in sorted(meant - set(table.barred)):
+            error = SettingsError(
+                f"does not say yes to {line.recording!r}, which is not among the recordings, and "
+                f"may mean {name}",
+                remedy="Correct the path or remove the line; or name that recording in a line of "
+                "its own.",
+                code="row_refusal",
+            )
+            _tell(table, path, line, error, bars=True, concerns=name)
 
 
-def _may_mean(told: str, path: str, name: str) -> bool:
-    """Whether a line may mean a recording: they share a word, or the paths are nearly the same."""
-    own, said = (set(_WORD.findall(_stem(text).casefold())) for text in (name, told))
-    alike = SequenceMatcher(None, path.casefold(), name.casefold()).ratio() >= _ALIKE
-    return not said or bool(own & said) or alike
-
-
-def _stem(text: str) -> str:
-    return text.removesuffix(PurePosixPath(text).suffix)
+def _forms(text: str) -> set[str]:
+    """The words of a path or a name, and each of them without any one of its letters."""
+    words = _WORD.findall(text.removesuffix(PurePosixPath(text).suffix).casefold())
+    long = [word for word in words if 2 < len(word) <= _LONGEST_WORD]
+    return {*words, *(word[:k] + word[k + 1 :] for word in long for k in range(len(word)))}
 
 
 def _tell(
-    table: CandidateTable, path: Path, line: _Line, error: SettingsError, *, bars: bool
+    table: CandidateTable,
+    path: Path,
+    line: _Line,
+    error: SettingsError,
+    *,
+    bars: bool,
+    concerns: str | None = None,
 ) -> None:
     """Note a fault of a line, and with `bars` that its recording must not be analysed."""
-    concerns = line.recording if bars or error.code not in _WHOLE_LINES else ""
+    if concerns is None:
+        concerns = line.recording if bars or error.code not in _WHOLE_LINES else ""
     fault = _fault(path, line, error, concerns, bars=bars)
     table.faults.append(fault)
     if bars:
-        table.barred.setdefault(line.recording, fault)
+        table.barred.setdefault(concerns, fault)
 
 
 def _fault(

@@ -21,6 +21,7 @@ import torch
 from PIL import Image as Pictures
 from PIL import UnidentifiedImageError
 
+from poise.analysis.looks import BESIDE_S, look_at
 from poise.desk.live.cue import NOTHING, Cue
 from poise.desk.live.following import FaceFollower
 from poise.expression.calibration import posteriors
@@ -111,6 +112,8 @@ class LiveEngine:
         self._follower = FaceFollower(self._detector)
         self._eyes_px: deque[float] = deque(maxlen=_EYES_KEPT)
         self._resting: deque[tuple[float, FloatArray]] | None = None
+        # When, what the network said, and whether the next look is mirrored:
+        self._last_look: tuple[float, FloatArray | None, bool] = (0.0, None, False)
         self._cue.clear()
 
     def rest(self) -> None:
@@ -191,7 +194,7 @@ class LiveEngine:
         spec = self._classifier.spec
         self._eyes_px.append(float(np.linalg.norm(landmarks_px[1] - landmarks_px[0])))
         eye_px = np.full(1, np.median(self._eyes_px), np.float32)
-        logits = self._classifier.predict(crop, mirrored=False).logits
+        logits = self._logits(crop, time_s)
         emotions = posteriors(
             logits, spec.labels, spec.temperature, spec.valence_calibrations, eye_px
         )
@@ -207,6 +210,18 @@ class LiveEngine:
             "smoothed": _plain(smoothed),
             "cue": "" if prevails == NOTHING else self.labels[prevails],
         }
+
+    def _logits(self, crop: Image, time_s: float) -> FloatArray:
+        """A plain look and a mirrored one, in turn, as in `poise.analysis.looks`."""
+        last_s, other, way = self._last_look
+        if other is None or not 0 <= time_s - last_s <= BESIDE_S:
+            other = self._look(crop, mirrored=not way)
+        now = self._look(crop, mirrored=way)
+        self._last_look = (time_s, now, not way)
+        return np.asarray((now + other) / 2, np.float32)
+
+    def _look(self, crop: Image, *, mirrored: bool) -> FloatArray:
+        return self._classifier.predict(look_at(crop, mirrored=mirrored), mirrored=False).logits
 
 
 def decoded(jpeg: bytes) -> Image:
