@@ -149,6 +149,7 @@ def test_recordings_are_added_with_name_date_and_consent(
     here.page.get_by_label("Everyone in these recordings").check()
     here.page.get_by_role("button", name="Add", exact=True).click()
     here.until("document.querySelectorAll('#rows tbody tr').length === 1")
+    here.until("document.querySelectorAll('#added li').length === 2")
     (recording,) = discover(served.desk.recordings).recordings
     assert recording.path.read_bytes() == SAMPLE.read_bytes()
     assert (recording.display_name, recording.session_date) == ("김민지", "2026-11-20")
