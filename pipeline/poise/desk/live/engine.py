@@ -9,6 +9,7 @@ the smoothing looks back only.
 from __future__ import annotations
 
 import io
+import math
 import warnings
 from collections import deque
 from dataclasses import asdict, dataclass
@@ -21,7 +22,7 @@ import torch
 from PIL import Image as Pictures
 from PIL import UnidentifiedImageError
 
-from poise.analysis.looks import BESIDE_S, look_at
+from poise.analysis.looks import BESIDE_S, is_mirrored, look_at
 from poise.desk.live.cue import NOTHING, Cue
 from poise.desk.live.following import FaceFollower
 from poise.expression.calibration import posteriors
@@ -112,8 +113,8 @@ class LiveEngine:
         self._follower = FaceFollower(self._detector)
         self._eyes_px: deque[float] = deque(maxlen=_EYES_KEPT)
         self._resting: deque[tuple[float, FloatArray]] | None = None
-        # When, what the network said, and whether the next look is mirrored:
-        self._last_look: tuple[float, FloatArray | None, bool] = (0.0, None, False)
+        # Of the last looks at a face, by whether they were mirrored: when, and what was said.
+        self._looks: dict[bool, tuple[float, FloatArray]] = {}
         self._cue.clear()
 
     def rest(self) -> None:
@@ -213,11 +214,13 @@ class LiveEngine:
 
     def _logits(self, crop: Image, time_s: float) -> FloatArray:
         """A plain look and a mirrored one, in turn, as in `poise.analysis.looks`."""
-        last_s, other, way = self._last_look
-        if other is None or not 0 <= time_s - last_s <= BESIDE_S:
-            other = self._look(crop, mirrored=not way)
+        way = bool(is_mirrored(np.array(time_s)))
         now = self._look(crop, mirrored=way)
-        self._last_look = (time_s, now, not way)
+        self._looks[way] = (time_s, now)
+        last_s, other = self._looks.get(not way, (-math.inf, now))
+        if not 0 <= time_s - last_s <= BESIDE_S:
+            other = self._look(crop, mirrored=not way)
+            self._looks[not way] = (time_s, other)
         return np.asarray((now + other) / 2, np.float32)
 
     def _look(self, crop: Image, *, mirrored: bool) -> FloatArray:
