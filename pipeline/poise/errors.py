@@ -7,6 +7,7 @@ may name files, goes to the log and to the terminal only.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
 
@@ -19,6 +20,7 @@ class PoiseError(Exception):
         remedy: What the operator can do about it, one sentence.
         path: The file or directory concerned, if there is one.
         code: Which text pages and tables show; the code of the class if None.
+        values: What that text names, by its placeholders; those of pages of the desk may.
     """
 
     default_code: ClassVar[str] = "internal"
@@ -30,11 +32,13 @@ class PoiseError(Exception):
         remedy: str = "",
         path: Path | str | None = None,
         code: str | None = None,
+        values: Mapping[str, object] | None = None,
     ) -> None:
         self.cause = cause
         self.remedy = remedy
         self.path = None if path is None else str(path)
         self.code = code or self.default_code
+        self.values = dict(values or {})
         super().__init__(cause, remedy, self.path, self.code)
 
     def __str__(self) -> str:
@@ -42,15 +46,26 @@ class PoiseError(Exception):
         what_to_do = f". {self.remedy}" if self.remedy else ""
         return f"{where}{self.cause}{what_to_do}"
 
+    def to_json(self) -> dict[str, object]:
+        """What it was made from, by the names of its arguments; values as text."""
+        values = {name: str(value) for name, value in self.values.items()}
+        return {"cause": self.cause, "remedy": self.remedy, "path": self.path, "code": self.code,
+                "values": values}  # fmt: skip
+
     def __reduce__(self) -> tuple[object, ...]:
-        made_from = (type(self), self.cause, self.remedy, self.path, self.code)
+        made_from = (type(self), self.cause, self.remedy, self.path, self.code, self.values)
         return _rebuild, made_from, self.__dict__
 
 
 def _rebuild(
-    kind: type[PoiseError], cause: str, remedy: str, path: str | None, code: str
+    kind: type[PoiseError],
+    cause: str,
+    remedy: str,
+    path: str | None,
+    code: str,
+    values: Mapping[str, object],
 ) -> PoiseError:
-    return kind(cause, remedy=remedy, path=path, code=code)
+    return kind(cause, remedy=remedy, path=path, code=code, values=values)
 
 
 class SettingsError(PoiseError):

@@ -4,8 +4,20 @@
 const said = document.getElementById("said");
 const filled = (text, values) => text.replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
 
-function say(text) {
+const refusals = JSON.parse(document.getElementById("refusals").textContent);
+
+function say(text, exact = "") {
   said.textContent = text;
+  if (!exact) return;
+  const own = Object.assign(document.createElement("span"), { className: "exact", lang: "en" });
+  own.textContent = exact;
+  said.append(" ", own);
+}
+
+// Why something was refused, as the desk answers it, or as its status says.
+function reason(status, body) {
+  if (status === 409) return JSON.parse(body);
+  return { cause: refusals[status] ?? filled(refusals.other, { status }), remedy: "", exact: "" };
 }
 
 // What an address answers when it is sent texts by name; null, and said why, if it did not work.
@@ -17,8 +29,8 @@ async function send(path, texts) {
       body: JSON.stringify(texts),
     });
     if (answer.ok) return await answer.json();
-    const { cause = answer.status, remedy = "" } = answer.status === 409 ? await answer.json() : {};
-    say(filled(said.dataset.error, { cause, remedy }));
+    const { cause, remedy, exact } = reason(answer.status, await answer.text());
+    say(`${said.dataset.error} ${cause} ${remedy}`, exact);
   } catch {
     say(said.dataset.offline);
   }

@@ -60,7 +60,10 @@
     $("progress").hidden = $("going").hidden = !now.running;
     $("start").hidden = !now.can_start;
     $("trouble").hidden = !now.trouble;
-    set($("trouble").lastElementChild, now.trouble);
+    const { cause = "", remedy = "", exact = "" } = now.trouble ?? {};
+    const [told, own] = $("trouble").children;
+    set(told, `${cause} ${remedy}`);
+    set(own, exact);
     for (const [id, row] of Object.entries(now.rows)) if (rows.has(id)) showRow(rows.get(id), row);
     if (running && !now.running) location.reload(); // what asks for attention is another now
     running = now.running;
@@ -101,10 +104,13 @@
 
   const stem = (name) => name.replace(/\.[^.]*$/, "");
 
-  // The folder right above a recording names its candidate, as it does below RECORDINGS.
-  function candidateOf(file, path) {
-    const steps = path.split("/").filter(Boolean);
-    return steps.length > 1 ? steps[steps.length - 2] : stem(file.name);
+  // The folder right above a recording names its candidate, as it does below RECORDINGS; but not one that
+  // holds folders of candidates itself.
+  const folders = (path) => path.split("/").filter(Boolean).slice(0, -1);
+  function candidateOf({ file, path }, all) {
+    const above = folders(path);
+    const isRoot = above.length === 1 && all.some((other) => folders(other.path).length > 1 && folders(other.path)[0] === above[0]);
+    return above.length && !isRoot ? above.at(-1) : stem(file.name);
   }
 
   function cell(row, label, input) {
@@ -132,7 +138,7 @@
       const field = (type, label) =>
         Object.assign(document.createElement("input"), { type, ariaLabel: `${label}: ${file.name}` });
       const candidate = cell(row, list.dataset.candidate, field("text", list.dataset.candidate));
-      Object.assign(candidate, { value: candidateOf(file, path), required: true, maxLength: 200 });
+      Object.assign(candidate, { value: candidateOf({ file, path }, fitting), required: true, maxLength: 200 });
       const date = cell(row, list.dataset.date, field("date", list.dataset.date));
       return { file, row, candidate, date };
     });
@@ -146,6 +152,10 @@
     item.textContent = text;
     $("added").append(item);
   }
+
+  // What was said of recordings that were sent stands there still when the page has come anew with them.
+  for (const text of JSON.parse(sessionStorage.getItem("added") ?? "[]")) note(text);
+  sessionStorage.removeItem("added");
 
   function sendOne({ file, candidate, date }, consent) {
     const query = new URLSearchParams({
@@ -163,13 +173,9 @@
           note(filled(words.done, { name: file.name }));
           return done(true);
         }
-        let why = { cause: words.lost, remedy: "" };
-        try {
-          why = JSON.parse(request.responseText);
-        } catch {
-          if (request.status) why.cause = String(request.status);
-        }
-        note(filled(words.failed, { name: file.name, ...why }));
+        const lost = { cause: words.lost, remedy: "", exact: "" };
+        const why = request.status ? reason(request.status, request.responseText) : lost;
+        note(`${filled(words.failed, { name: file.name })} ${why.cause} ${why.remedy} ${why.exact}`);
         done(false);
       });
       request.send(file);
@@ -181,11 +187,13 @@
     const consent = form.elements.consent.checked;
     form.hidden = true;
     $("sending").hidden = false;
-    let all = true;
-    for (const one of chosen) all = (await sendOne(one, consent)) && all;
+    let some = false;
+    for (const one of chosen) some = (await sendOne(one, consent)) || some;
     $("sending").hidden = true;
     form.reset();
-    if (all) location.reload();
+    if (!some) return;
+    sessionStorage.setItem("added", JSON.stringify([...$("added").children].map((item) => item.textContent)));
+    location.reload();
   });
   $("cancel").addEventListener("click", () => (form.hidden = true));
   for (const input of [$("files"), $("folder")]) {

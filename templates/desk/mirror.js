@@ -6,30 +6,50 @@ const $ = (id) => document.getElementById(id);
 const words = JSON.parse($("words")?.textContent ?? "{}");
 const sets = JSON.parse($("sets")?.textContent ?? "[]");
 const REST_S = 6, STRIP_MS = 10000, LEAST_MS = 60, QUALITY = 0.85, WIDTH = 640, HEIGHT = 480;
-const SLOW_HZ = 5, STUCK_MS = 12000, HERE_MS = 15000;
+const SLOW_HZ = 5, STUCK_MS = 12000, HERE_MS = 15000, LASTS_MS = 2000;
 const COLOURS = { positive: "#0072b2", neutral: "#6b7280", negative: "#c04b00", surprise: "#99317a" };
 
 const state = {
   phase: "welcome", stream: null, socket: null, ready: false, flying: 0, number: 0, sentAt: 0,
   seen: [], rate: 0, lastAnswer: 0, baseline: null, recorder: null, parts: [], began: 0,
-  resting: null, asked: [], question: -1, kept: null, retries: 0, frame: 0, silent: false,
+  resting: null, asked: [], question: -1, kept: null, retries: 0, silent: false,
+  wrongSince: 0, due: { text: "", since: 0 },
 };
 const camera = $("camera");
 const canvas = document.createElement("canvas");
 const ink = canvas.getContext("2d", { alpha: false });
 
-function hint(text) {
-  if ($("hint").textContent !== text) $("hint").textContent = text;
+// A text that is there already is not set again: it would be read out again.
+function set(id, text) {
+  if ($(id).textContent !== text) $(id).textContent = text;
 }
+
+const hint = (text) => set("hint", text);
 
 function show(id) {
   for (const other of ["welcome", "mirror", "after"]) $(other).hidden = other !== id;
   document.body.classList.toggle("practising", id === "mirror");
 }
 
-function step(text) {
+// A step, and where the keyboard stands then: on the button that leads on, or, where there is none,
+// on the heading, which is read out then by being focused and not once more by being live.
+function step(text, button) {
+  $("step").ariaLive = button ? "polite" : "off";
   $("step").textContent = text;
-  $("step").focus();
+  (button ?? $("step")).focus();
+}
+
+// What keeps a face from being read is said aloud, too, once it has lasted; and when it is over.
+function aloud(wrong, now) {
+  const said = $("aloud").textContent, waits = wrong && now - state.wrongSince < LASTS_MS;
+  if (!wrong) state.wrongSince = now;
+  if (wrong ? !waits && (!said || said === words.seen) : said) set("aloud", wrong || words.seen);
+}
+
+// A hint that comes and goes with the pictures: shown once it has lasted, so that it does not flicker.
+function steady(text, now) {
+  if (text !== state.due.text) state.due = { text, since: now };
+  if (now - state.due.since >= LASTS_MS) hint(text);
 }
 
 // The camera
@@ -138,9 +158,9 @@ function heard(message) {
     if (state.baseline) tell({ say: "baseline", baseline: state.baseline });
     if (state.phase === "waiting") {
       state.phase = "set";
-      step(words.sit);
-      hint(state.silent ? words.no_sound : words.sit_hint);
       offer(words.rest, rest);
+      step(words.sit, $("next"));
+      hint(state.silent ? words.no_sound : words.sit_hint);
     }
   } else if (message.kind === "baseline") rested(message.baseline);
   else if (message.kind === "answer") answered(message);
@@ -167,12 +187,14 @@ function draw(answer, now) {
   if (answer.state === "read") {
     cue(asking ? answer.cue : "", asking ? words[answer.cue || "between"] : words.seen);
     if (asking) {
-      if (state.rate < SLOW_HZ) hint(words.slow);
-      else if (answer.others) hint(words.others);
-      else hint(state.baseline ? "" : words.no_rest);
+      const other = answer.others ? words.others : state.baseline ? "" : words.no_rest;
+      steady(state.rate < SLOW_HZ ? words.slow : other, now);
     }
+    aloud("", now);
   } else {
-    cue("", answer.state === "no_face" ? words.no_face : words[answer.flags[0]] ?? words.unreadable);
+    const wrong = answer.state === "no_face" ? words.no_face : words[answer.flags[0]] ?? words.unreadable;
+    cue("", wrong);
+    aloud(wrong, now);
   }
   strip(now);
 }
@@ -180,7 +202,7 @@ function draw(answer, now) {
 function cue(kind, word) {
   const glass = $("glass");
   if (glass.dataset.cue !== kind) glass.dataset.cue = kind;
-  if ($("word").textContent !== word) $("word").textContent = word;
+  set("word", word);
 }
 
 function strip(now) {
@@ -243,10 +265,10 @@ function rest() {
 function again(why) {
   state.phase = "set";
   state.resting = null;
-  step(words.sit);
-  hint(why);
   offer(words.rest_again, rest);
   $("skip").hidden = false;
+  step(words.sit, $("next"));
+  hint(why);
 }
 
 function rested(found) {
@@ -265,11 +287,11 @@ function ask() {
   if (state.question >= all.length) return finish("");
   state.phase = "asking";
   state.asked.push({ question: state.question, start: elapsed(), end: null });
-  step(filled(words.question, { number: state.question + 1, total: all.length }));
-  hint("");
+  offer(state.question + 1 < all.length ? words.next : words.done, ask);
+  step(filled(words.question, { number: state.question + 1, total: all.length }), $("next"));
+  hint(state.baseline ? "" : words.no_rest);
   [$("question").hidden, $("question").lang] = [false, sets[state.set].language];
   $("question").textContent = all[state.question];
-  offer(state.question + 1 < all.length ? words.next : words.done, ask);
 }
 
 function release() {
@@ -307,7 +329,7 @@ function over(text) {
   replay.removeAttribute("src");
   replay.load();
   state.kept = null;
-  $("outcome").textContent = text;
+  set("outcome", text);
   $("again").hidden = false;
 }
 
@@ -326,21 +348,22 @@ function keep() {
   const failed = (text) => {
     $("sending").hidden = true;
     [$("keep").disabled, $("discard").disabled] = [false, false];
-    $("outcome").textContent = text;
+    set("outcome", text);
+    $("keep").focus();
   };
   request.onerror = () => failed(words.not_sent);
   request.onload = () => {
-    if (request.status === 409) {
-      const { cause, remedy } = JSON.parse(request.responseText);
-      return failed(`${words.not_kept} ${cause}. ${remedy}`);
+    if (request.status !== 200) {
+      const { cause, remedy, exact } = reason(request.status, request.responseText);
+      return failed(`${words.not_kept} ${cause} ${remedy} ${exact}`);
     }
-    if (request.status !== 200) return failed(words.not_sent);
     $("sending").hidden = true;
     over(words.kept);
+    $("outcome").focus();
     wait(JSON.parse(request.responseText).recording);
   };
   [$("sending").hidden, $("keep").disabled, $("discard").disabled] = [false, true, true];
-  $("outcome").textContent = words.sending;
+  set("outcome", words.sending);
   request.send(state.kept);
 }
 
@@ -349,11 +372,12 @@ async function wait(recording) {
     const answer = await fetch(`/live/report?${new URLSearchParams({ recording })}`);
     const { state: how, address } = await answer.json();
     if (how === "made") {
-      $("outcome").textContent = words.made;
+      set("outcome", words.made);
       [$("report").href, $("report").hidden] = [address, false];
+      if (document.activeElement === $("outcome")) $("report").focus(); // who waited there goes on
       return;
     }
-    $("outcome").textContent = how === "failed" ? words.failed : words.kept;
+    set("outcome", how === "failed" ? words.failed : words.kept);
     if (how === "failed") return;
   } catch { /* the desk is busy or closed; it is asked again */ }
   setTimeout(() => wait(recording), 1500);
@@ -370,7 +394,10 @@ $("begin")?.addEventListener("submit", (event) => {
 });
 $("stop")?.addEventListener("click", () => finish(""));
 $("keep")?.addEventListener("click", keep);
-$("discard")?.addEventListener("click", () => over(words.discarded));
+$("discard")?.addEventListener("click", () => {
+  over(words.discarded);
+  $("outcome").focus();
+});
 $("again")?.addEventListener("click", () => location.reload());
 window.addEventListener("beforeunload", (event) => state.kept && event.preventDefault());
 document.addEventListener("visibilitychange", () => {

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from poise.analysis.crop_file import CropFile
-from poise.analysis.looks import BESIDE_S, classify_in_turn, look_at
+from poise.analysis.looks import BESIDE_S, classify_in_turn, is_mirrored, look_at
 from poise.expression.classifier import ExpressionClassifier
 from poise.types import FloatArray, Image, Predictions
 
@@ -85,6 +85,23 @@ def test_each_frame_has_one_look_and_borrows_the_other_of_the_frame_before(
         (turned[3], plain[2]),
     ]
     np.testing.assert_allclose(said, np.mean(pairs, axis=1), atol=2e-2)
+
+
+def test_the_way_of_looking_goes_by_the_clock(
+    classifier: ExpressionClassifier, tmp_path: Path, faces: Image
+) -> None:
+    """A frame that is missing changes nothing for those that do not lean on it."""
+    pts_s = [0.2, 0.4, 0.6, 0.8, 1.0]
+    assert is_mirrored(np.array(pts_s)).tolist() == [True, False, True, False, True]
+    assert is_mirrored(np.array([0.0, 0.1, 0.199, 0.25, 0.39])).tolist() == [False] * 3 + [True] * 2
+    (tmp_path / "whole").mkdir()
+    whole, _ = _said(classifier, tmp_path / "whole", faces[:5], pts_s)
+    (tmp_path / "gap").mkdir()
+    gap, looks = _said(classifier, tmp_path / "gap", faces[[0, 2, 3, 4]], [0.2, 0.6, 0.8, 1.0])
+    np.testing.assert_allclose(gap[2:], whole[3:], atol=2e-2)
+    plain, turned = _both(classifier, faces)
+    np.testing.assert_allclose(gap[1], (plain[2] + turned[2]) / 2, atol=2e-2)
+    assert looks == 4 + 2  # the first, and the one behind the gap
 
 
 def test_a_frame_with_none_shortly_before_it_is_looked_at_twice(

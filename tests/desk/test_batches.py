@@ -63,7 +63,7 @@ def test_a_batch_outlives_its_desk_and_goes_on_after_it_was_killed(
         wait_until(lambda: not any(map(is_alive, [found.pid, *family])))
         wait_until(lambda: not told()["running"])
         assert "was stopped before its end" in told()["headline"]
-        assert told()["button"] == "Go on with the analysis"
+        assert told()["button"] == "Continue the analysis"
         assert there.ask("/batch/start", "POST", {"language": "ko"}).code == 200
         wait_until(lambda: not told()["running"])
         assert told()["rows"]["a.mp4"]["status"] == "done"
@@ -116,7 +116,9 @@ def test_why_a_batch_could_not_begin_is_told(tmp_path: Path, recordings: Path) -
     batches.start("en")
     wait_until(lambda: not batches.standing().running)
     wait_until(lambda: batches.standing().trouble)
-    assert "It needs recording" in batches.standing().trouble
+    trouble = batches.standing().trouble
+    assert trouble is not None and trouble.code == "table_columns"
+    assert str(trouble.values["columns"]).startswith("recording")
 
 
 def test_how_far_it_is_counts_what_this_run_has_done(night: Night) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import pytest
@@ -137,35 +139,42 @@ def test_by_keyboard_alone(morning: Served, visit: Callable[..., Visit]) -> None
 
 
 def test_recordings_are_added_with_name_date_and_consent(
-    served: Served, visit: Callable[..., Visit]
+    served: Served, visit: Callable[..., Visit], tmp_path: Path
 ) -> None:
+    (tmp_path / "text.mp4").write_text("no recording", encoding="utf-8")
     here = visit(served)
-    here.page.set_input_files("#files", str(SAMPLE))
+    here.page.set_input_files("#files", [str(SAMPLE), str(tmp_path / "text.mp4")])
     here.page.get_by_label("Candidate: interview 1.mp4").fill("김민지")
     here.page.get_by_label("Date of the practice: interview 1.mp4").fill("2026-11-20")
     here.page.get_by_label("Everyone in these recordings").check()
     here.page.get_by_role("button", name="Add", exact=True).click()
     here.until("document.querySelectorAll('#rows tbody tr').length === 1")
+    here.until("document.querySelectorAll('#added li').length === 2")
     (recording,) = discover(served.desk.recordings).recordings
     assert recording.path.read_bytes() == SAMPLE.read_bytes()
     assert (recording.display_name, recording.session_date) == ("김민지", "2026-11-20")
-    assert recording.consent and here.faults == []
+    assert recording.consent and [f for f in here.faults if "409" not in f] == []
+    assert here.page.locator("#added").inner_text().split("\n") == [
+        "interview 1.mp4 was added.",
+        "text.mp4 was not added. The file is not a recording that can be read. "
+        "Check that it plays, and export it again as MP4.",
+    ]
 
 
 def test_a_folder_brings_its_recordings_by_candidate(
     served: Served, visit: Callable[..., Visit], tmp_path: Path
 ) -> None:
-    for name in ("Kim/1.mp4", "Lee/1.mp4", "Lee/readme.txt"):
+    for name in ("Kim/1.mp4", "Lee/1.mp4", "Lee/readme.txt", "민지.mp4"):
         path = tmp_path / "camera" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(SAMPLE.read_bytes())
     here = visit(served)
     here.page.set_input_files("#folder", str(tmp_path / "camera"))
     here.page.get_by_role("button", name="Add", exact=True).click()
-    here.until("document.querySelectorAll('#rows tbody tr').length === 2")
+    here.until("document.querySelectorAll('#rows tbody tr').length === 3")
     found = discover(served.desk.recordings).recordings
-    assert [r.recording_id for r in found] == ["Kim/1.mp4", "Lee/1.mp4"]
-    assert [r.consent for r in found] == [False, False]  # nobody has said that there is any
+    assert [r.recording_id for r in found] == ["Kim/1.mp4", "Lee/1.mp4", "민지/민지.mp4"]
+    assert [r.consent for r in found] == [False] * 3  # nobody has said that there is any
 
 
 def test_notes_and_the_resting_span_are_taken_from_the_video(
@@ -240,47 +249,91 @@ def test_a_person_is_removed_after_the_name_was_written(
     assert here.faults == []
 
 
-def _painted_ms(here: Visit) -> float:
-    """When the first of a page is painted, counted from where it is asked for."""
+@dataclass(frozen=True)
+class Opened:
+    """What opening a page and searching in it took, in milliseconds.
+
+    Args:
+        painted: From asking for the page to its first paint.
+        work: Of the page's thread until it was loaded, in time of the processor.
+        searched, search_work: The longest search: from the input to the page as it is laid out
+            anew, by the clock; and how long the page's thread was at work for it.
+    """
+
+    painted: float
+    work: float
+    searched: float
+    search_work: float
+
+
+PAINTS = """
+  window.paints = {};
+  new PerformanceObserver((list) => {
+    for (const { name, startTime } of list.getEntries()) window.paints[name] = startTime;
+  }).observe({ type: 'paint', buffered: true });
+"""
+SEARCH = """(words) => {
+  const field = document.querySelector('#find input');
+  const started = performance.now();
+  field.value = words;
+  field.dispatchEvent(new Event('input', { bubbles: true }));
+  document.body.offsetHeight;
+  return performance.now() - started;
+}"""
+
+
+def _opened(here: Visit) -> Opened:
+    """Open the page anew, and search in it."""
+    tools = here.page.context.new_cdp_session(here.page)
+    tools.send("Performance.enable", {"timeDomain": "threadTicks"})
+
+    def at_work_ms() -> float:
+        told = tools.send("Performance.getMetrics")["metrics"]
+        return 1000 * next(float(m["value"]) for m in told if m["name"] == "TaskDuration")
+
+    before = at_work_ms()
     here.page.reload()
-    here.until("performance.getEntriesByName('first-contentful-paint').length")
-    script = "performance.getEntriesByName('first-contentful-paint')[0].startTime"
-    return float(here.page.evaluate(script))
+    here.page.evaluate(PAINTS)
+    here.until("'first-contentful-paint' in window.paints")
+    painted = float(here.page.evaluate("paints['first-contentful-paint']"))
+    work, searched, search_work = at_work_ms() - before, [], []
+    for words in ("지훈 20261103", "", "김"):
+        before = at_work_ms()
+        searched.append(float(here.page.evaluate(SEARCH, words)))
+        search_work.append(at_work_ms() - before)
+    tools.detach()
+    return Opened(painted, work, max(searched), max(search_work))
 
 
 def test_three_hundred_candidates_are_usable(tmp_path: Path, visit: Callable[..., Visit]) -> None:
-    """Painted within a second, or on a busy machine in a few times what an empty page takes."""
+    """Painted within a second, searched within a fifth of one; here in time of the processor."""
     night = many_candidates(tmp_path / "many", 300)
-    with (
-        serving(night.reports, night.recordings) as there,
-        serving(tmp_path / "reports", tmp_path / "recordings") as empty,
-    ):
-        here, other = visit(there), visit(empty)
-        _painted_ms(here)  # results are looked at once
-        painted_ms, least_ms = [], []
-        for _ in range(5):
-            painted_ms.append(_painted_ms(here))
-            if painted_ms[-1] < 1000:
-                break
-            least_ms.append(_painted_ms(other))
-        assert painted_ms[-1] < 1000 or min(painted_ms) < 8 * min(least_ms), (painted_ms, least_ms)
-        took_ms = here.page.evaluate(
-            """() => {
-              const field = document.querySelector('#find input');
-              const took = [];
-              for (const words of ['지훈 20261103', '', '김']) {
-                const started = performance.now();
-                field.value = words;
-                field.dispatchEvent(new Event('input', { bubbles: true }));
-                document.body.offsetHeight;
-                took.push(performance.now() - started);
-              }
-              return took;
-            }"""
-        )
-        assert min(took_ms) < 200, took_ms
+    with serving(night.reports, night.recordings) as there:
+        here = visit(there)
+        found = _opened(here)
+        assert found.work < 1000 and found.search_work < 200, found
         assert here.page.locator("#rows tbody tr:not([hidden])").count() == 30
-        print(f"first paint {painted_ms} ms, empty {least_ms} ms, search {took_ms} ms")
+        assert here.faults == []
+
+
+@pytest.mark.slow
+def test_how_long_three_hundred_candidates_take(
+    tmp_path: Path, visit: Callable[..., Visit]
+) -> None:
+    """By the clock, ten times, to be run where nothing else is; what it prints is measured."""
+    night = many_candidates(tmp_path / "many", 300)
+    with serving(night.reports, night.recordings) as there:
+        here = visit(there)
+        found = [_opened(here) for _ in range(10)]
+        began = time.process_time()
+        assert all(there.ask("/").code == 200 for _ in found)
+        served = (time.process_time() - began) / len(found)
+        for name in ("painted", "work", "searched", "search_work"):
+            values = sorted(getattr(one, name) for one in found)
+            print(f"{name}: median {median(values):.0f} ms, most {values[-1]:.0f} ms")
+        print(f"in the desk: {1000 * served:.0f} ms of the processor for a page")
+        assert max(one.painted for one in found) < 1000
+        assert max(one.searched for one in found) < 200
 
 
 def test_the_page_follows_a_batch(night: Night, visit: Callable[..., Visit]) -> None:

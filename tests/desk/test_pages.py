@@ -36,8 +36,8 @@ def test_templates_hold_no_script_of_their_own() -> None:
 
 def test_both_languages_say_the_same_things() -> None:
     english, korean = (load_texts(language, TEXTS).entries for language in LANGUAGES)
-    own = {key for key in english if key.startswith("desk.")}
-    assert own == {key for key in korean if key.startswith("desk.")}
+    own = {key for key in english if key.startswith(("desk.", "live.", "error."))}
+    assert english.keys() == korean.keys()
     for key in own:
         names = set(re.findall(r"{(\w+)}", english[key]))
         assert names == set(re.findall(r"{(\w+)}", korean[key])), key
@@ -52,8 +52,19 @@ def test_every_text_is_used() -> None:
         sources += [f.read_text(encoding="utf-8") for f in room.iterdir() if f.name.endswith(".py")]
     text = "\n".join(sources)
     built = ("desk.count.", "desk.status.", "desk.add.", "desk.purged.", "desk.batch.language.",
-             "desk.table.", "desk.handout.")  # fmt: skip
+             "desk.table.", "desk.handout.", "desk.refused.", "desk.candidate.")  # fmt: skip
     for key in load_texts("en", TEXTS).entries:
         name = key.removesuffix(".one").removesuffix(".other")
         if key.startswith("desk.") and not key.startswith(built):
             assert name in text, key
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_who_loses_the_way_is_told_in_their_language(served: Served, language: str) -> None:
+    served.desk.language = language
+    answer = served.ask("/recording?id=none", Accept="text/html,*/*")
+    text = answer.body.decode()
+    assert answer.code == 404 and f'<html lang="{language}">' in text
+    assert served.desk.texts("desk.refused.404") in text and 'href="/"' in text
+    assert served.ask("/recording?id=none").body == b""  # asked by a script
+    assert served.ask("/none", Accept="text/html").code == 404

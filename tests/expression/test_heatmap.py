@@ -1,11 +1,11 @@
-"""Heat maps as they are shown: oval, regions, overlays; and the frames that are chosen."""
+"""Heat maps as they are shown: oval, regions, overlays."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from poise.analysis.moments import choose_frames, face_region
+from poise.analysis.moments import face_region
 from poise.expression.heatmap import (
     confirmed_region,
     energy_shares,
@@ -15,10 +15,8 @@ from poise.expression.heatmap import (
     within_face,
     without_regions,
 )
-from poise.types import Episode, FloatArray
 
 TEMPLATE = np.array([[15, 19], [33, 19], [24, 29], [17, 38], [32, 38]], np.float32)
-LABELS = ("positive", "neutral", "negative")
 
 
 def test_eyes_and_mouth_lie_on_their_landmarks_and_apart() -> None:
@@ -152,69 +150,3 @@ def test_the_region_of_a_face_wholly_outside_is_still_a_picture() -> None:
     image = np.zeros((50, 60, 3), np.uint8)
     region, _ = face_region(image, np.array([500, 500, 600, 600], np.float32))
     assert min(region.shape[:2]) >= 1
-
-
-def _episode(label: str, start_s: float, end_s: float, mean: float = 0.8) -> Episode:
-    return Episode(label=label, start_s=start_s, end_s=end_s, peak_s=start_s, mean_posterior=mean)
-
-
-def _chosen(
-    episodes: list[Episode], per_label: int = 2, sharpness: FloatArray | None = None,
-    raw: FloatArray | None = None,
-) -> list[tuple[str, float]]:  # fmt: skip
-    """Chosen labels and times; a frame every 0.2 s, that looks as the episode there says."""
-    pts_s = np.arange(0, 40, 0.2)
-    posterior = np.full((len(pts_s), 3), 0.2, np.float32)
-    for episode in episodes:
-        inside = (pts_s >= episode.start_s) & (pts_s < episode.end_s)
-        posterior[inside, LABELS.index(episode.label)] = episode.mean_posterior
-    crisp = np.ones(len(pts_s), np.float32) if sharpness is None else sharpness
-    found = choose_frames(
-        episodes, LABELS, pts_s, posterior, posterior if raw is None else raw, crisp, per_label
-    )
-    return [(label, float(pts_s[row])) for label, row in found]
-
-
-def test_each_label_gets_at_most_so_many_frames() -> None:
-    episodes = [_episode("positive", 4 * k, 4 * k + 3) for k in range(6)]
-    assert len(_chosen(episodes, 2)) == 2
-    assert _chosen(episodes, 0) == []
-
-
-def test_the_strongest_and_longest_episodes_are_shown() -> None:
-    episodes = [
-        _episode("positive", 0, 2, 0.6),
-        _episode("positive", 10, 16, 0.9),
-        _episode("positive", 20, 21, 0.9),
-    ]
-    ((label, time),) = _chosen(episodes, 1)
-    assert label == "positive" and 10 <= time < 16
-
-
-def test_frames_of_a_label_lie_apart() -> None:
-    episodes = [_episode("positive", 0, 1.4), _episode("positive", 1.6, 3)]
-    assert len(_chosen(episodes, 2)) == 2 or len(_chosen(episodes, 2)) == 1
-    times = [time for _, time in _chosen(episodes, 2)]
-    assert all(abs(a - b) >= 2 for a in times for b in times if a != b)
-
-
-def test_frames_come_in_order_of_time() -> None:
-    episodes = [_episode("negative", 0, 3), _episode("positive", 5, 9), _episode("neutral", 10, 19)]
-    assert [label for label, _ in _chosen(episodes)] == ["negative", "positive", "neutral"]
-
-
-def test_the_sharper_of_two_alike_is_shown() -> None:
-    sharpness = np.full(200, 0.1, np.float32)
-    sharpness[7] = 1.0
-    assert _chosen([_episode("positive", 0, 4)], 1, sharpness) == [("positive", pytest.approx(1.4))]
-
-
-def test_a_frame_that_looks_otherwise_does_not_stand_for_the_episode() -> None:
-    raw = np.full((200, 3), 0.1, np.float32)
-    raw[:, 1] = 0.8
-    raw[5] = (0.7, 0.2, 0.1)
-    assert _chosen([_episode("positive", 0, 4)], 1, raw=raw) == [("positive", pytest.approx(1.0))]
-
-
-def test_no_episode_no_frame() -> None:
-    assert _chosen([]) == []

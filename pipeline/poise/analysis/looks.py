@@ -1,10 +1,10 @@
 """Faces of a recording classified as they are and mirrored, in turn, at the price of one look each.
 
 A network says of a face and of its mirror image not quite the same; the mean of both is nearer to
-what people say. A recording shows a face again a moment later: each frame is looked at once, every
-other one mirrored, and its second look is that of the frame before. Only a frame with none
-shortly before it is looked at twice. Both looks are a little closer than faces were in training:
-negative is then told from neutral better (`benchmarks/README.md`).
+what people say. A recording shows a face again a moment later: each frame is looked at once, as it
+is or mirrored, in turn by the clock, and its other look is the last one of that kind. Only a frame
+with none shortly before it is looked at twice. Both looks are a little closer than faces were in
+training: negative is then told from neutral better (`benchmarks/README.md`).
 
 Source: test-time augmentation by mirroring, as in Krizhevsky et al., NeurIPS 2012, section 4.1,
     spread over time.
@@ -20,6 +20,7 @@ from poise.analysis.crop_file import CropFile
 from poise.expression.classifier import Classifier
 from poise.types import FloatArray, Image, IntArray, TimeArray
 
+TURN_S = 0.2  # for so long each way of looking has its turn
 BESIDE_S = 0.3  # frames that lie no further apart show much the same expression
 _CLOSER = 1.06
 _SAME_CROP = 2.0  # mean difference of gray levels, of 255
@@ -44,12 +45,23 @@ def classify_in_turn(
     Returns:
         float32 [K, C].
     """
-    mirrored = np.arange(len(rows)) % 2 == 1
+    mirrored = is_mirrored(pts_s)
     looks = _looks(classifier, crops, rows, mirrored)
-    alone = np.diff(pts_s, prepend=-np.inf) > BESIDE_S
-    others = np.roll(looks, 1, axis=0)
+    place = np.arange(len(rows))
+    last = [np.maximum.accumulate(np.where(mirrored == way, place, -1)) for way in (False, True)]
+    other = np.where(mirrored, *last)
+    alone = (other < 0) | (pts_s - pts_s[other] > BESIDE_S)
+    others = looks[other]
     others[alone] = _looks(classifier, crops, rows[alone], ~mirrored[alone])
     return np.asarray((looks + others) / 2, np.float32)
+
+
+def is_mirrored(pts_s: TimeArray) -> npt.NDArray[np.bool_]:
+    """Whether frames of these times are looked at mirrored, bool [K].
+
+    By the clock, so that frames that are missing change nothing for the others.
+    """
+    return np.asarray(np.floor(pts_s / TURN_S + 1e-6) % 2 == 1)
 
 
 def look_at(crops: Image, *, mirrored: bool) -> Image:

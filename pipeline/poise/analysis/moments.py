@@ -1,4 +1,4 @@
-"""The moments of a recording that a report shows: which frames, and their pictures."""
+"""The moments of a recording that a report shows: pictures of their frames, with heat maps."""
 
 from __future__ import annotations
 
@@ -23,9 +23,7 @@ from poise.expression.heatmap import (
 )
 from poise.faces.alignment import align_face, similarity
 from poise.labels import NEUTRAL, display_labels, display_posterior
-from poise.types import Episode, FloatArray, Image, IntArray, RepresentativeFrame, TimeArray
-
-_APART_S = 2.0
+from poise.types import FloatArray, Image, IntArray, RepresentativeFrame
 
 
 def face_region(
@@ -55,47 +53,6 @@ def face_region(
     return np.asarray(reduced, np.uint8), np.column_stack([np.diag(step), offset])
 
 
-def choose_frames(
-    episodes: Sequence[Episode],
-    labels: Sequence[str],
-    pts_s: TimeArray,
-    smoothed: FloatArray,
-    raw: FloatArray,
-    sharpness: FloatArray,
-    per_label: int,
-) -> list[tuple[str, int]]:
-    """Frames that stand for the strongest episodes of each label, far apart in time.
-
-    Args:
-        episodes: Of the recording.
-        labels: Names of the columns of the posteriors.
-        pts_s: Times of the usable frames, float64 [K].
-        smoothed, raw: Posteriors of the labels, float32 [K, L].
-        sharpness: Of the faces, float32 [K].
-        per_label: At most so many of each label.
-
-    Returns:
-        (label, row among the usable frames), in order of time.
-    """
-    chosen: list[tuple[str, int]] = []
-    for column, label in enumerate(labels):
-        own = [e for e in episodes if e.label == label]
-        own.sort(key=lambda e: -e.mean_posterior * np.sqrt(e.duration_s))
-        taken: list[float] = []
-        for episode in own:
-            inside = np.flatnonzero((pts_s >= episode.start_s) & (pts_s < episode.end_s))
-            inside = inside[raw[inside].argmax(axis=1) == column]
-            far = [k for k in inside if all(abs(pts_s[k] - t) >= _APART_S for t in taken)]
-            if not far or len(taken) == per_label:
-                continue
-            clearness = smoothed[far, column] * raw[far, column]
-            crispness = sharpness[far] / max(float(sharpness[far].max()), 1e-9)
-            best = far[int(np.argmax(clearness * (0.7 + 0.3 * crispness)))]
-            taken.append(float(pts_s[best]))
-            chosen.append((label, int(best)))
-    return sorted(chosen, key=lambda item: item[1])
-
-
 def illustrate(
     path: Path,
     context: AnalysisContext,
@@ -114,7 +71,7 @@ def illustrate(
         usable: Positions among them of the faces that were classified, int64 [K].
         posterior: Emotion posteriors of these, float32 [K, C].
         reading: Posteriors of the labels, float32 [K, L].
-        picked: From `choose_frames`.
+        picked: From `picking.choose_frames`.
 
     Returns:
         Representative frames, JPEG files by name, and what is said where frames are lost.

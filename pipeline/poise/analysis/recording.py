@@ -14,10 +14,11 @@ from poise.analysis.context import AnalysisContext
 from poise.analysis.crop_file import CropFile
 from poise.analysis.listen import listen
 from poise.analysis.looks import classify_in_turn
-from poise.analysis.moments import choose_frames, illustrate
+from poise.analysis.moments import illustrate
 from poise.analysis.observe import next_look, observe
 from poise.analysis.people.portraits import portrait_embedding
 from poise.analysis.people.who import decide, findings, rough_choice
+from poise.analysis.picking import Readings, choose_frames
 from poise.analysis.sightings import Sightings
 from poise.analysis.views import Look, wider_canvas
 from poise.errors import VideoError
@@ -27,9 +28,11 @@ from poise.faces.pose import head_pose
 from poise.labels import QUALITY_FLAGS, display_labels, display_posterior
 from poise.media.decoders.sampling import SampleSpan
 from poise.remarks import ReadingRemark
+from poise.spoken import Segment
 from poise.timeline.articulation import articulating, bandwidths, while_speaking
 from poise.timeline.baseline import against, find_baseline, resting_odds
 from poise.timeline.episodes import find_episodes
+from poise.timeline.segments import in_force
 from poise.timeline.smoothing import (
     gap_limits,
     holes,
@@ -60,6 +63,7 @@ def analyse_recording(
     *,
     neutral_span_s: tuple[float, float] | None = None,
     portrait: Path | None = None,
+    segments: Sequence[Segment] = (),
 ) -> RecordingAnalysis:
     """Analyse one recording.
 
@@ -69,6 +73,8 @@ def analyse_recording(
         scratch: A directory in which aligned crops wait; nothing stays there.
         neutral_span_s: From when to when the candidate's face rests, if that is known.
         portrait: A picture of the candidate.
+        segments: Answers and questions that a centre gave: each answer shall have a picture. If
+            they change later, the pictures stay as they are.
 
     Raises:
         VideoError: If the recording cannot be read at all.
@@ -77,7 +83,7 @@ def analyse_recording(
     with CropFile(scratch, context.spec.input_px) as crops:
         look = Look(short_side_px=context.settings.detection_px)
         info, seen = observe(path, context, crops, look=look, glancing=True)
-        return _conclude(path, context, info, seen, crops, neutral_span_s, portrait)
+        return _conclude(path, context, info, seen, crops, neutral_span_s, portrait, segments)
 
 
 def observe_part(
@@ -103,6 +109,7 @@ def analyse_parts(
     *,
     neutral_span_s: tuple[float, float] | None = None,
     portrait: Path | None = None,
+    segments: Sequence[Segment] = (),
 ) -> RecordingAnalysis:
     """As `analyse_recording`, from what `observe_part` left of all parts in order.
 
@@ -126,7 +133,7 @@ def analyse_parts(
             crops.append_file(part / CROPS_FILE)
         view = seen.look.view
         info = context.decoding.describe(path, backend=context.settings.decoder, view=view)
-        return _conclude(path, context, info, seen, crops, neutral_span_s, portrait)
+        return _conclude(path, context, info, seen, crops, neutral_span_s, portrait, segments)
 
 
 def _conclude(
@@ -137,6 +144,7 @@ def _conclude(
     crops: CropFile,
     neutral_span_s: tuple[float, float] | None,
     portrait: Path | None,
+    segments: Sequence[Segment],
 ) -> RecordingAnalysis:
     """From faces to results; closer looks come first where the candidate's face is too small."""
     settings, spec, timing = context.settings, context.spec, context.timing
@@ -200,15 +208,12 @@ def _conclude(
         other_people=int(others.max(initial=0)),
         span_s=_span(seen.pts_s, shown_s),
     )
-    picked = choose_frames(
-        episodes,
-        labels,
-        pts_s,
-        smoothed,
-        reading,
-        seen.sharpness[usable],
-        settings.frames_per_class,
-    )
+    readings = Readings(
+        labels=labels, pts_s=pts_s, smoothed=smoothed, raw=reading,
+        sharpness=seen.sharpness[usable],
+    )  # fmt: skip
+    answers = in_force(segments, sound)
+    picked = choose_frames(episodes, readings, settings.frames_per_class, answers)
     with timing("explain"):
         pictures, files, loss = illustrate(path, context, seen, usable, posterior, reading, picked)
     return RecordingAnalysis(

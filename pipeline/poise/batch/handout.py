@@ -133,12 +133,14 @@ def handout(
 def _check_place(place: Path, output: Path) -> None:
     if place.exists() or place.is_symlink():
         raise SettingsError(
-            "is there already", remedy="Name another place, or remove it.", path=place
-        )
+            "is there already", remedy="Name another place, or remove it.", path=place,
+            code="handout_there",
+        )  # fmt: skip
     if output.resolve() in place.resolve().parents:
         raise SettingsError(
-            "lies among the reports", remedy="Name a place outside of them.", path=place
-        )
+            "lies among the reports", remedy="Name a place outside of them.", path=place,
+            code="handout_inside",
+        )  # fmt: skip
 
 
 @contextmanager

@@ -31,6 +31,8 @@ def who_is_meant(candidate: str, known: Iterable[Recording], output: Path) -> st
             f"{len(bearers)} candidates are called {candidate!r}",
             remedy=f"Give the identifier of the one who is meant: {', '.join(bearers)}.",
             path=output,
+            code="candidate_ambiguous",
+            values={"name": candidate, "identifiers": ", ".join(bearers)},
         )
     return bearers[0] if bearers else None
 
@@ -41,4 +43,6 @@ def no_candidate(candidate: str, output: Path) -> SettingsError:
         f"there is no candidate {candidate!r}",
         remedy="Give the name as the index shows it, or that of the report's directory.",
         path=output,
+        code="candidate_unknown",
+        values={"name": candidate},
     )

@@ -77,6 +77,7 @@ def recall(
             f"the ledger does not say which model was used ({error.cause})",
             remedy="Run poise analyze again: what is done is kept.",
             path=target,
+            code="ledger_odd",
         ) from error
 
 

@@ -322,6 +322,8 @@ class _Run:
                 f"only {free / 1e6:.0f} MB are free, and the batch may need {needed / 1e6:.0f}",
                 remedy="Make room, or give a directory on another disk.",
                 path=self.output,
+                code="room_short",
+                values={"free": f"{free / 1e6:.0f}", "needed": f"{needed / 1e6:.0f}"},
             )
 
     def _settings_told(self) -> dict[str, Any]:
@@ -367,17 +369,22 @@ def _as_left_aside(faults: Sequence[TableFault], gone: Sequence[Recording]) -> l
 def _check_paths(root: Path, output: Path) -> None:
     if not root.exists():
         raise SettingsError(
-            "no such file or directory", remedy="Give the directory of the recordings.", path=root
-        )
+            "no such file or directory", remedy="Give the directory of the recordings.", path=root,
+            code="nowhere",
+        )  # fmt: skip
     inside = root.resolve() if root.is_dir() else root.resolve().parent / root.name
     if output.resolve() == inside or inside in output.resolve().parents:
         raise SettingsError(
             "the reports must not lie among the recordings",
             remedy="Give an output directory outside of it.",
             path=output,
+            code="reports_inside",
         )
     if output.exists() and not output.is_dir():
-        raise SettingsError("is a file", remedy="Give a directory for the reports.", path=output)
+        raise SettingsError(
+            "is a file", remedy="Give a directory for the reports.", path=output,
+            code="reports_file",
+        )  # fmt: skip
     limit = longest_path()
     if limit is not None and len(str(output.absolute())) + _DEEPEST > limit:
         raise SettingsError(
@@ -385,6 +392,7 @@ def _check_paths(root: Path, output: Path) -> None:
             remedy=f"Give one of at most {limit - _DEEPEST} characters, or enable long paths in "
             "Windows.",
             path=output,
+            code="path_long",
         )
 
 
@@ -398,4 +406,5 @@ def _check_candidates(root: Path, output: Path, found: Sequence[Recording]) -> N
                 f"the report of {recording.candidate_id!r} would lie among the recordings",
                 remedy="Give an output directory elsewhere.",
                 path=output,
+                code="reports_inside",
             )

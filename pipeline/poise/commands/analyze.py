@@ -33,7 +33,7 @@ _TOLD = ("done", "partial", "failed")
 @click.option("--strict", is_flag=True, help="Stop at the first recording that fails.")
 @click.option("--dry-run", is_flag=True, help="Only list what would be done.")
 @click.option("--wait", is_flag=True, help="Wait for another run into the same directory.")
-@click.option("--json", "as_json", is_flag=True, help="Print a summary as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print a summary, or the error, as JSON.")
 @debug_option
 def analyze(
     recordings: Path,
@@ -82,7 +82,7 @@ def analyze(
         _conclude(result, recordings, as_json, debug)
         return 0 if dry_run and result.outcomes else result.exit_code
 
-    exits(run, debug)
+    exits(run, debug, as_json)
 
 
 def _up_to(jobs: int) -> str:
@@ -220,6 +220,7 @@ def _summary(result: RunResult, unsure: dict[str, str]) -> dict[str, Any]:
         "output": str(result.output),
         "index": str(result.index) if result.index else None,
         "exit_code": result.exit_code,
+        **({"error": result.problem.to_json()} if result.problem else {}),
         "seconds": round(result.seconds, 3),
         "left_aside": [{"name": left.name, "code": left.code} for left in result.left_aside],
         "recordings": [

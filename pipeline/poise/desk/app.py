@@ -11,6 +11,7 @@ from starlette.types import Receive, Scope, Send
 
 from poise.desk import files, pages
 from poise.desk.guard import Guard, Upload
+from poise.desk.pages import lost
 from poise.desk.rooms import candidate, home, recording, uploads
 from poise.desk.state import Desk
 
@@ -30,7 +31,8 @@ class Application:
     def __init__(self, desk: Desk) -> None:
         self.routes = route_table(desk)
         uploads = {route.path for route in self.routes if isinstance(route, Upload)}
-        self._app = Guard(Starlette(routes=self.routes), desk, uploads.__contains__)
+        inner = Starlette(routes=self.routes, exception_handlers=lost(desk))
+        self._app = Guard(inner, desk, uploads.__contains__)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self._app(scope, receive, send)

@@ -6,6 +6,7 @@ terminal, or by a desk that has been closed since, is seen as well.
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -13,7 +14,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,11 +23,11 @@ from poise.errors import PoiseError, ReportError, SettingsError
 from poise.storage.ledger import Entry, Ledger
 from poise.storage.results.store import HOUSE, ResultStore
 from poise.system.child_process import start_python
-from poise.system.directory_lock import holder, is_held
+from poise.system.directory_lock import Holder, holder, is_held
+from poise.system.exit_codes import ABORTED
 from poise.types import Status
 
 _PROGRAM = "from poise.commands import main; main(prog_name='poise')"
-_LINES = 20  # of what a batch says, the last ones
 _LEAST_S = 5.0  # before anything is said of the time that is left
 
 
@@ -42,7 +42,7 @@ class Standing:
         running: Whether one goes on now, or is about to.
         left_s: How long it still takes, as far as can be told; None if that is not known.
         share: How much is done of what it had to do, 0..1.
-        trouble: Why the last one that was started here came to nothing.
+        trouble: Why the last one that was started here came to nothing; None if it did not.
         language: Of the reports of the last run; empty if there was none.
     """
 
@@ -52,7 +52,7 @@ class Standing:
     running: bool
     left_s: float | None
     share: float
-    trouble: str
+    trouble: PoiseError | None
     language: str = ""
 
 
@@ -67,7 +67,7 @@ class Batches:
     def __init__(self, recordings: Path, reports: Path, settings_file: Path | None) -> None:
         self._recordings, self._reports, self._settings = recordings, reports, settings_file
         self._process: subprocess.Popen[bytes] | None = None
-        self._said: deque[str] = deque(maxlen=_LINES)
+        self._said: bytes | None = None
         self._starting = threading.Lock()
 
     @property
@@ -86,15 +86,14 @@ class Batches:
         """
         with self._starting:
             if self._is_alive() or is_held(self.house):
-                raise SettingsError(
-                    f"a batch goes on already: {holder(self.house) or 'it is just beginning'}",
-                    remedy="Wait for it, or stop it.",
-                )
+                raise _goes_on(holder(self.house))
             words = ["analyze", str(self._recordings), "--output", str(self._reports)]
-            words += ["--lang", language]
+            words += ["--lang", language, "--json"]
             words += ["--settings", str(self._settings)] if self._settings else []
-            self._said.clear()
-            self._process = start_python(_PROGRAM, *words, stderr=subprocess.PIPE, apart=True)
+            self._said = None
+            self._process = start_python(
+                _PROGRAM, *words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, apart=True
+            )
             threading.Thread(target=self._listen, args=(self._process,), daemon=True).start()
 
     def stop(self) -> None:
@@ -108,11 +107,14 @@ class Batches:
             return
         found = holder(self.house) if is_held(self.house) else None
         if found is None:
-            raise SettingsError("no batch goes on", remedy="There is nothing to stop.")
+            raise SettingsError(
+                "no batch goes on", remedy="There is nothing to stop.", code="batch_none"
+            )
         if found.host != socket.gethostname():
             raise SettingsError(
-                f"the batch is {found}", remedy="Stop it on the machine that it was started on."
-            )
+                f"the batch is {found}", remedy="Stop it on the machine that it was started on.",
+                code="batch_elsewhere", values={"host": found.host},
+            )  # fmt: skip
         _end(found.pid)
 
     def standing(self) -> Standing:
@@ -140,25 +142,43 @@ class Batches:
             running=running,
             left_s=left_s if running else None,
             share=share,
-            trouble="" if running else self._trouble(),
+            trouble=None if running else self._trouble(),
             language=language,
         )
 
     def _is_alive(self) -> bool:
         return self._process is not None and self._process.poll() is None
 
-    def _trouble(self) -> str:
+    def _trouble(self) -> PoiseError | None:
         """What the last batch that was started here said when it ended without doing anything."""
-        told = [line for line in self._said if line.startswith("Error: ")]
-        return told[-1].removeprefix("Error: ") if told else ""
+        if self._process is None or self._said is None:
+            return None
+        try:
+            told = json.loads(self._said)
+            return PoiseError(**told["error"]) if "error" in told else None
+        except (ValueError, TypeError):
+            ended = self._process.poll() == ABORTED
+            return PoiseError("it ended without a word", code="batch_silent") if ended else None
 
     def _listen(self, process: subprocess.Popen[bytes]) -> None:
-        """Read what a batch says, so that its pipe never fills; it may name people: kept here."""
-        assert process.stderr is not None
-        with process.stderr as stream:
-            for line in stream:
-                self._said.append(line.decode("utf-8", "replace").strip())
+        """Read what a batch says in the end; it may name people, and is kept here alone."""
+        assert process.stdout is not None
+        with process.stdout as stream:
+            self._said = stream.read()
         process.wait()
+
+
+def _goes_on(found: Holder | None) -> SettingsError:
+    """What is said where a batch goes on already."""
+    if found is None:
+        return SettingsError(
+            "a batch goes on already: it is just beginning", remedy="Wait for it, or stop it.",
+            code="batch_begins",
+        )  # fmt: skip
+    return SettingsError(
+        f"a batch goes on already: {found}", remedy="Wait for it, or stop it.", code="batch_runs",
+        values={"pid": found.pid, "host": found.host},
+    )  # fmt: skip
 
 
 def _end(pid: int) -> None:
@@ -172,6 +192,7 @@ def _end(pid: int) -> None:
         raise PoiseError(
             f"the batch cannot be stopped ({error.strerror or error})",
             remedy="Stop it where it was started, with Ctrl-C.",
+            code="batch_unstoppable",
         ) from error
 
 

@@ -36,6 +36,18 @@ _OF_RECORDINGS = {
 _SAVED = (".csv", ".parquet", ".vtt")  # what a browser keeps rather than shows
 
 
+def page_in(desk: Desk, folder: Path, name: str) -> Path:
+    """A page of the reports in the reader's language, where it was written in several.
+
+    Args:
+        desk: In whose language.
+        folder: Where it lies.
+        name: Of the page, such as `report`; it need not be there.
+    """
+    own = folder / f"{name}.{desk.language}.html"
+    return own if own.is_file() else folder / f"{name}.html"
+
+
 def address_of(desk: Desk, path: Path) -> str | None:
     """Where the desk shows a file below its two directories; None for any other."""
     for folder in (desk.reports, desk.recordings):

@@ -57,6 +57,7 @@ def open_desk(
             raise SettingsError(
                 "the reports must not lie among the recordings, nor these among the reports",
                 remedy="Give two directories beside each other.", path=target,
+                code="reports_inside",
             )  # fmt: skip
         lock = target / HOUSE / _LOCKED
         try:

@@ -8,7 +8,7 @@ from pathlib import Path
 from poise.analysis.people.sessions import doubts
 from poise.batch.intake.discovery import Discovered, discover
 from poise.desk.batches import Standing
-from poise.desk.files import address_of
+from poise.desk.files import address_of, page_in
 from poise.desk.state import Desk
 from poise.errors import PoiseError
 from poise.identity_findings import IdentityFindings
@@ -159,7 +159,7 @@ def _directory(desk: Desk, key: str) -> Path:
 
 
 def _report(desk: Desk, recording: Recording) -> str | None:
-    path = desk.reports / recording.candidate_id / "report.html"
+    path = page_in(desk, desk.reports / recording.candidate_id, "report")
     return address_of(desk, path) if path.is_file() else None
 
 

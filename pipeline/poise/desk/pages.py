@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import asdict
 from importlib import resources
 from importlib.util import find_spec
 from typing import Any
@@ -15,6 +16,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from poise.desk.state import TEXTS, Desk
+from poise.desk.troubles import in_words
 from poise.errors import PoiseError
 from poise.reports.locales import LANGUAGES, Texts
 from poise.reports.pages.helpers import helpers
@@ -37,7 +39,8 @@ def page(desk: Desk, name: str, **content: Any) -> HTMLResponse:
     """
     made = environment(desk.language, desk.settings, helpers, TEXTS)
     template = made.get_template(f"desk/{name}.html")
-    shared = {"desk": desk, "words": _words, "can_practise": find_spec(LIVE) is not None}
+    shared = {"desk": desk, "words": _words, "can_practise": find_spec(LIVE) is not None,
+              "told": lambda error: in_words(error, desk.texts)}  # fmt: skip
     return HTMLResponse(template.render(**shared, **content))
 
 
@@ -62,10 +65,11 @@ async def fields(request: Request) -> dict[str, str]:
     return plain
 
 
-def action(path: str, act: Callable[[dict[str, str]], object]) -> Route:
+def action(desk: Desk, path: str, act: Callable[[dict[str, str]], object]) -> Route:
     """A route that does something: it is sent texts by name, and answers with JSON.
 
     Args:
+        desk: In whose language errors are told.
         path: Where.
         act: Does it, in a thread of its own. A `PoiseError` becomes an answer that says its cause
             and remedy, with code 409.
@@ -76,16 +80,34 @@ def action(path: str, act: Callable[[dict[str, str]], object]) -> Route:
         try:
             return JSONResponse(await run_in_threadpool(act, given))
         except PoiseError as error:
-            return failed(error)
+            return failed(error, desk.texts)
         except KeyError as error:
             raise HTTPException(400) from error
 
     return Route(path, endpoint, methods=["POST"])
 
 
-def failed(error: PoiseError) -> Response:
+def failed(error: PoiseError, texts: Texts) -> Response:
     """An answer that says what went wrong and what can be done."""
-    return JSONResponse({"cause": error.cause, "remedy": error.remedy}, status_code=409)
+    return JSONResponse(asdict(in_words(error, texts)), status_code=409)
+
+
+def lost(desk: Desk) -> dict[Any, Callable[[Request, Exception], Response]]:
+    """What is answered where nothing is, and where something went wrong, by what was met.
+
+    Who looks at a page is shown one; what a page's script asks for has no body.
+    """
+
+    def answered(request: Request, error: Exception) -> Response:
+        code = error.status_code if isinstance(error, HTTPException) else 500
+        headers = error.headers if isinstance(error, HTTPException) else None
+        if "text/html" not in request.headers.get("accept", ""):
+            return Response(status_code=code, headers=headers)
+        shown = page(desk, "lost", kind="404" if code == 404 else "other", code=code)
+        shown.status_code = code
+        return shown
+
+    return {HTTPException: answered, Exception: answered}
 
 
 def routes(desk: Desk) -> list[BaseRoute]:
@@ -108,4 +130,4 @@ def routes(desk: Desk) -> list[BaseRoute]:
         desk.language = given["language"]
         return {}
 
-    return [Route("/static/{name}", static), action("/language", speak)]
+    return [Route("/static/{name}", static), action(desk, "/language", speak)]

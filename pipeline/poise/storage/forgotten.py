@@ -120,7 +120,7 @@ class Forgotten:
             remedy="Restore it and the file secret beside it from a backup. If you delete it, "
             "people who were purged are analysed again where their recordings still lie.",
             path=self._path,
-            code="settings",
+            code="purged_unknown",
         )
 
     def _write(self) -> None:

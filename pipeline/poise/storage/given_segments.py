@@ -82,6 +82,8 @@ def read_segments(path: Path, known: Collection[str], *, all_there: bool = True)
             f"has the columns {', '.join(columns) or '(none)'}",
             remedy=f"It needs {', '.join(_COLUMNS[:3])}, and may have label.",
             path=path,
+            code="table_columns",
+            values={"columns": ", ".join(columns), "needed": ", ".join(_COLUMNS)},
         )
     table = GivenSegments()
     taken: dict[str, list[tuple[int, Segment]]] = {}

@@ -372,6 +372,7 @@ def _senseless(path: Path) -> ReportError:
         "what it says of the last run makes no sense",
         remedy="Run poise analyze again: what is done is kept.",
         path=path,
+        code="ledger_odd",
     )
 
 

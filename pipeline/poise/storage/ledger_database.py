@@ -100,6 +100,7 @@ def failure(error: sqlite3.Error, path: Path) -> ReportError:
         f"cannot be used ({error})",
         remedy="Check permissions; a damaged ledger is made anew by poise analyze.",
         path=path,
+        code="ledger_broken",
     )
 
 
@@ -109,6 +110,7 @@ def nothing_there(root: Path) -> ReportError:
         "holds no reports that can be written again",
         remedy="Give the directory that poise analyze wrote to, or run it again.",
         path=root.parent,
+        code="no_reports",
     )
 
 
@@ -157,5 +159,6 @@ def _checked_version(database: sqlite3.Connection, path: Path) -> int:
             f"was written by a newer Poise (version {version}, here up to {VERSION})",
             remedy="Update Poise, or give another directory for the reports.",
             path=path,
+            code="ledger_newer",
         )
     return int(version)

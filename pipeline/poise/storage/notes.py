@@ -112,7 +112,10 @@ def add_note(root: Path, recording_id: str, note: CoachNote) -> None:
         ReportError: If it cannot be written.
     """
     if not note.text.strip():
-        raise SettingsError("the note is empty", remedy="Write something.", path=root / NOTES_FILE)
+        raise SettingsError(
+            "the note is empty", remedy="Write something.", path=root / NOTES_FILE,
+            code="note_empty",
+        )  # fmt: skip
     path, columns, rows = _table(root)
     said = {"recording": recording_id, "time": _time(note), "author": note.author}
     _write(path, columns, [*(row for _, row in rows), {**said, "note": note.text}])
@@ -225,7 +228,9 @@ def _table(root: Path) -> tuple[Path, list[str], list[tuple[int, _Row]]]:
 def _rows(path: Path) -> tuple[list[str], list[tuple[int, _Row]], list[TableFault]]:
     """Names of the columns, the lines that say something, and those that cannot be read."""
     if path.is_symlink():
-        raise SettingsError("is a link", remedy="Put the table itself there.", path=path)
+        raise SettingsError(
+            "is a link", remedy="Put the table itself there.", path=path, code="table_link"
+        )
     read = records(table_text(path), path)
     header = next(read, None)
     columns = [cell.strip().casefold() for cell in header.cells] if header else []
@@ -236,6 +241,8 @@ def _rows(path: Path) -> tuple[list[str], list[tuple[int, _Row]], list[TableFaul
             f"has the columns {', '.join(columns) or '(none)'}",
             remedy=f"It needs {', '.join(_COLUMNS)}, each once.",
             path=path,
+            code="table_columns",
+            values={"columns": ", ".join(columns), "needed": ", ".join(_COLUMNS)},
         )
     rows, faults = [], []
     for record in read:

@@ -62,7 +62,10 @@ class TableFault:
     def error(self, path: Path) -> SettingsError:
         """For whoever cannot go on with it."""
         where = f"line {self.line} " if self.line else ""
-        return SettingsError(where + self.cause, remedy=self.remedy, path=path, code=self.code)
+        return SettingsError(
+            where + self.cause, remedy=self.remedy, path=path, code=self.code,
+            values={"line": self.line},
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -104,6 +107,7 @@ def table_text(path: Path) -> str:
                 f"is larger than {_MAX_BYTES // 1_000_000} MB, or not a file",
                 remedy="It must be a table, saved as CSV.",
                 path=path,
+                code="table_large",
             )
         raw = path.read_bytes()
     except OSError as error:
@@ -111,11 +115,13 @@ def table_text(path: Path) -> str:
             f"cannot be read ({error.strerror or error})",
             remedy="Give yourself permission to read it.",
             path=path,
+            code="table_closed",
         ) from error
     if raw.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
         raise SettingsError(
-            "is a spreadsheet, not CSV", remedy="Save it as CSV, with the same name.", path=path
-        )
+            "is a spreadsheet, not CSV", remedy="Save it as CSV, with the same name.", path=path,
+            code="table_spreadsheet",
+        )  # fmt: skip
     if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
         return raw.decode("utf-16", errors="replace")
     for first, encoding in ((0, "utf-16-be"), (1, "utf-16-le")):  # without a mark
@@ -162,7 +168,7 @@ def records(text: str, path: Path) -> Iterator[Record]:
             if unreadable > _MAX_UNREADABLE:
                 raise SettingsError(
                     f"has more than {_MAX_UNREADABLE} lines that cannot be read",
-                    remedy="Save the table again as CSV.", path=path,
+                    remedy="Save the table again as CSV.", path=path, code="table_broken",
                 )  # fmt: skip
         yield Record(at + 1, cells, whole)
         at += taken

@@ -67,5 +67,5 @@ def _damaged(path: Path) -> ReportError:
         remedy="Restore it from a backup. If you delete it, codes in place of names change, and "
         "who was purged is no longer known.",
         path=path,
-        code="settings",
+        code="secret_damaged",
     )

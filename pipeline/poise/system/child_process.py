@@ -26,6 +26,7 @@ def start_python(
     program: str,
     *arguments: str,
     stdin: int = subprocess.DEVNULL,
+    stdout: int = subprocess.DEVNULL,
     stderr: int | None = None,
     descriptors: Sequence[int] = (),
     environment: Mapping[str, str] | None = None,
@@ -36,7 +37,7 @@ def start_python(
     Args:
         program: Python code.
         arguments: What it finds in `sys.argv[1:]`.
-        stdin, stderr: As for `subprocess.Popen`; its standard output goes nowhere.
+        stdin, stdout, stderr: As for `subprocess.Popen`.
         descriptors: File descriptors (on Windows: handles) that it inherits.
         environment: Variables that are to have other values there.
         apart: Whether it belongs to no terminal: neither Ctrl-C there nor its closing reach it.
@@ -45,7 +46,7 @@ def start_python(
     return subprocess.Popen(
         [sys.executable, "-P", "-c", program, *arguments],
         stdin=stdin,
-        stdout=subprocess.DEVNULL,
+        stdout=stdout,
         stderr=stderr,
         env={**os.environ, "PYTHONPATH": search_path, **(environment or {})},
         start_new_session=apart,

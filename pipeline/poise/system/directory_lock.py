@@ -67,6 +67,7 @@ def held(
                     f"is in use by {holder(root) or 'another process'}",
                     remedy="Wait for it, with --wait, or stop it.",
                     path=root.parent,
+                    code="in_use",
                 ) from None
             waiting(holder(root))
             lock.acquire(poll_interval=0.2)

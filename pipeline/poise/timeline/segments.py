@@ -12,9 +12,10 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import pairwise
+from math import inf
 
 from poise.errors import SettingsError
-from poise.spoken import Segment, Turn
+from poise.spoken import Segment, Sound, Turn
 
 PAUSE_S = 4.0  # without a voice for so long, a recording of one voice goes on to another answer
 EXCLUDE = "exclude"  # a label: the stretch counts nowhere
@@ -115,8 +116,9 @@ def read_webvtt(text: str, file: str = "WebVTT") -> tuple[Segment, ...]:
     lines = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n").split("\n")
     if not re.match(r"WEBVTT(?:[ \t]|$)", lines[0]):
         raise SettingsError(
-            "does not begin with WEBVTT", remedy="Save it as WebVTT, or remove it.", path=file
-        )
+            "does not begin with WEBVTT", remedy="Save it as WebVTT, or remove it.", path=file,
+            code="webvtt",
+        )  # fmt: skip
     cues: list[tuple[int, Segment]] = []
     number = 1
     while number < len(lines):
@@ -163,6 +165,25 @@ def from_chapters(chapters: Iterable[tuple[float, float, str]]) -> tuple[Segment
         for before, after in pairwise(segments)
     ]
     return tuple(segment for segment in [*cut, segments[-1]] if segment.end_s > segment.start_s)
+
+
+def in_force(given: Iterable[Segment], sound: Sound, end_s: float = inf) -> tuple[Segment, ...]:
+    """Answers and questions: given by the centre, else the container's chapters, else found.
+
+    With what is excluded; of what was given, without what lies behind the end.
+
+    Args:
+        given: By the centre.
+        sound: Of the recording.
+        end_s: Of the recording.
+    """
+    there = [s for s in given if s.start_s < end_s]
+    excluded = [s for s in there if s.kind == "excluded"]
+    parts: Sequence[Segment] = [s for s in there if s.kind != "excluded"]
+    if not parts:
+        spans = [(s.start_s, s.end_s) for s in excluded]
+        parts = from_chapters(sound.chapters) or found(left_of(sound.turns, spans))
+    return tuple(sorted([*parts, *excluded], key=lambda segment: segment.start_s))
 
 
 def left_of(turns: Iterable[Turn], excluded: Sequence[tuple[float, float]]) -> list[Turn]:

@@ -97,3 +97,39 @@ def test_nobody_is_there() -> None:
     for k in range(3):
         assert len(follower.follow(FRAME, 0.1 * k).face) == 0
     assert scene.looked == 3
+
+
+class Mouth(Scene):
+    """Somebody whose mouth opens, or who comes nearer; keeps the height of the box it is given."""
+
+    def __init__(self) -> None:
+        super().__init__((200, 180))
+        self.open_px, self.side, self.asked_px = 0.0, 100.0, 0.0
+
+    def refine(self, images: Image, boxes_xyxy_px: FloatArray, row: IntArray) -> FaceDetections:
+        self.asked_px = float(boxes_xyxy_px[0, 3] - boxes_xyxy_px[0, 1])
+        found = faces_at(*self.centres, side=self.side)
+        found.landmarks_px[0, 3:, 1] += self.open_px
+        return found
+
+
+def test_a_mouth_that_opens_does_not_make_the_box_grow() -> None:
+    scene = Mouth()
+    follower = FaceFollower(scene)
+    for k in range(15):
+        scene.open_px = 4.0 * k
+        follower.follow(FRAME, 0.1 * k)
+        assert k == 0 or abs(scene.asked_px - 100) < 1e-3
+    assert scene.looked == 1
+
+
+def test_a_face_that_is_much_nearer_is_looked_for_anew() -> None:
+    scene = Mouth()
+    follower = FaceFollower(scene)
+    follower.follow(FRAME, 0.0)
+    scene.side = 105.0
+    follower.follow(FRAME, 0.1)
+    assert scene.looked == 1
+    scene.side = 130.0
+    follower.follow(FRAME, 0.2)
+    assert scene.looked == 2

@@ -48,7 +48,7 @@ class Visit:
             if self.page.evaluate(script):
                 return
             self.page.wait_for_timeout(50)
-        raise AssertionError(f"never true: {script}; {self.page.inner_text('main')}")
+        raise AssertionError(f"never true: {script}; {self.faults} {self.page.inner_text('main')}")
 
     def shows(self, selector: str, text: str, limit_s: float = 120.0) -> None:
         self.until(f"document.querySelector({selector!r}).textContent === {text!r}", limit_s)
@@ -127,6 +127,7 @@ class Pretended:
     """An engine that sees a neutral face in every picture."""
 
     answer: dict[str, Any]
+    baseline: dict[str, Any]
 
     def __init__(self, settings: Settings) -> None:
         self.answer = {"state": "read", "cue": "neutral", "others": 0, "flags": []}
@@ -142,7 +143,7 @@ class Pretended:
         return {}
 
     def rested(self) -> dict[str, Any]:
-        return {"kind": "none"}
+        return Pretended.baseline
 
     def use(self, baseline: Baseline) -> dict[str, Any]:
         return {}
@@ -153,10 +154,119 @@ class Pretended:
 
 @pytest.fixture
 def there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
-    Pretended.answer = {}
+    Pretended.answer, Pretended.baseline = {}, {"kind": "none"}
     monkeypatch.setattr(socket, "EngineProcess", Pretended)
     with serving(tmp_path / "reports", tmp_path / "recordings") as served:
         yield served
+
+
+HEARD = """
+  window.spoken = [];
+  for (const region of document.querySelectorAll('[role=status], [aria-live]')) {
+    new MutationObserver(() => {
+      const text = region.textContent.trim();
+      if (text && region.ariaLive !== 'off') window.spoken.push(text);
+    }).observe(region, { childList: true, characterData: true, subtree: true });
+  }
+"""
+"""Keeps what a screen reader would say of its own accord."""
+
+SET = """[[sets]]
+language = "en"
+title = "Two"
+questions = ["Who are you?", "What can you do?"]
+"""
+
+
+def test_by_keyboard_alone(there: Served, with_camera: Any) -> None:
+    """Nothing but keys; after each step the focus is seen, and stands where one goes on."""
+    (there.desk.recordings / "questions.toml").write_text(SET, encoding="utf-8")
+    Pretended.baseline = {"kind": "given", "level": 0, "spread": 1, "certainty": 1, "threshold": 0}
+    visit = Visit(with_camera, there)
+    page, keys = visit.page, visit.page.keyboard
+    page.evaluate(HEARD)
+
+    def at(selector: str, limit_s: float = 30.0) -> None:
+        visit.until(f"document.activeElement.matches({selector!r})", limit_s)
+        style = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
+        assert style == "solid", (selector, style)
+
+    def heard(*texts: str) -> None:
+        page.wait_for_timeout(100)
+        assert page.evaluate("spoken.splice(0)") == list(texts)
+
+    for _ in range(20):
+        keys.press("Tab")
+        if page.evaluate("document.activeElement.name === 'candidate'"):
+            break
+    keys.type("Kim Minji")
+    keys.press("Tab")
+    at("[name=set]")
+    keys.press("Tab")
+    at("#begin button")
+    keys.press("Enter")
+    at("#next")
+    heard(visit.text("sit"), visit.text("sit_hint"))
+    keys.press("Enter")
+    at("#step")
+    assert page.inner_text("#step") == visit.text("resting")
+    heard(visit.text("resting_hint"))
+    at("#next")
+    heard("Question 1 of 2", "Who are you?")
+    page.wait_for_timeout(700)
+    keys.press("Space")
+    heard("Question 2 of 2", "What can you do?")
+    at("#next")
+    Pretended.answer = {"state": "no_face", "cue": "", "others": 0, "flags": []}
+    visit.shows("#aloud", visit.text("no_face"))
+    Pretended.answer = {"state": "read", "cue": "neutral", "others": 1, "flags": []}
+    visit.shows("#hint", visit.text("others"))
+    heard(visit.text("no_face"), visit.text("seen"), visit.text("others"))
+    keys.press("Tab")
+    at("#stop")
+    keys.press("Enter")
+    at("#after-title")
+    for _ in range(20):
+        keys.press("Tab")
+        if page.evaluate("document.activeElement.id === 'keep'"):
+            break
+    at("#keep")
+    keys.press("Enter")
+    at("#outcome")
+    assert page.inner_text("#outcome") == visit.text("kept")
+    assert page.evaluate("spoken.filter((text) => text === words.kept).length") == 1
+    told = there.desk.recordings
+    (recording,), _ = with_segments(told, discover(told).recordings)
+    assert [s.label for s in recording.segments or ()] == ["Who are you?", "What can you do?"]
+    keys.press("Tab")
+    at("#again")
+    with page.expect_navigation():
+        keys.press("Enter")
+    assert page.is_visible("#welcome")
+    assert visit.faults == []
+    visit.context.close()
+
+
+def test_thrown_away_by_keyboard(there: Served, with_camera: Any) -> None:
+    visit = Visit(with_camera, there)
+    visit.begin()
+    visit.until("document.activeElement.id === 'next'")
+    visit.page.keyboard.press("Enter")
+    visit.shows("#hint", visit.text("rest_failed"))
+    visit.until("document.activeElement.id === 'next'")  # to try again; behind it, to go on
+    visit.page.keyboard.press("Tab")
+    visit.page.keyboard.press("Enter")
+    visit.until("document.activeElement.id === 'next' && state.phase === 'asking'")
+    visit.page.wait_for_timeout(300)
+    visit.page.keyboard.press("Tab")
+    visit.page.keyboard.press("Enter")
+    visit.until("document.activeElement.id === 'after-title'")
+    visit.page.locator("#discard").focus()
+    visit.page.keyboard.press("Enter")
+    visit.shows("#outcome", visit.text("discarded"))
+    assert visit.page.evaluate("document.activeElement.id") == "outcome"
+    assert list(there.desk.recordings.rglob("*")) == [] and visit.faults == []
+    visit.context.close()
 
 
 def test_without_a_resting_face_and_thrown_away(there: Served, with_camera: Any) -> None:

@@ -63,7 +63,7 @@ def test_nobody_is_purged_while_a_batch_goes_on(morning: Served) -> None:
     before = contents(morning.desk.reports)
     with held(morning.desk.reports / ".poise"):
         answer = morning.ask("/candidate/purge", "POST", {"id": "kim"})
-    assert answer.code == 409 and "is in use by process" in answer.json()["cause"]
+    assert answer.code == 409 and answer.json()["cause"].startswith("An analysis is working")
     assert {k: v for k, v in contents(morning.desk.reports).items() if "lock" not in k} == {
         k: v for k, v in before.items() if "lock" not in k
     }
@@ -100,3 +100,23 @@ def test_the_handout_lies_beside_the_reports(night: Night, monkeypatch: pytest.M
         "cannot be read" in " ".join(answers[0].json()["missing"]) or answers[0].json()["missing"]
     )
     assert "PDF" in answers[0].json()["no_pdf"]
+
+
+def test_files_are_called_what_they_hold_and_in_which_language(morning: Served) -> None:
+    folder = morning.desk.reports / "kim"
+    for name in ("report.ko.html", "frames.csv", "other.csv"):
+        (folder / name).write_bytes(b"<p>")
+    text = morning.ask("/candidate?id=kim").body.decode()
+    for told in ("Report (English)<", "Report (Korean)<", "looked at (frames.csv)<", ">other.csv<"):
+        assert told in text
+    assert text.index("Report (English)") < text.index("frames.csv")
+    (folder / "report.ko.html").unlink()
+    assert ">Report<" in morning.ask("/candidate?id=kim").body.decode()
+
+
+def test_the_report_opens_in_the_language_of_the_desk(morning: Served) -> None:
+    (morning.desk.reports / "kim" / "report.ko.html").write_bytes(b"<p>")
+    assert "/files/reports/kim/report.html" in morning.ask("/").body.decode()
+    morning.desk.language = "ko"
+    text = morning.ask("/").body.decode()
+    assert "/files/reports/kim/report.ko.html" in text and "/files/reports/lee/report.html" in text

@@ -62,7 +62,7 @@ def test_a_table_that_cannot_be_used_is_told_with_its_remedy(morning: Served) ->
     table = morning.desk.recordings / "candidates.csv"
     table.write_text("recording,consent\nkim/1.mp4,perhaps\n", encoding="utf-8")
     text = morning.ask("/").body.decode()
-    assert "line 2 has the consent" in text and "Write yes or no" in text
+    assert "candidates.csv, line 2: What is said of consent" in text and "Write yes or no" in text
     assert "1 line of your tables needs attention" in text
     assert morning.ask("/status").json()["rows"]["kim/1.mp4"]["status"] == "done"
     (morning.desk.recordings / "new.mp4").write_bytes(b"x")
@@ -70,8 +70,14 @@ def test_a_table_that_cannot_be_used_is_told_with_its_remedy(morning: Served) ->
     assert morning.ask("/status").json()["rows"]["new.mp4"]["status"] == "failed"
     table.write_text("recording;colour\nkim/1.mp4;red\n", encoding="utf-8")
     text = morning.ask("/").body.decode()
-    assert "has the columns recording, colour" in text and "It needs recording" in text
+    assert "has the columns recording, colour" in text and "It may have these" in text
     assert morning.ask("/status").json()["rows"]["kim/1.mp4"]["status"] == "done"
+    morning.desk.language = "ko"
+    text = morning.ask("/").body.decode()
+    assert "‘candidates.csv’의 열은 recording, colour입니다. 다음 열을" in text
+    table.write_text("recording,consent\nkim/1.mp4,perhaps\n", encoding="utf-8")
+    text = morning.ask("/").body.decode()
+    assert "candidates.csv 2번째 줄: 동의 여부가" in text and "Write yes" not in text
 
 
 @pytest.mark.parametrize(
@@ -84,7 +90,7 @@ def test_what_makes_no_sense_is_refused(served: Served, path: str, body: bytes) 
 
 def test_there_is_nothing_to_stop(served: Served) -> None:
     answer = served.ask("/batch/stop", "POST", {})
-    assert answer.code == 409 and answer.json()["cause"] == "no batch goes on"
+    assert answer.code == 409 and answer.json()["cause"] == "No analysis is going on."
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

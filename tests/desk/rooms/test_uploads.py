@@ -43,10 +43,8 @@ def test_a_recording_that_is_there_is_not_written_over(served: Served) -> None:
     _put(served, SAMPLE.read_bytes())
     before = contents(served.desk.recordings)
     answer = _put(served, SAMPLE.read_bytes() + b"x")
-    assert (answer.code, answer.json()["cause"]) == (
-        409,
-        "a recording of that name is there already",
-    )
+    assert answer.code == 409
+    assert answer.json()["cause"] == "A recording of that name is there already."
     assert contents(served.desk.recordings) == before
 
 
@@ -73,7 +71,10 @@ def test_what_is_no_recording_by_its_name_is_refused(served: Served, known: dict
 
 def test_what_is_no_recording_by_its_bytes_leaves_nothing(served: Served) -> None:
     answer = _put(served, b"#!/bin/sh\n" * 100)
-    assert (answer.code, answer.json()["remedy"]) == (409, "Export it as MP4.")
+    assert (answer.code, answer.json()["remedy"]) == (
+        409,
+        "Check that it plays, and export it again as MP4.",
+    )
     assert list(served.desk.recordings.iterdir()) == []
 
 
@@ -113,7 +114,7 @@ def test_size_and_room_are_bounded(tmp_path: Path) -> None:
         assert list(folders[1].iterdir()) == []
     with serving(*folders, spare_bytes=10**18) as there:
         answer = _put(there, SAMPLE.read_bytes())
-        assert answer.code == 409 and "GB may be filled" in answer.json()["cause"]
+        assert answer.code == 409 and "GB may still be filled" in answer.json()["cause"]
     assert list(folders[1].iterdir()) == []
 
 

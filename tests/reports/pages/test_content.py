@@ -428,6 +428,11 @@ def test_nothing_is_compared_below_a_minute_of_a_usable_face(tmp_path: Path) -> 
     progress = Page(tmp_path / "kim" / "progress.html")
     assert "Recordings with under a minute of usable face are left out." in progress.text
     assert progress.source.count("<circle") == 4  # one recording, four expressions
+    again = make_recording(tmp_path / "p", recording_id="kim/2.mp4", duration_s=19, seed=4)
+    page_of(make_candidate([brief, again]), tmp_path / "kim")
+    progress = Page(tmp_path / "kim" / "progress.html")
+    assert "Each recording so far has under a minute of usable face." in progress.text
+    assert "<circle" not in progress.source  # nor axes without anything on them
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -151,7 +151,7 @@ def _house(output: Path) -> Path:
     if not house.is_dir():
         raise ReportError(
             "holds no reports", remedy="Give the directory that poise analyze wrote to.",
-            path=output,
+            path=output, code="no_reports",
         )  # fmt: skip
     return house
 

@@ -123,7 +123,7 @@ def read_cells(path: Path) -> tuple[str, list[list[str]]]:
         if not record.whole:
             raise SettingsError(
                 f"line {record.line} cannot be read", remedy="Save the table again as CSV.",
-                path=path,
+                path=path, code="row_unreadable", values={"line": record.line},
             )  # fmt: skip
         cells.append(record.cells)
     return separator_of(text), cells
@@ -160,6 +160,8 @@ def table_in(folder: Path) -> Path | None:
             f"there are several tables of candidates: {', '.join(tables)}",
             remedy="Keep the right one as candidates.csv and remove the others.",
             path=folder,
+            code="tables_several",
+            values={"names": ", ".join(tables)},
         )
     return folder / tables[0] if tables else None
 
@@ -405,6 +407,8 @@ def _lines(path: Path) -> Iterator[_Line]:
             f"has the columns {', '.join(columns) or '(none)'}",
             remedy=f"It needs recording, and may have {', '.join(_COLUMNS[1:])}, each once.",
             path=path,
+            code="table_columns",
+            values={"columns": ", ".join(columns), "needed": ", ".join(_COLUMNS)},
         )
     for record in read:
         values = [cell.strip().strip("\ufeff\0") for cell in record.cells]

@@ -60,8 +60,9 @@ def edit_candidates(root: Path, changes: Mapping[str, Mapping[str, str]]) -> Pat
         write_whole(path, fill)
         return path
     raise SettingsError(
-        "is being changed by another program", remedy="Close it there, and try again.", path=path
-    )
+        "is being changed by another program", remedy="Close it there, and try again.", path=path,
+        code="table_busy",
+    )  # fmt: skip
 
 
 def _table(root: Path) -> tuple[Path, Stamp | None]:
@@ -74,12 +75,14 @@ def _table(root: Path) -> tuple[Path, Stamp | None]:
                 "tells of these recordings, and lies above their directory",
                 remedy="Change it there: a table beside the recordings would stand in its place.",
                 path=above,
+                code="table_above",
             )
         return root / CANDIDATES_FILE, None
     if path.is_symlink():
         raise SettingsError(
-            "is a link", remedy="Put the table itself beside the recordings.", path=path
-        )
+            "is a link", remedy="Put the table itself beside the recordings.", path=path,
+            code="table_link",
+        )  # fmt: skip
     return path, stamp_of(path)
 
 
@@ -92,14 +95,15 @@ def _changed(
     if "recording" not in columns:
         raise SettingsError(
             f"has the columns {', '.join(columns) or '(none)'}", remedy="It needs recording.",
-            path=path,
+            path=path, code="table_columns",
+            values={"columns": ", ".join(columns), "needed": "recording"},
         )  # fmt: skip
     new = {name for values in changes.values() for name in values} - set(columns)
     added = [name for name in EDITABLE if name in new]
     columns, header = [*columns, *added], [*header, *added]
     if any("\ufffd" in cell for line in cells for cell in line):  # it would be lost for good
         raise SettingsError(
-            "holds characters that cannot be read", path=path,
+            "holds characters that cannot be read", path=path, code="table_characters",
             remedy="Open it in the program that wrote it, and save it as CSV in UTF-8.",
         )  # fmt: skip
     place = columns.index("recording")
@@ -131,7 +135,11 @@ def _check(root: Path, changes: Mapping[str, Mapping[str, str]]) -> None:
         draft = Path(folder) / CANDIDATES_FILE
         for recording, values in changes.items():
             if not values.keys() <= set(EDITABLE):
-                raise SettingsError(f"no such columns: {sorted(values.keys() - set(EDITABLE))}")
+                others = ", ".join(sorted(values.keys() - set(EDITABLE)))
+                raise SettingsError(
+                    f"no such columns: {others}", path=CANDIDATES_FILE, code="table_columns",
+                    values={"columns": others, "needed": ", ".join(EDITABLE)},
+                )  # fmt: skip
             cells = _changed([["recording"]], {recording: values}, draft)
             draft.write_text(_written(cells, ","), encoding="utf-8-sig", newline="")
             for fault in read_candidates(draft, [recording], root).faults:

@@ -113,8 +113,9 @@ def discover(root: Path) -> Discovered:
         table = table_in(root)
     else:
         raise SettingsError(
-            "no such file or directory", remedy="Give the directory of the recordings.", path=root
-        )
+            "no such file or directory", remedy="Give the directory of the recordings.", path=root,
+            code="nowhere",
+        )  # fmt: skip
     places = {name: path for path, name, _ in files}
     above = tables_above(root, places)
     told = CandidateTable()

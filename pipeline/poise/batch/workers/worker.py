@@ -125,6 +125,7 @@ class Worker:
                     directory,
                     neutral_span_s=task.recording.neutral_span_s,
                     portrait=task.recording.portrait,
+                    segments=task.recording.segments or (),
                 )
                 write_result(
                     analysis, directory, recording=task.recording, origin=origin_of(context)
@@ -191,6 +192,7 @@ class Worker:
                     directory,
                     neutral_span_s=recording.neutral_span_s,
                     portrait=recording.portrait,
+                    segments=recording.segments or (),
                 )
                 write_result(analysis, directory, recording=recording, origin=origin_of(context))
                 self._check_wanted(parts.task)

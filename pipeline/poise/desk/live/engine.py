@@ -9,6 +9,7 @@ the smoothing looks back only.
 from __future__ import annotations
 
 import io
+import math
 import warnings
 from collections import deque
 from dataclasses import asdict, dataclass
@@ -21,7 +22,8 @@ import torch
 from PIL import Image as Pictures
 from PIL import UnidentifiedImageError
 
-from poise.analysis.looks import BESIDE_S, look_at
+from poise.analysis.looks import BESIDE_S, is_mirrored, look_at
+from poise.desk.live.cue import NOTHING, Cue
 from poise.desk.live.following import FaceFollower
 from poise.expression.calibration import posteriors
 from poise.expression.classifier import Classifier, ExpressionClassifier
@@ -34,8 +36,6 @@ from poise.labels import QUALITY_FLAGS, display_labels, display_posterior
 from poise.media.decoders.sizes import reduced_size
 from poise.settings import Settings
 from poise.timeline.baseline import GIVEN, against, find_baseline, resting_odds
-from poise.timeline.episodes import ENTER, LEAVE
-from poise.timeline.smoothing import GAP_S
 from poise.types import Baseline, FaceDetections, FloatArray, Image
 
 MOST_WIDTH_PX, MOST_HEIGHT_PX = 1280, 960
@@ -101,7 +101,8 @@ class LiveEngine:
         smoothing_s: float,
     ) -> None:
         self._detector, self._classifier = detector, classifier
-        self._short_side_px, self._smoothing_s = short_side_px, smoothing_s
+        self._short_side_px = short_side_px
+        self._cue = Cue(smoothing_s)
         self.labels = display_labels(classifier.spec.labels)
         self.begin()
 
@@ -112,10 +113,9 @@ class LiveEngine:
         self._follower = FaceFollower(self._detector)
         self._eyes_px: deque[float] = deque(maxlen=_EYES_KEPT)
         self._resting: deque[tuple[float, FloatArray]] | None = None
-        self._recent: deque[tuple[float, FloatArray]] = deque()
-        # When, what the network said, and whether the next look is mirrored:
-        self._last_look: tuple[float, FloatArray | None, bool] = (0.0, None, False)
-        self._cue = -1
+        # Of the last looks at a face, by whether they were mirrored: when, and what was said.
+        self._looks: dict[bool, tuple[float, FloatArray]] = {}
+        self._cue.clear()
 
     def rest(self) -> None:
         """From now on the face rests."""
@@ -138,8 +138,7 @@ class LiveEngine:
     def use(self, baseline: Baseline) -> None:
         """Read against a baseline that was found before."""
         self.baseline = baseline
-        self._recent.clear()
-        self._cue = -1
+        self._cue.clear()
 
     def see(self, jpeg: bytes, time_s: float) -> Answer:
         """What is seen in a picture.
@@ -204,40 +203,28 @@ class LiveEngine:
         if self._resting is not None:
             self._resting.append((time_s, posterior[0]))
         reading = against(self.baseline, posterior)[0]
-        smoothed = self._smoothed(reading, time_s)
-        self._cue = _prevailing(smoothed, self._cue)
+        smoothed, prevails = self._cue.after(reading, time_s)
         return {
             "label": self.labels[int(posterior[0].argmax())],
             "posterior": _plain(posterior[0]),
             "reading": _plain(reading),
             "smoothed": _plain(smoothed),
-            "cue": self.labels[self._cue] if self._cue >= 0 else "",
+            "cue": "" if prevails == NOTHING else self.labels[prevails],
         }
 
     def _logits(self, crop: Image, time_s: float) -> FloatArray:
         """A plain look and a mirrored one, in turn, as in `poise.analysis.looks`."""
-        last_s, other, way = self._last_look
-        if other is None or not 0 <= time_s - last_s <= BESIDE_S:
-            other = self._look(crop, mirrored=not way)
+        way = bool(is_mirrored(np.array(time_s)))
         now = self._look(crop, mirrored=way)
-        self._last_look = (time_s, now, not way)
+        self._looks[way] = (time_s, now)
+        last_s, other = self._looks.get(not way, (-math.inf, now))
+        if not 0 <= time_s - last_s <= BESIDE_S:
+            other = self._look(crop, mirrored=not way)
+            self._looks[not way] = (time_s, other)
         return np.asarray((now + other) / 2, np.float32)
 
     def _look(self, crop: Image, *, mirrored: bool) -> FloatArray:
         return self._classifier.predict(look_at(crop, mirrored=mirrored), mirrored=False).logits
-
-    def _smoothed(self, reading: FloatArray, time_s: float) -> FloatArray:
-        """The mean of the last readings, weighted by a half Gaussian; begins anew after a gap."""
-        recent = self._recent
-        if recent and not 0 <= time_s - recent[-1][0] <= GAP_S:
-            recent.clear()
-            self._cue = -1
-        recent.append((time_s, reading))
-        while time_s - recent[0][0] > 3 * self._smoothing_s:
-            recent.popleft()
-        ago = np.array([time_s - then for then, _ in recent])
-        weight = np.exp(-0.5 * (ago / max(self._smoothing_s, 1e-6)) ** 2)
-        return np.asarray(weight @ np.stack([r for _, r in recent]) / weight.sum(), np.float32)
 
 
 def decoded(jpeg: bytes) -> Image:
@@ -256,14 +243,6 @@ def decoded(jpeg: bytes) -> Image:
                 return np.asarray(picture.convert("RGB"), np.uint8)
     except (UnidentifiedImageError, OSError, SyntaxError, Warning) as error:
         raise PictureRefused(str(error)) from error
-
-
-def _prevailing(smoothed: FloatArray, current: int) -> int:
-    """Column of the label that prevails, -1 where none does; as episodes begin and end."""
-    best = int(smoothed.argmax())
-    if smoothed[best] >= ENTER:
-        return best
-    return current if current >= 0 and smoothed[current] >= LEAVE else -1
 
 
 def _plain(values: FloatArray) -> tuple[float, ...]:

@@ -1,10 +1,11 @@
 """One face followed live: its box moved with it and corrected; the full cascade now and then.
 
 The same networks as `faces.detection.keyframes`, which looks at a recording and may ask what comes
-next. Here nothing comes next: the box that the cascade found is moved as the landmarks have moved
+next. Here nothing comes next: the box that the cascade found is moved as eyes and nose have moved
 since, and stands in for the interpolated one. (Corrected from frame to frame, boxes would creep.)
-MTCNN's last network corrects it twice, as there; where it is not sure of the face, or a period is
-over, the cascade looks at the frame itself, for faces not much smaller than this one.
+MTCNN's last network corrects it twice, as there; where it is not sure of the face, or corrects the
+box by much, or a period is over, the cascade looks at the frame itself, for faces not much smaller
+than this one.
 """
 
 from __future__ import annotations
@@ -14,14 +15,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from poise.faces.alignment import similarity
-from poise.faces.boxes import affinity
+from poise.faces.boxes import affinity, iou
 from poise.faces.detection.detector import MIN_FACE_PX, PYRAMID_FACTOR
 from poise.faces.detection.keyframes import PERIOD_S, Detector
 from poise.types import FaceDetections, FloatArray, Image
 
 _CARRIED_S = 0.6  # a face may be anywhere after a longer time without a picture
 _SURE, _LESS = 0.9, 0.97  # as in `keyframes`: confidence of a carried face, alone and of its own
+_FITS = 0.8  # intersection over union of a moved box and what it was corrected to
 _LEAST_PART = 0.6  # of the face; smaller ones are not looked for beside it
 _FOUND = 0.9  # confidence of a face that begins to be followed; patterns on cloth have less
 _OTHER = 0.95  # confidence of a face beside it that is told
@@ -84,10 +85,12 @@ class FaceFollower:
         """The face where it is now; None where that is not sure."""
         assert self._found is not None
         row = np.zeros(1, np.int64)
-        first = self._detector.refine(image[None], _moved(self._found, last), row)
+        moved = _moved(self._found, last)
+        first = self._detector.refine(image[None], moved, row)
         second = self._detector.refine(image[None], first.boxes_xyxy_px, row)
         sure = min(_SURE, _LESS * float(self._found.detection_confidence[0]))
-        return second if second.detection_confidence[0] >= sure else None
+        fits = iou(moved[0], second.boxes_xyxy_px)[0] >= _FITS
+        return second if fits and second.detection_confidence[0] >= sure else None
 
     def _looked_for(self, image: Image, min_face_px: float) -> FaceDetections:
         """The face that the cascade finds: the one followed so far, else the largest."""
@@ -111,13 +114,12 @@ class FaceFollower:
 
 
 def _moved(found: FaceDetections, last: FaceDetections) -> FloatArray:
-    """The box of a face, moved and resized as its landmarks have been since, float32 [1, 4]."""
-    matrix = similarity(found.landmarks_px[0], last.landmarks_px[0])
-    scale = float(np.hypot(matrix[0, 0], matrix[1, 0]))
-    low, high = found.boxes_xyxy_px[0].reshape(2, 2).astype(np.float64)
-    centre = matrix[:, :2] @ ((low + high) / 2) + matrix[:, 2]
-    half = scale * (high - low) / 2
-    return np.concatenate([centre - half, centre + half])[None].astype(np.float32)
+    """The box of a face, moved as its eyes and nose have been since, float32 [1, 4].
+
+    It is not resized: a mouth that opens would make it grow from frame to frame.
+    """
+    step = (last.landmarks_px[0, :3] - found.landmarks_px[0, :3]).mean(axis=0)
+    return found.boxes_xyxy_px + np.tile(step, 2).astype(np.float32)
 
 
 def _least_px(face: FaceDetections | None, min_face_px: float) -> float:

@@ -133,6 +133,8 @@ def add_segments(root: Path, name: str, asked: Sequence[tuple[float, float, str]
             f"has the columns {', '.join(header) or '(none)'}",
             remedy=f"It needs {', '.join(_COLUMNS)}.",
             path=path,
+            code="table_columns",
+            values={"columns": ", ".join(header), "needed": ", ".join(_COLUMNS)},
         )
     for start_s, end_s, label in asked:
         told = {"recording": name, "start": f"{start_s:.1f}", "end": f"{end_s:.1f}", "label": label}

@@ -54,7 +54,7 @@ def question_sets(recordings: Path, language: str) -> list[QuestionSet]:
     except (OSError, ValueError) as error:
         raise SettingsError(
             "cannot be read", remedy="Make it a plain file that can be read, or remove it.",
-            path=path,
+            path=path, code="questions_closed",
         ) from error  # fmt: skip
     sets = read_sets(raw, path)
     return sorted(sets, key=lambda one: one.language != language)
@@ -78,6 +78,8 @@ def read_sets(raw: bytes, path: Path | None = None) -> list[QuestionSet]:
             f"cannot be used ({error})",
             remedy="Write [[sets]] with language, title and questions, as text.",
             path=path,
+            code="questions_wrong",
+            values={"why": error},
         ) from error
 
 

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 
-from poise.desk.files import address_of
+from poise.desk.files import address_of, page_in
 from poise.desk.guard import Upload
 from poise.desk.live.intake import Reporter, practice_of, take_in
 from poise.desk.live.questions import question_sets
@@ -48,7 +48,7 @@ def routes(desk: Desk) -> list[BaseRoute]:
             draft = await receive(desk, request, place)
             name = await run_in_threadpool(take_in, desk, draft, place, practice)
         except PoiseError as error:
-            answer = failed(error)
+            answer = failed(error, desk.texts)
             answer.headers.update(_CLOSE)
             return answer
         reporter.analyse()
@@ -61,7 +61,7 @@ def routes(desk: Desk) -> list[BaseRoute]:
         for outcome in standing.state.outcomes if standing.state else ():
             if outcome.recording.recording_id != name:
                 continue
-            path = desk.reports / outcome.recording.candidate_id / "report.html"
+            path = page_in(desk, desk.reports / outcome.recording.candidate_id, "report")
             if outcome.status in _MADE and _newer(path, outcome.recording.path):
                 return JSONResponse({"state": "made", "address": address_of(desk, path)})
             if outcome.status in (Status.FAILED, *WITHHELD):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Set
 from contextlib import suppress
 from datetime import date
 from itertools import count
@@ -20,7 +21,7 @@ from poise.desk.pages import action, page
 from poise.desk.rooms.home import status_in_words
 from poise.desk.state import Desk
 from poise.errors import PoiseError
-from poise.reports.locales import LANGUAGES
+from poise.reports.locales import LANGUAGES, Texts
 from poise.system.file_names import safe_name
 
 HANDOUTS = "handouts"
@@ -87,8 +88,8 @@ def routes(desk: Desk) -> list[BaseRoute]:
 
     return [
         Route("/candidate", show),
-        action("/candidate/handout", hand_out),
-        action("/candidate/purge", purge),
+        action(desk, "/candidate/handout", hand_out),
+        action(desk, "/candidate/purge", purge),
     ]
 
 
@@ -100,11 +101,34 @@ def handout_place(desk: Desk, name: str) -> Path:
 
 
 def _pages(desk: Desk, candidate: str) -> list[tuple[str, str]]:
-    """Pages and tables of a candidate's folder, pages first: name, address."""
+    """Pages and tables of a candidate's folder, pages first: what each is called, its address."""
     folder: Path = desk.reports / candidate
     if folder.is_symlink() or folder.parent != desk.reports or not folder.is_dir():
         return []
     found = [(path.name, address_of(desk, path)) for path in sorted(folder.iterdir())
              if path.is_file() and not path.name.startswith(".")]  # fmt: skip
     found.sort(key=lambda own: (not own[0].endswith(".html"), not own[0].startswith("report")))
-    return [(name, address) for name, address in found if address]
+    names = {name for name, _ in found}
+    return [(_called(name, names, desk.texts), address) for name, address in found if address]
+
+
+def _called(name: str, names: Set[str], texts: Texts) -> str:
+    """What a file of a candidate's folder is called; a page with its language if there are several.
+
+    Args:
+        name: Of the file.
+        names: Of all files of the folder.
+        texts: Of the reader's language.
+    """
+    stem, _, ending = name.rpartition(".")
+    page, _, language = stem.partition(".")
+    key = f"desk.candidate.{ending}.{page}"
+    if not texts.has(key):
+        return name
+    if ending == "csv":
+        return f"{texts(key)} ({name})"
+    others = [one for one in LANGUAGES if f"{page}.{one}.{ending}" in names]
+    told = language or next((one for one in LANGUAGES if one not in others), "")
+    if not others or not texts.has(f"desk.batch.language.{told}"):
+        return texts(key)
+    return f"{texts(key)} ({texts(f'desk.batch.language.{told}')})"

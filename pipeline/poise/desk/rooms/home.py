@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import time
+from dataclasses import asdict
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from poise.desk import troubles
 from poise.desk.batches import Standing
-from poise.desk.files import address_of
+from poise.desk.files import address_of, page_in
 from poise.desk.overview import Overview, Row, faces_of, overview
 from poise.desk.pages import action, page
 from poise.desk.state import Desk
@@ -28,7 +30,7 @@ def routes(desk: Desk) -> list[BaseRoute]:
     def home(request: Request) -> Response:
         standing = desk.batches.standing()
         seen = overview(desk, standing)
-        index = desk.reports / "index.html"
+        index = page_in(desk, desk.reports, "index")
         return page(
             desk,
             "home",
@@ -60,8 +62,8 @@ def routes(desk: Desk) -> list[BaseRoute]:
     return [
         Route("/", home),
         Route("/status", status),
-        action("/batch/start", start),
-        action("/batch/stop", stop),
+        action(desk, "/batch/start", start),
+        action(desk, "/batch/stop", stop),
     ]
 
 
@@ -69,23 +71,26 @@ def in_words(seen: Overview, standing: Standing, texts: Texts) -> dict[str, obje
     """How the batch stands, as a page shows it.
 
     Returns:
-        `running`, `can_start`, `share` (0..1), and the texts `headline`, `detail`, `button`.
+        `running`, `can_start`, `share` (0..1), the texts `headline`, `detail`, `button`, and
+        `trouble`, as `troubles.Trouble` has it, or None.
     """
     state = standing.state
     counts = state.counts() if state else {}
     waiting = seen.waiting()
+    trouble = None if seen.trouble else standing.trouble  # it would be told twice
     told = {
         "running": standing.running,
         "share": standing.share,
         "can_start": not standing.running and any(r.is_there for r in seen.rows),
-        "trouble": standing.trouble,
+        "trouble": asdict(troubles.in_words(trouble, texts)) if trouble else None,
         "button": texts("desk.batch.start" if waiting else "desk.batch.check"),
     }
     if standing.running and (state is None or state.holder is None):
         return {**told, "headline": texts("desk.batch.starting"), "detail": ""}
     if state is None:
         key = "desk.batch.first" if seen.rows else "desk.batch.empty"
-        return {**told, "headline": texts(key), "detail": ""}
+        new = texts.count("desk.batch.waiting", waiting) if waiting else ""
+        return {**told, "headline": texts(key), "detail": new}
     if standing.running:
         done = sum(counts.get(str(status), 0) for status in _TOLD)
         headline = texts("desk.batch.running", done=done, total=len(state.outcomes))

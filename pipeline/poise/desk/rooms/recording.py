@@ -93,7 +93,9 @@ def routes(desk: Desk) -> list[BaseRoute]:
             picture = file.read()
         folder = desk.recordings / PORTRAITS
         if folder.is_symlink():
-            raise VideoError(f"{PORTRAITS} is a link", remedy="Remove it.", path=folder)
+            raise VideoError(
+                f"{PORTRAITS} is a link", remedy="Remove it.", path=folder, code="folder_link"
+            )
         name = safe_name(own.recording_id.replace("/", " ")) + ".jpg"
         with desk.writing:
             write_whole(folder / name, lambda draft: draft.write_bytes(picture))
@@ -116,10 +118,10 @@ def routes(desk: Desk) -> list[BaseRoute]:
     return [
         Route("/recording", show),
         Route("/recording/face", face),
-        action("/recording/details", change),
-        action("/recording/portrait", choose),
-        action("/recording/note", note),
-        action("/recording/note/remove", unnote),
+        action(desk, "/recording/details", change),
+        action(desk, "/recording/portrait", choose),
+        action(desk, "/recording/note", note),
+        action(desk, "/recording/note/remove", unnote),
     ]
 
 

@@ -42,7 +42,7 @@ def routes(desk: Desk) -> list[BaseRoute]:
             }
             await run_in_threadpool(keep, desk, draft, place, values)
         except PoiseError as error:
-            answer = failed(error)
+            answer = failed(error, desk.texts)
             answer.headers.update(_CLOSE)  # the rest of the body is not read
             return answer
         return JSONResponse({"recording": composed(place.relative_to(desk.recordings).as_posix())})
@@ -67,11 +67,15 @@ def place_for(desk: Desk, candidate: str, name: str) -> Path:
         raise VideoError(
             f"{given!r} is not the name of a recording",
             remedy=f"Give the candidate, and a file that ends in {', '.join(sorted(SUFFIXES))}.",
-            code="other_kind",
+            code="name_unusable",
+            values={"name": given, "endings": ", ".join(sorted(SUFFIXES))},
         )
     place = desk.recordings / safe_name(candidate) / (safe_name(given[: -len(suffix)]) + suffix)
     if place.parent.is_symlink():
-        raise VideoError("the candidate's folder is a link", remedy="Use another name.")
+        raise VideoError(
+            "the candidate's folder is a link", remedy="Use another name.", path=place.parent,
+            code="folder_link",
+        )  # fmt: skip
     _check_free(place)
     return place
 
@@ -88,6 +92,8 @@ def check_room(desk: Desk, length: int) -> None:
             f"only {max(0, free) / 1e9:.1f} GB may be filled, and the recording has "
             f"{length / 1e9:.1f} GB",
             remedy="Make room on the disk.",
+            code="upload_large",
+            values={"free": f"{max(0, free) / 1e9:.1f}", "size": f"{length / 1e9:.1f}"},
         )
 
 
@@ -116,7 +122,7 @@ async def receive(desk: Desk, request: Request, place: Path) -> Path:
         if container_of(draft) is None:
             raise VideoError(
                 "it is not a recording that can be read", remedy="Export it as MP4.",
-                code="unreadable",
+                code="not_a_recording",
             )  # fmt: skip
     except BaseException as error:
         discard(draft)

@@ -82,6 +82,7 @@ def helpers(texts: Texts) -> Mapping[str, Any]:
         "state": state,
         "is_brief": is_brief,
         "some_brief": lambda read: any(is_brief(recording) for recording in read),
+        "all_brief": lambda read: all(is_brief(recording) for recording in read),
         "session_dates": _session_dates,
         "title_of": lambda recording, report: recording_title(recording, report, texts),
         "file_name": lambda recording: recording.recording_id.rpartition("/")[2],

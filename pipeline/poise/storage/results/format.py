@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -34,7 +34,7 @@ from poise.storage.results.owners import Owner, write_owners
 from poise.storage.results.segments import read_given, sound_from_json
 from poise.timeline.articulation import bandwidths
 from poise.timeline.segment_figures import SeenFrames, SegmentFigures, segment_figures
-from poise.timeline.segments import found, from_chapters, left_of
+from poise.timeline.segments import in_force
 from poise.timeline.smoothing import continuous_runs, shown_for, smooth
 from poise.types import (
     Baseline,
@@ -206,17 +206,8 @@ class StoredResult:
 
     @property
     def segments(self) -> tuple[Segment, ...]:
-        """Answers and questions: given by the centre, else the container's chapters, else found.
-
-        With what is excluded; of what was given, without what lies behind the end.
-        """
-        given = [s for s in self.given_segments if s.start_s < self.end_s]
-        excluded = [s for s in given if s.kind == "excluded"]
-        parts: Sequence[Segment] = [s for s in given if s.kind != "excluded"]
-        if not parts:
-            spans = [(s.start_s, s.end_s) for s in excluded]
-            parts = from_chapters(self.sound.chapters) or found(left_of(self.sound.turns, spans))
-        return tuple(sorted([*parts, *excluded], key=lambda segment: segment.start_s))
+        """Answers and questions, see `poise.timeline.segments.in_force`."""
+        return in_force(self.given_segments, self.sound, self.end_s)
 
     @property
     def end_s(self) -> float:
