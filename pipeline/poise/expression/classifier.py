@@ -122,7 +122,7 @@ class ExpressionClassifier:
         Args:
             crops: uint8 [M, S, S, 3] RGB or [M, S, S] gray, S = `spec.input_px`.
             mirrored: Whether each is seen together with its mirror image, which takes twice as
-                long; in a recording the frames before and after it do as well.
+                long; in a recording one look and that at the frame before do as well.
             eye_px: Distance of the eyes in the source pictures, float [M]; None takes faces to be
                 large.
 

@@ -154,11 +154,11 @@ def posterior_columns(scheme: LabelScheme) -> list[Column]:
     apart = "".join(f" or {name}" for name in scheme.apart)
     return [
         *(Column(name=f"p_{v}", dtype="Float64", unit="probability",
-                 meaning=f"Posterior of the valence class {v},{without} not smoothed; the three "
-                 "sum to 1.")
+                 meaning=f"Posterior of the valence class {v},{without} before smoothing; the "
+                 "three sum to 1.")
           for v in VALENCES),
         *(Column(name=f"emotion_p_{e}", dtype="Float64", unit="probability",
-                 meaning=f"Posterior of the emotion class {e}, not smoothed; all of them sum to 1.")
+                 meaning=f"Posterior of the emotion class {e}, before smoothing; all sum to 1.")
           for e in scheme.emotions),
         Column(name="label", dtype="string", foreign=True,
                meaning=f"Apparent expression with the highest posterior: positive, neutral, "
@@ -178,7 +178,7 @@ def posteriors_schema() -> list[Column]:
         Column(name="class", dtype="string", foreign=True,
                meaning="A valence class, or an emotion class."),
         Column(name="posterior", dtype="Float64", unit="probability",
-               meaning="Of the class in this frame, not smoothed."),
+               meaning="Of the class in this frame, before smoothing."),
     ]  # fmt: skip
 
 
