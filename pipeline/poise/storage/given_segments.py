@@ -12,7 +12,14 @@ from pathlib import Path
 
 from poise.errors import SettingsError
 from poise.spoken import Segment
-from poise.storage.saved_tables import LOST, TableFault, records, table_in, table_text
+from poise.storage.saved_tables import (
+    LOST,
+    TableFault,
+    records,
+    table_in,
+    table_text,
+    wrong_columns,
+)
 from poise.system.file_names import composed
 from poise.timeline.segments import EXCLUDE, SEGMENTS_FILE, given, overlapping, read_webvtt
 from poise.types import Recording
@@ -78,13 +85,8 @@ def read_segments(path: Path, known: Collection[str], *, all_there: bool = True)
     header = next(read, None)
     columns = [name.strip().strip("\ufeff").casefold() for name in header.cells] if header else []
     if set(columns) - {*_COLUMNS, ""} or not {"recording", "start", "end"} <= set(columns):
-        raise SettingsError(
-            f"has the columns {', '.join(columns) or '(none)'}",
-            remedy=f"It needs {', '.join(_COLUMNS[:3])}, and may have label.",
-            path=path,
-            code="table_columns",
-            values={"columns": ", ".join(columns), "needed": ", ".join(_COLUMNS)},
-        )
+        remedy = f"It needs {', '.join(_COLUMNS[:3])}, and may have label."
+        raise wrong_columns(path, columns, _COLUMNS, remedy)
     table = GivenSegments()
     taken: dict[str, list[tuple[int, Segment]]] = {}
     for record in read:

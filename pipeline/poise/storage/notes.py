@@ -18,7 +18,7 @@ from pathlib import Path
 
 from poise.coach_notes import CoachNote
 from poise.errors import SettingsError
-from poise.storage.saved_tables import TableFault, records, table_in, table_text
+from poise.storage.saved_tables import TableFault, records, table_in, table_text, wrong_columns
 from poise.system.atomic_files import write_whole
 from poise.system.file_names import composed
 from poise.timeline.segments import read_time
@@ -237,13 +237,8 @@ def _rows(path: Path) -> tuple[list[str], list[tuple[int, _Row]], list[TableFaul
     while columns and not columns[-1]:
         columns.pop()
     if not {"recording", "note"} <= set(columns) or len(set(columns)) < len(columns):
-        raise SettingsError(
-            f"has the columns {', '.join(columns) or '(none)'}",
-            remedy=f"It needs {', '.join(_COLUMNS)}, each once.",
-            path=path,
-            code="table_columns",
-            values={"columns": ", ".join(columns), "needed": ", ".join(_COLUMNS)},
-        )
+        remedy = f"It needs {', '.join(_COLUMNS)}, each once."
+        raise wrong_columns(path, columns, _COLUMNS, remedy)
     rows, faults = [], []
     for record in read:
         values = [_read(cell) for cell in record.cells]

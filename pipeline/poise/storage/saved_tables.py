@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -182,3 +182,23 @@ def _record(lines: Iterator[str], separator: str) -> tuple[int, list[str] | None
     except csv.Error:
         return 1, None
     return reader.line_num, cells
+
+
+def wrong_columns(
+    path: Path, columns: Sequence[str], needed: Sequence[str], remedy: str
+) -> SettingsError:
+    """That a file is not the table it should be; to be raised.
+
+    Args:
+        path: Of the table.
+        columns: It has.
+        needed: Those it may have, told on the desk.
+        remedy: Says which it must have.
+    """
+    return SettingsError(
+        f"has the columns {', '.join(columns) or '(none)'}",
+        remedy=remedy,
+        path=path,
+        code="table_columns",
+        values={"columns": ", ".join(columns), "needed": ", ".join(needed)},
+    )

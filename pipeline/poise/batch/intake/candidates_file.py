@@ -16,7 +16,14 @@ from pathlib import Path, PurePosixPath
 from poise.batch.intake.candidates_cells import consent_of, portrait_of, span_of
 from poise.batch.intake.dates import Session, read_column
 from poise.errors import SettingsError
-from poise.storage.saved_tables import LOST, TableFault, records, separator_of, table_text
+from poise.storage.saved_tables import (
+    LOST,
+    TableFault,
+    records,
+    separator_of,
+    table_text,
+    wrong_columns,
+)
 from poise.system.file_names import composed
 
 CANDIDATES_FILE = "candidates.csv"
@@ -403,13 +410,8 @@ def _lines(path: Path) -> Iterator[_Line]:
     unknown = [name for name in columns if name not in _COLUMNS]
     twice = len(set(columns)) < len(columns)
     if "recording" not in columns or unknown or twice:
-        raise SettingsError(
-            f"has the columns {', '.join(columns) or '(none)'}",
-            remedy=f"It needs recording, and may have {', '.join(_COLUMNS[1:])}, each once.",
-            path=path,
-            code="table_columns",
-            values={"columns": ", ".join(columns), "needed": ", ".join(_COLUMNS)},
-        )
+        remedy = f"It needs recording, and may have {', '.join(_COLUMNS[1:])}, each once."
+        raise wrong_columns(path, columns, _COLUMNS, remedy)
     for record in read:
         values = [cell.strip().strip("\ufeff\0") for cell in record.cells]
         if not any(values):
