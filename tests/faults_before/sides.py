@@ -17,7 +17,7 @@ import pandas as pd
 from poise.expression.model_spec import SHIPPED_MODEL
 from tests.conftest import ROOT
 
-LIMIT_S = 120
+LIMIT_S = 600
 _MAIN = "import sys; from {0}.{1} import main; sys.argv[0] = 'poise'; main()"
 
 

@@ -53,6 +53,7 @@ from poise.types import (
 
 SIGHTINGS_FILE, CROPS_FILE = "sightings.npz", "crops.u8"
 _SPARSE_S = 0.5  # from picture to picture; what is sparser misses short expressions
+_LEFT_OUT_TOLD_S = 1.0  # of a face that may be the candidate's or not
 _HOLES_TOLD = 3  # the longest; the others are told in one line
 
 
@@ -157,7 +158,8 @@ def _conclude(
     track_id, choice = decision.track_id, decision.choice
     is_candidate = np.isin(track_id, [t.track_id for t in choice.tracks])
     uncertain = [t.track_id for person in choice.uncertain for t in person.tracks]
-    is_other = of_people(track_id, seen.confidence) & ~np.isin(track_id, uncertain)
+    is_person, is_uncertain = of_people(track_id, seen.confidence), np.isin(track_id, uncertain)
+    is_other = is_person & ~is_uncertain
     seen.flags[decision.motionless, QUALITY_FLAGS.index("still")] = True
     shown = _one_per_frame(seen, is_candidate)
     usable = shown[~seen.flags[shown].any(axis=1)]
@@ -187,6 +189,8 @@ def _conclude(
     )
     sampled_s = np.round(seen.pts_s, 3)
     shown_s = shown_for(sampled_s, 1 / settings.sample_rate_hz)
+    left_out = np.setdiff1d(seen.frame[is_person & is_uncertain], seen.frame[shown])
+    left_out_s = float(shown_s[left_out].sum())
     gap_s = gap_limits(sampled_s, seen.frame[usable])
     bandwidth_s = bandwidths(pts_s, sound.turns, settings.smoothing_s)
     smoothed = smooth(pts_s, reading, bandwidth_s, gap_s)
@@ -220,7 +224,7 @@ def _conclude(
         labels=spec.labels,
         info=info,
         loss="; ".join(filter(None, [seen.loss, loss])),
-        remarks=_remarks(seen, 1 / settings.sample_rate_hz),
+        remarks=_remarks(seen, 1 / settings.sample_rate_hz, left_out_s),
         frames=SampledFrames(
             frame_index=seen.frame_index,
             pts_s=seen.pts_s,
@@ -273,11 +277,14 @@ def _span(pts_s: TimeArray, shown_s: TimeArray) -> tuple[float, float]:
     return (float(pts_s[0]), float(pts_s[-1] + shown_s[-1])) if len(pts_s) else (0.0, 0.0)
 
 
-def _remarks(seen: Sightings, interval_s: float) -> tuple[ReadingRemark, ...]:
-    """What was unusual about a recording: how it was read, and when it shows no picture."""
+def _remarks(seen: Sightings, interval_s: float, left_out_s: float) -> tuple[ReadingRemark, ...]:
+    """What was unusual about a recording: how it was read, when it shows no picture, and how long
+    a face that may be the candidate's or not."""
     found = list(seen.remarks)
     if turn_deg := seen.look.view.turn_deg:
         found.append(ReadingRemark(code="turned", values={"degrees": turn_deg}))
+    if left_out_s >= _LEFT_OUT_TOLD_S:
+        found.append(ReadingRemark(code="uncertain_face", values={"total_s": left_out_s}))
     usual_s = float(np.median(local_intervals(seen.pts_s))) if len(seen.pts_s) > 1 else 0.0
     if usual_s > max(_SPARSE_S, 1.5 * interval_s):
         found.append(ReadingRemark(code="sparse", values={"interval_s": usual_s}))
