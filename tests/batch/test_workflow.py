@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 import unicodedata
 from collections.abc import Callable
 from pathlib import Path
@@ -126,6 +127,19 @@ def test_a_name_in_another_encoding_does_not_stop_the_batch(
     odd = tmp_path / "in" / os.fsdecode("김철수.mp4".encode("cp949"))
     odd.write_bytes(b"22")
     assert [o.status for o in analyse_here().outcomes] == ["done", "done"]
+
+
+def test_the_plan_is_told_once_also_where_all_may_still_be_growing(
+    tmp_path: Path, pretended: Pretended, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fingerprints, "SETTLED_S", 1.0)
+    write_recordings(tmp_path / "in", a=b"1", b=b"22")
+    for name in ("a.mp4", "b.mp4"):
+        os.utime(tmp_path / "in" / name, (time.time() + 0.9,) * 2)
+    plans: list[Plan] = []
+    analyze(tmp_path / "in", tmp_path / "out", settings, listener=Listener(planned=plans.append))
+    assert sorted(pretended.seen) == ["a.mp4", "b.mp4"]
+    assert [(plan.pending, plan.bytes_to_read, plan.jobs) for plan in plans] == [(2, 3, 1)]
 
 
 def test_a_recording_that_vanishes_is_one_failure(
