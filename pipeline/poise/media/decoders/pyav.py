@@ -23,7 +23,6 @@ from poise.media.decoders.streams import (
     REMEDY,
     OpenedRecording,
     check_stream,
-    pixel_aspect_of,
 )
 from poise.media.decoders.upright import Upright
 from poise.media.engines.sources import Engine, EngineError, FrameSource, Software
@@ -70,7 +69,7 @@ class PyAVDecoder:
         self._start_s = float(first.time or 0.0)
         self._picture = Upright(
             first,
-            pixel_aspect_of(self._stream),
+            lambda: self._opened.pixel_aspect(self._stream),
             turn_deg=view.turn_deg,
             canvas_px=view.canvas_px,
         )
