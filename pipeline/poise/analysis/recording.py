@@ -25,6 +25,7 @@ from poise.errors import VideoError
 from poise.expression.calibration import posteriors
 from poise.faces.candidate import frames_with_others, of_people
 from poise.faces.pose import head_pose
+from poise.faces.quality import covered_throughout
 from poise.labels import QUALITY_FLAGS, display_labels, display_posterior
 from poise.media.decoders.sampling import SampleSpan
 from poise.remarks import ReadingRemark
@@ -162,6 +163,10 @@ def _conclude(
     is_other = is_person & ~is_uncertain
     seen.flags[decision.motionless, QUALITY_FLAGS.index("still")] = True
     shown = _one_per_frame(seen, is_candidate)
+    covered = QUALITY_FLAGS.index("covered")
+    seen.flags[shown, covered] = covered_throughout(
+        seen.flags[shown, covered], seen.pts_s[seen.frame[shown]]
+    )
     usable = shown[~seen.flags[shown].any(axis=1)]
     pts_s = np.round(seen.pts_s[seen.frame[usable]], 3)  # whole milliseconds, as tables have them
     with timing("classify"):
