@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from poise.analysis import recording
 from poise.batch.outcomes import Listener, Plan
 from poise.batch.run import analyze
 from poise.settings import Settings
@@ -95,6 +96,26 @@ def test_twins_are_analysed_once_and_reported_twice(
 def test_twins_that_fail_fail_both(tmp_path: Path, analyse_here: Run) -> None:
     write_recordings(tmp_path / "in", a=b"bad", b=b"bad")
     assert [o.status for o in analyse_here().outcomes] == ["failed", "failed"]
+
+
+def test_the_twin_of_a_recording_that_changes_while_it_is_read_is_there(
+    tmp_path: Path, pretended: Pretended, analyse_here: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_recordings(tmp_path / "in", a=b"1", b=b"1")
+    unchanged = recording.analyse_recording
+
+    def changing(path: Path, *rest: object, **more: object) -> object:
+        if not pretended.seen:
+            path.write_bytes(b"22")
+        return unchanged(path, *rest, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(recording, "analyse_recording", changing)
+    result = analyse_here()
+    assert [o.status for o in result.outcomes] == ["done", "done"]
+    assert sorted(read_table(tmp_path / "out" / "recordings.csv")["recording_id"]) == [
+        "a.mp4", "b.mp4",
+    ]  # fmt: skip
+    assert len(pretended.seen) == 3  # the twin that did not change, and the other one once more
 
 
 def test_one_of_twins_known_from_before(

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import unicodedata
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
+from tests.clips import write_clip
 from tests.faults_before.cases import case
-from tests.faults_before.inputs import people, plain, short
+from tests.faults_before.inputs import STEP_MS, images, people, plain, short
 from tests.faults_before.sides import Side
 
 
@@ -49,3 +52,30 @@ def _(side: Side) -> object:
     path.write_bytes(plain().read_bytes() + short(9).read_bytes())
     side.analyze()
     return side.row()["status"]
+
+
+@case("damaged", "bits of a Matroska file flipped, of which decoders show what they can: status")
+def _(side: Side) -> object:
+    options = {"crf": "12", "g": "10"}
+    path = write_clip(side.root / "a.mkv", images(), range(0, 6000, STEP_MS), options=options)
+    data, chance = bytearray(path.read_bytes()), np.random.default_rng(1)
+    for at in chance.integers(len(data) // 2, len(data) * 3 // 4, 12):
+        data[at] ^= 1 << int(chance.integers(8))
+    path.write_bytes(data)
+    side.analyze()
+    return side.row()["status"]
+
+
+@case("bin", "a recording deleted to the bin of a network drive: recordings analysed")
+def _(side: Side) -> object:
+    people(side, "kim/1.mp4", "@Recycle/lee/1.mp4")
+    side.analyze()
+    return len(pd.read_csv(side.out / "recordings.csv"))
+
+
+@case("forms", "consent no, and two files of that name in both forms of Unicode: analysed")
+def _(side: Side) -> object:
+    people(side, *(unicodedata.normalize(form, "김철수.mp4") for form in ("NFC", "NFD")))
+    side.write("candidates.csv", "recording,consent\n김철수.mp4,no\n")
+    side.analyze()
+    return int((pd.read_csv(side.out / "recordings.csv")["status"] == "done").sum())
