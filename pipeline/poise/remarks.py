@@ -15,6 +15,8 @@ REMARKS = {
     "stream_chosen": "it holds {count} video streams; stream {stream} was read",
     "turned": "its picture was turned clockwise by {degrees} degrees, as faces stand upright then",
     "other_decoder": "{decoder}: {cause}; {other} read it from {from_s} s on",
+    "uncertain_face": "for {total_s} s it shows a face that may be the candidate's or another's; "
+    "these were left out",
     "sparse": "it shows a picture only every {interval_s} s; what is shorter may be missed",
     "no_picture": "it shows no picture from {start_s} s to {end_s} s",
     "more_without_picture": "it shows no picture in {count} more places, {total_s} s in all",

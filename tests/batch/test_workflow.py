@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import time
 import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from poise.analysis import recording
 from poise.batch.outcomes import Listener, Plan
 from poise.batch.run import analyze
 from poise.settings import Settings
@@ -96,6 +98,26 @@ def test_twins_that_fail_fail_both(tmp_path: Path, analyse_here: Run) -> None:
     assert [o.status for o in analyse_here().outcomes] == ["failed", "failed"]
 
 
+def test_the_twin_of_a_recording_that_changes_while_it_is_read_is_there(
+    tmp_path: Path, pretended: Pretended, analyse_here: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_recordings(tmp_path / "in", a=b"1", b=b"1")
+    unchanged = recording.analyse_recording
+
+    def changing(path: Path, *rest: object, **more: object) -> object:
+        if not pretended.seen:
+            path.write_bytes(b"22")
+        return unchanged(path, *rest, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(recording, "analyse_recording", changing)
+    result = analyse_here()
+    assert [o.status for o in result.outcomes] == ["done", "done"]
+    assert sorted(read_table(tmp_path / "out" / "recordings.csv")["recording_id"]) == [
+        "a.mp4", "b.mp4",
+    ]  # fmt: skip
+    assert len(pretended.seen) == 3  # the twin that did not change, and the other one once more
+
+
 def test_one_of_twins_known_from_before(
     tmp_path: Path, pretended: Pretended, analyse_here: Run
 ) -> None:
@@ -126,6 +148,19 @@ def test_a_name_in_another_encoding_does_not_stop_the_batch(
     odd = tmp_path / "in" / os.fsdecode("김철수.mp4".encode("cp949"))
     odd.write_bytes(b"22")
     assert [o.status for o in analyse_here().outcomes] == ["done", "done"]
+
+
+def test_the_plan_is_told_once_also_where_all_may_still_be_growing(
+    tmp_path: Path, pretended: Pretended, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fingerprints, "SETTLED_S", 1.0)
+    write_recordings(tmp_path / "in", a=b"1", b=b"22")
+    for name in ("a.mp4", "b.mp4"):
+        os.utime(tmp_path / "in" / name, (time.time() + 0.9,) * 2)
+    plans: list[Plan] = []
+    analyze(tmp_path / "in", tmp_path / "out", settings, listener=Listener(planned=plans.append))
+    assert sorted(pretended.seen) == ["a.mp4", "b.mp4"]
+    assert [(plan.pending, plan.bytes_to_read, plan.jobs) for plan in plans] == [(2, 3, 1)]
 
 
 def test_a_recording_that_vanishes_is_one_failure(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -89,6 +90,16 @@ def test_two_who_are_as_prominent_are_a_doubt() -> None:
     )
     assert _chosen([left, right]).doubt == TWO_ALIKE
     assert not _chosen([left, Seen(frames=range(100), place=(560, 60), side=60, who=1)]).doubt
+
+
+@pytest.mark.parametrize(("frames", "doubt"), [(90, TWO_ALIKE), (30, "")])
+def test_as_much_of_a_face_that_may_be_anothers_is_a_doubt(frames: int, doubt: str) -> None:
+    first, second = tracks_of([Seen(frames=range(100)), Seen(frames=range(100, 100 + frames))])
+    away = np.eye(1, 128, dtype=np.float32) * 0.42  # nearer than other people, not as near as one
+    second = replace(second, looks=first.looks + away)
+    choice = choose_candidate(people_by_identity([first, second]), SIZE[1])
+    assert [p.tracks[0].track_id for p in choice.uncertain] == [1] and not choice.others
+    assert _ids(choice) == [0] and choice.doubt == doubt
 
 
 def test_a_picture_beside_the_candidate_is_no_doubt() -> None:

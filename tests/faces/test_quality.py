@@ -12,6 +12,7 @@ from poise.expression.classifier import ExpressionClassifier
 from poise.faces.alignment import align_face
 from poise.faces.pose import MEAN_FACE, turned
 from poise.faces.quality import (
+    covered_throughout,
     fineness_of,
     quality_flags,
     sharpness_of,
@@ -98,6 +99,21 @@ def test_a_covered_face(crop_of: CropOf, sample_faces: SampleFaces, part: str) -
     low, high = chosen.min(axis=0) - 0.35 * across, chosen.max(axis=0) + 0.35 * across
     cv2.rectangle(image, *(tuple(int(v) for v in p) for p in (low, high)), (30, 30, 30), -1)
     assert _flags(sample_faces.faces, crop_of(image)) == {"covered"}
+
+
+def test_what_covers_a_face_does_not_flicker() -> None:
+    def through(text: str, step_s: float = 0.2) -> str:
+        covered = np.array([letter == "x" for letter in text], bool)
+        found = covered_throughout(covered, np.arange(len(text)) * step_s)
+        return "".join(".x"[int(value)] for value in found)
+
+    assert through("xxxx.xxx..x.xxxx") == "x" * 16
+    assert (
+        through("xxxxx" + "." * 20 + "xxxxx") == "xxxxx" + "." * 20 + "xxxxx"
+    )  # taken off, put on
+    assert through("." * 10 + "xxxxxxxx") == "." * 10 + "xxxxxxxx"
+    assert through("...x....x...") == "...x....x..."
+    assert through("x.x", step_s=2.0) == "x.x" and through("") == ""
 
 
 def test_a_dark_face(crop_of: CropOf, sample_faces: SampleFaces) -> None:

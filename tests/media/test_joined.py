@@ -17,7 +17,7 @@ from poise.media.joined import second_recording
 _KINDS = {
     "mp4": ("mpeg4", {}), "start.mp4": ("mpeg4", {"movflags": "faststart"}),
     "mov": ("mpeg4", {}), "mkv": ("mpeg4", {}), "webm": ("libvpx", {}), "avi": ("mpeg4", {}),
-    "flv": ("flv", {}), "wmv": ("wmv2", {}), "gif": ("gif", {}),
+    "flv": ("flv", {}), "wmv": ("wmv2", {}), "gif": ("gif", {}), "m2v": ("mpeg2video", {}),
 }  # fmt: skip
 # Where nothing but time tells.
 _BY_TIME = {
@@ -26,7 +26,7 @@ _BY_TIME = {
     "ogv": ("libvpx", {}),
 }  # fmt: skip
 _ALL = _KINDS | _BY_TIME
-_FORMATS = {"ogv": "ogg", "wmv": "asf"}
+_FORMATS = {"ogv": "ogg", "wmv": "asf", "m2v": "mpeg2video"}
 _SAID = "another recording begins behind it in the same file, and was not read"
 
 
@@ -102,6 +102,28 @@ def test_an_avi_of_several_gigabytes_goes_on(tmp_path: Path) -> None:
         path.write_bytes(b"".join(map(riff, forms)))
         container = container_of(path)
         assert container is not None and second_recording(container, str(path)) == found
+
+
+def test_mpeg_video_is_searched_by_the_time_codes_of_its_groups(tmp_path: Path) -> None:
+    """They go on, return to the first one behind a sequence's header, or say nothing."""
+    sequence, path = b"\0\0\x01\xb3" + bytes(8), tmp_path / "a.m2v"
+    path.write_bytes(sequence * 30)
+    container = container_of(path)
+    assert container is not None
+
+    def group(seconds: int) -> bytes:
+        return b"\0\0\x01\xb8" + ((seconds // 60 << 13 | seconds % 60 << 6) << 7).to_bytes(4, "big")
+
+    for seconds, at in (
+        ((0, 1, 2, 59, 60, 61), None), ((0, 1, 2, 0, 1), 3), ((5, 6, 5, 6), 2), ((0, 0, 0), None),
+        ((5, 6, 3, 4), None),
+    ):  # fmt: skip
+        part = sequence + group(0) + bytes(2**19 - 5)  # blocks of a megabyte end within headers
+        path.write_bytes(b"".join(part.replace(group(0), group(s), 1) for s in seconds))
+        found = second_recording(container, str(path))
+        assert found == (None if at is None else at * len(part)), seconds
+    path.write_bytes(sequence + b"".join(map(group, (0, 1, 0, 1))))  # a cut, no other recording
+    assert second_recording(container, str(path)) is None
 
 
 def test_decord_which_would_read_both_as_one_is_not_asked(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ def test_what_was_lost_is_said_in_words() -> None:
     assert "breaks off at 4.0 s of 10.0 s" in Losses().describe(4.0, 10.0)
     assert "3 damaged packets were" in Losses(damaged=3).describe(9.9, 10.0)
     assert "1 damaged packet was" in Losses(damaged=1).describe(9.9, 10.0)
+    assert "2 pictures are damaged, and those behind" in Losses(corrupt=2).describe(9.9, 10.0)
     assert "starts again at 7.0 s" in Losses(again_s=7.0).describe(9.9, 10.0)
     assert "leaps to 31,536,000 s" in Losses(leap_s=31_536_000.0).describe(9.9, 10.0)
     assert "claims to last 1,000,000 s" in Losses(too_long_s=1e6).describe(9.9, None)

@@ -25,6 +25,7 @@ from poise.errors import VideoError
 from poise.expression.calibration import posteriors
 from poise.faces.candidate import frames_with_others, of_people
 from poise.faces.pose import head_pose
+from poise.faces.quality import covered_throughout
 from poise.labels import QUALITY_FLAGS, display_labels, display_posterior
 from poise.media.decoders.sampling import SampleSpan
 from poise.remarks import ReadingRemark
@@ -45,6 +46,7 @@ from poise.types import (
 
 SIGHTINGS_FILE, CROPS_FILE = "sightings.npz", "crops.u8"
 _SPARSE_S = 0.5  # from picture to picture; what is sparser misses short expressions
+_LEFT_OUT_TOLD_S = 1.0  # of a face that may be the candidate's or not
 _HOLES_TOLD = 3  # the longest; the others are told in one line
 
 
@@ -146,8 +148,8 @@ def _conclude(
         likeness = portrait_embedding(portrait, context) if portrait else None
         decision = decide(seen, crops, context.embedder, likeness)
         identity, files = findings(decision, seen, crops, by_portrait=likeness is not None)
-    seen.flags[decision.motionless, QUALITY_FLAGS.index("still")] = True
     shown, others = _candidate_and_others(decision, seen)
+    _flag_through_time(decision, seen, shown)
     usable = shown[~seen.flags[shown].any(axis=1)]
     sampled_s = np.round(seen.pts_s, 3)  # whole milliseconds, as tables have them
     with timing("classify"):
@@ -182,7 +184,7 @@ def _conclude(
         labels=spec.labels,
         info=info,
         loss="; ".join(filter(None, [seen.loss, loss])),
-        remarks=_remarks(seen, 1 / settings.sample_rate_hz),
+        remarks=_remarks(decision, seen, shown, 1 / settings.sample_rate_hz),
         frames=SampledFrames(
             frame_index=seen.frame_index,
             pts_s=seen.pts_s,
@@ -224,6 +226,22 @@ def _candidate_and_others(decision: Decision, seen: Sightings) -> tuple[IntArray
     sure = is_candidate | is_other
     others = frames_with_others(seen.frame[sure], is_candidate[sure], len(seen.pts_s))
     return _one_per_frame(seen, is_candidate), others
+
+
+def _flag_through_time(decision: Decision, seen: Sightings, shown: IntArray) -> None:
+    """Set the flags of the candidate's faces that no single picture tells."""
+    seen.flags[decision.motionless, QUALITY_FLAGS.index("still")] = True
+    covered = QUALITY_FLAGS.index("covered")
+    pts_s = seen.pts_s[seen.frame[shown]]
+    seen.flags[shown, covered] = covered_throughout(seen.flags[shown, covered], pts_s)
+
+
+def _left_out_s(decision: Decision, seen: Sightings, shown: IntArray, interval_s: float) -> float:
+    """How long a face is shown that may be the candidate's or not, in place of the candidate's."""
+    tracks = [t.track_id for person in decision.choice.uncertain for t in person.tracks]
+    uncertain = np.isin(decision.track_id, tracks) & of_people(decision.track_id, seen.confidence)
+    frames = np.setdiff1d(seen.frame[uncertain], seen.frame[shown])
+    return float(shown_for(np.round(seen.pts_s, 3), interval_s)[frames].sum())
 
 
 def _classified(
@@ -289,11 +307,17 @@ def _span(pts_s: TimeArray, shown_s: TimeArray) -> tuple[float, float]:
     return (float(pts_s[0]), float(pts_s[-1] + shown_s[-1])) if len(pts_s) else (0.0, 0.0)
 
 
-def _remarks(seen: Sightings, interval_s: float) -> tuple[ReadingRemark, ...]:
-    """What was unusual about a recording: how it was read, and when it shows no picture."""
+def _remarks(
+    decision: Decision, seen: Sightings, shown: IntArray, interval_s: float
+) -> tuple[ReadingRemark, ...]:
+    """What was unusual about a recording: how it was read, when it shows no picture, and how long
+    a face that may be the candidate's or not."""
     found = list(seen.remarks)
     if turn_deg := seen.look.view.turn_deg:
         found.append(ReadingRemark(code="turned", values={"degrees": turn_deg}))
+    left_out_s = _left_out_s(decision, seen, shown, interval_s)
+    if left_out_s >= _LEFT_OUT_TOLD_S:
+        found.append(ReadingRemark(code="uncertain_face", values={"total_s": left_out_s}))
     usual_s = float(np.median(local_intervals(seen.pts_s))) if len(seen.pts_s) > 1 else 0.0
     if usual_s > max(_SPARSE_S, 1.5 * interval_s):
         found.append(ReadingRemark(code="sparse", values={"interval_s": usual_s}))

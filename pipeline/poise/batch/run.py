@@ -302,7 +302,7 @@ class _Run:
             recordings=len(order.seen),
             reused=len(order.done),
             withheld=len(order.withheld),
-            bytes_to_read=sum(map(size_of, order.pending())),
+            bytes_to_read=sum(map(size_of, order.to_read())),
             jobs=0,
             device=self.device,
         )
@@ -313,7 +313,7 @@ class _Run:
         Raises:
             DiskFullError: If not.
         """
-        sizes = list(map(size_of, order.pending()))
+        sizes = list(map(size_of, order.to_read()))
         at_once = sizes[: self.settings.jobs or _MANY_JOBS]
         needed = _ROOM_BYTES + int(_CROPS_SHARE * sum(at_once)) + _ROOM_EACH_BYTES * len(sizes)
         free = free_bytes(self.output)

@@ -63,7 +63,11 @@ class Order:
 
     def pending(self) -> list[Recording]:
         """What is to be analysed, as far as it is known; the largest first."""
-        left = set(self.seen) - self.done - self.growing - set(self.withheld)
+        return [r for r in self.to_read() if r.recording_id not in self.growing]
+
+    def to_read(self) -> list[Recording]:
+        """The same, and what is still being written, which is looked at in the end."""
+        left = set(self.seen) - self.done - set(self.withheld)
         return sorted((self.seen[name].recording for name in left), key=size_of, reverse=True)
 
 
@@ -206,7 +210,7 @@ class Workflow:
                     self._collect(done, last=last)
                     if self._stopped:
                         return
-        if not self._told:
+        if not self._told and not self._later:
             self._tell_plan(0)
 
     def _started(self) -> Pool:

@@ -13,7 +13,7 @@ from poise.faces.tracker import rows_by_track
 from poise.types import FloatArray, IntArray
 
 STILL, TWO_ALIKE, AFTER_A_CUT, NOT_THE_PORTRAIT = "still", "two_alike", "after_a_cut", "portrait"
-"""Why it is not sure who the candidate is: only a picture of a face is there; another person is as
+"""Why it is not sure who the candidate is: only a picture of a face is there; another face is as
 prominent; the recording cuts or changes its layout and faces were not compared; nobody looks like
 the portrait that was given."""
 
@@ -81,8 +81,8 @@ def choose_candidate(
     rest = [p for p in ranked if p is not candidate]
     uncertain = [p for p in rest if doubtful(candidate, p)]
     others = [p for p in rest if not any(p is u for u in uncertain)]
-    if portrait is None and not doubt and others and id(others[0]) not in pictures:
-        second = others[0].prominence(frame_height_px)
+    if portrait is None and not doubt and rest and id(rest[0]) not in pictures:
+        second = rest[0].prominence(frame_height_px)
         if second >= _AS_PROMINENT * candidate.prominence(frame_height_px):
             doubt = TWO_ALIKE
     return Choice(

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from poise.faces.covering import covering
 from poise.faces.pose import head_pose
 from poise.labels import QUALITY_FLAGS
-from poise.types import FloatArray, Image
+from poise.types import FloatArray, Image, TimeArray
 
 _MIN_FACE_PX = 36.0
 _MIN_SHARPNESS = 0.035
@@ -19,6 +19,7 @@ _MIN_LUMINANCE = 32.0
 _MIN_FINENESS = 0.01  # of 1,600 clear faces none is below, shaken by a quarter of the crop 99 % are
 _MAX_YAW_DEG, _MAX_PITCH_DEG = 35.0, 40.0
 _MAX_COVERING = 0.9
+_COVERED_WITHIN_S = 1.5
 _MIN_VISIBLE = 0.8
 _SECOND = tuple(
     np.array(kernel, np.float32)
@@ -62,6 +63,25 @@ def quality_flags(
             np.zeros(len(crops), bool),  # still: only to be seen through time
         ]
     )
+
+
+def covered_throughout(covered: npt.NDArray[np.bool_], pts_s: TimeArray) -> npt.NDArray[np.bool_]:
+    """What covers a face does not come and go from picture to picture.
+
+    Args:
+        covered: Of one face through time, bool [K].
+        pts_s: Times, ascending, float64 [K].
+
+    Returns:
+        bool [K]: also where most pictures within a second and a half before and behind are covered.
+    """
+    first = np.searchsorted(pts_s, pts_s - _COVERED_WITHIN_S)
+    last = np.searchsorted(pts_s, pts_s + _COVERED_WITHIN_S, side="right")
+    total = np.concatenate([[0], np.cumsum(covered)])
+    before = total[: len(covered)] - total[first] > 0
+    behind = total[last] - total[1:] > 0
+    mostly = 2 * (total[last] - total[first]) > last - first
+    return np.asarray(covered | (mostly & before & behind), bool)
 
 
 def sharpness_of(crops: Image) -> FloatArray:

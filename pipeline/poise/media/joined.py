@@ -2,7 +2,8 @@
 
 Players, and FFmpeg, show the first of them without a word, or both as one. Here containers whose
 parts say where they end are followed from part to part, and others are searched for a second head.
-What holds times alone (MPEG streams, Ogg) shows it where time starts again while it is read.
+What holds times alone (MPEG streams, Ogg) shows it where time starts again while it is read; MPEG
+video without a container has only the time codes of its groups of pictures.
 """
 
 from __future__ import annotations
@@ -23,6 +24,9 @@ _HEADS = {
     "gif": re.compile(rb"(?<=;)GIF8[79]a"),
 }
 _LONGEST_HEAD = 16
+# Of MPEG video (ISO/IEC 13818-2, 6.2.2): a sequence's header; a group's, with hours, minutes,
+# seconds and pictures in 25 bits.
+_SEQUENCE_OR_GROUP = re.compile(rb"\0\0\x01(?:\xb3|\xb8(.{4}))", re.DOTALL)
 
 
 def second_recording(kind: Container, name: str) -> int | None:
@@ -123,18 +127,39 @@ def _in_objects(file: IO[bytes], end: int) -> int | None:
     return None
 
 
+def _in_groups(file: IO[bytes], end: int) -> int | None:
+    """MPEG video; a time code that always stays the same tells nothing."""
+    sequence, first, has_gone_on = None, None, False
+    for start, found in _matches(file, _SEQUENCE_OR_GROUP):
+        if found[1] is None:
+            sequence = start
+            continue
+        time_code = int.from_bytes(found[1], "big") >> 7
+        if first is None:
+            first = time_code
+        elif time_code > first:
+            has_gone_on = True
+        elif has_gone_on and sequence and time_code == first:
+            return sequence
+        sequence = None
+    return None
+
+
 def _searched(file: IO[bytes], pattern: re.Pattern[bytes]) -> int | None:
     """The first place behind the beginning where the pattern is found."""
+    return next((start for start, _ in _matches(file, pattern) if start), None)
+
+
+def _matches(file: IO[bytes], pattern: re.Pattern[bytes]) -> Iterator[tuple[int, re.Match[bytes]]]:
+    """All places where a pattern, of `_LONGEST_HEAD` bytes at most, is found."""
     start, before = 0, b""
     file.seek(0)
     while block := file.read(_BLOCK_BYTES):
-        held = before + block
-        found = pattern.search(held, 0 if start else 1)
-        if found:
-            return start - len(before) + found.start()
+        for found in pattern.finditer(before + block):
+            if found.end() > len(before):
+                yield start - len(before) + found.start(), found
         start += len(block)
-        before = held[-_LONGEST_HEAD:]
-    return None
+        before = (before + block)[-_LONGEST_HEAD:]
 
 
 _FOLLOWED = {
@@ -142,4 +167,5 @@ _FOLLOWED = {
     MATROSKA.demuxer: _in_elements,
     "avi": _in_chunks,
     "asf": _in_objects,
+    "mpegvideo": _in_groups,
 }

@@ -19,6 +19,7 @@ class Losses:
 
     Args:
         damaged: Packets that were skipped.
+        corrupt: Packets whose pictures the decoder could make only in part.
         second: Whether another recording begins behind it in the same file.
         again_s: Where time started again, and frames were left out, if it did.
         leap_s: The first time that no recording reaches, if one was met; its frames were left out.
@@ -27,6 +28,7 @@ class Losses:
     """
 
     damaged: int = 0
+    corrupt: int = 0
     second: bool = False
     again_s: float | None = None
     leap_s: float | None = None
@@ -56,6 +58,9 @@ class Losses:
         if self.damaged:
             packets = "packet was" if self.damaged == 1 else "packets were"
             parts.append(f"{self.damaged} damaged {packets} skipped")
+        if self.corrupt:
+            pictures = "picture is" if self.corrupt == 1 else "pictures are"
+            parts.append(f"{self.corrupt} {pictures} damaged, and those behind may be wrong, too")
         if self.too_long_s is not None:
             parts.append(f"it claims to last {self.too_long_s:,.0f} s, which is not believed")
         if promised_s is not None and promised_s - end_s > max(_LATE_S, _LATE_SHARE * promised_s):

@@ -40,7 +40,9 @@ from poise.system.file_names import distinct
 from poise.timeline.statistics import combine
 from poise.types import SHOWN, Recording
 
-_HARMLESS = frozenset({"other_kind", "sound_only", "hidden"})  # nothing needs to be done
+_HARMLESS = frozenset(
+    {"other_kind", "sound_only", "hidden", "system_folder"}
+)  # nothing needs to be done
 
 
 @dataclass(frozen=True, kw_only=True)

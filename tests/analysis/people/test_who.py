@@ -159,6 +159,21 @@ def test_a_smile_is_no_other_person(analysed) -> None:  # type: ignore[no-untype
     assert result.statistics.other_people == 0
 
 
+@pytest.mark.parametrize(("until_s", "doubt"), [(3, TWO_ALIKE), (6, "")])
+def test_a_face_that_may_be_anothers_is_left_out_and_that_is_said(
+    analysed: Callable[..., RecordingAnalysis], until_s: int, doubt: str
+) -> None:
+    """Its size and its expression change at one cut."""
+    smaller = replace(A, scale=0.8, smiles=True)
+    result = analysed(lambda t: [A if t < until_s else smaller], until_s + 3)
+    assert _seconds(result) == set(range(until_s))
+    assert [remark.text for remark in result.remarks] == [
+        "for 3.0 s it shows a face that may be the candidate's or another's; these were left out"
+    ]
+    assert result.identity is not None and result.identity.doubt == doubt
+    assert {"face-0.jpg", "face-1.jpg"} <= set(result.files)  # for the centre to compare
+
+
 def test_two_side_by_side_are_a_doubt(analysed) -> None:  # type: ignore[no-untyped-def]
     pair = [replace(A, at=(130, 250), scale=1.0), replace(B, at=(350, 250), scale=1.0)]
     result = analysed(lambda t: pair, 4)

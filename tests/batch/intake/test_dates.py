@@ -32,6 +32,12 @@ def seoul(monkeypatch: pytest.MonkeyPatch) -> None:
         ("Screen Recording 2026-11-20 at 9.15.00 PM.mov", "2026-11-20", "21:15"),
         ("2026-11-20 09.15.00 Kim/zoom_0.mp4", "2026-11-20", "09:15"),
         ("GMT20261120-231500_Recording.mp4", "2026-11-21", "08:15"),
+        ("PXL_20261120_231500123.mp4", "2026-11-21", "08:15"),  # Google's phones: in UTC, too
+        ("2026-11-20T231500Z.mp4", "2026-11-21", "08:15"),
+        ("KakaoTalk_20261120_231500123.mp4", "2026-11-20", "23:15"),
+        ("kim 010203.mp4", "", ""),  # dates of birth
+        ("kim_20010203.mp4", "", ""),
+        ("kim 010203 2026-11-20.mp4", "2026-11-20", ""),
         ("2026년 9월 5일 오후 3시 20분.mp4", "2026-09-05", "15:20"),
         ("2026. 9. 5. kim.mp4", "2026-09-05", ""),
         ("2026-9-5.mp4", "2026-09-05", ""),
@@ -69,6 +75,17 @@ def test_what_a_name_leaves_open_the_container_tells(name: str, day: str) -> Non
     assert session_in(name, "2026-11-25T23:30:00.000000Z").day == day
 
 
+@pytest.mark.parametrize("zone", ["UTC", "America/New_York"])
+def test_a_time_zone_of_the_container_is_that_of_the_place(
+    zone: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A phone in Seoul; analysed on a machine, or in a container, that keeps another time."""
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    session = session_in("IMG_4312.MOV", "2026-11-26T08:30:00+0900")
+    assert (session.day, session.time) == ("2026-11-26", "08:30")
+
+
 def test_six_digits_are_read_the_other_way_round_if_the_file_was_made_then() -> None:
     assert session_in("261122.mp4", "2022-11-26T03:00:00Z").day == "2022-11-26"
 
@@ -94,6 +111,10 @@ def test_a_container_that_does_not_know_is_not_believed(made: str) -> None:
         ),
         (["46270"], ["2026-09-05"]),  # a cell that a spreadsheet took for a number
         (["5/5/2026"], ["2026-05-05"]),
+        (["260905", "２０２６．９．６"], ["2026-09-05", "2026-09-06"]),
+        (["'2026-09-05", '="2026-09-06"'], ["2026-09-05", "2026-09-06"]),
+        (["2026-09-05T23:30:00Z"], ["2026-09-06"]),
+        (["2026-09-05T23:30:00-05:00"], ["2026-09-05"]),
         (["week 3", ""], ["week 3", ""]),
     ],
 )
@@ -125,6 +146,8 @@ def test_a_time_of_day_in_a_cell(cell: str, clock: str) -> None:
         (["9/5/2026", "10/6/2026"], 0, "no other line decides"),
         (["2026-13-40"], 0, "is no date"),
         (["30/30/2026"], 0, "is no date"),
+        (["2569-09-05"], 0, "in the future"),
+        (["123456"], 0, "is no date"),
         (["9월 5일"], 0, "has no year"),
         (["2026-09-05", "9/5"], 1, "has no year"),
         (["25/12/2026", "12/25/2026", "9/5/2026"], 2, "another order"),

@@ -111,6 +111,8 @@ def test_other_files_are_no_recordings_and_are_named(tmp_path: Path) -> None:
         ("photo.HEIC", b"\0\0\0\x18ftypheic" + bytes(40), "other_kind"),
         (".hidden.mp4", b"\0\0\0\x18ftypisom" + bytes(40), "hidden"),
         (".private/kim.mp4", b"\0\0\0\x18ftypisom" + bytes(40), "hidden"),
+        ("._kim.mp4", b"\0\0\0\x18ftypisom" + bytes(40), "hidden"),  # AppleDouble begins otherwise
+        ("kim.mp4.download/kim.mp4", b"\0\0\0\x18ftypisom" + bytes(40), "unfinished_download"),
         (".kim.mp4.icloud", b"bplist00", "not_downloaded"),
         ("kim.mp4.lnk", b"L\0\0\0", "leads_outside"),
     ],
@@ -128,7 +130,7 @@ def test_what_may_be_a_recording_is_named_with_its_reason(
 def test_every_reason_has_its_words(tmp_path: Path, language: str) -> None:
     source = Path(discovery.__file__).read_text(encoding="utf-8")
     codes = set(re.findall(r'return "(\w+)"', source)) | set(re.findall(r'"(\w+)": "\.', source))
-    codes |= {"unreadable_folder", "empty_folder", "leads_outside", "forgotten"}
+    codes |= {"unreadable_folder", "empty_folder", "leads_outside", "forgotten", "system_folder"}
     assert {"hidden", "archive", "kind_not_read", "no_permission"} <= codes
     texts = load_texts(language)
     for code in codes:
@@ -136,10 +138,18 @@ def test_every_reason_has_its_words(tmp_path: Path, language: str) -> None:
 
 
 def test_what_systems_leave_behind_is_not_worth_a_word(tmp_path: Path) -> None:
-    _tree(tmp_path, "._b.mp4", ".Trash-1000/c.mp4", ".DS_Store", "Thumbs.db", "desktop.ini",
-          "kim/.d.txt", "kim/e.mp4")  # fmt: skip
+    _tree(tmp_path, "._b.mp4", ".Trash-1000/c.trashinfo", ".DS_Store", "Thumbs.db",
+          "desktop.ini", "kim/.d.txt", "kim/e.mp4", "#recycle/f.txt",
+          "@eaDir/kim.mp4/SYNOPHOTO_FILM.flv")  # fmt: skip
     assert [r.recording_id for r in discover(tmp_path)] == ["kim/e.mp4"]
     assert _aside(tmp_path) == {}
+
+
+def test_a_bin_is_not_analysed_and_one_with_recordings_is_named(tmp_path: Path) -> None:
+    bins = ["#recycle", "@Recycle", "kim/$RECYCLE.BIN", ".Trash-1000", "lost+found", "#snapshot"]
+    _tree(tmp_path, "kim/e.mp4", *(f"{name}/kim/deleted.mp4" for name in bins))
+    assert [r.recording_id for r in discover(tmp_path)] == ["kim/e.mp4"]
+    assert _aside(tmp_path) == dict.fromkeys(bins, "system_folder")
 
 
 def test_a_folder_that_cannot_be_opened_is_named(
@@ -220,6 +230,25 @@ def test_both_forms_of_a_file_are_two_recordings(tmp_path: Path) -> None:
     found = discover(tmp_path)
     assert len(found) == 2
     assert len({recording.recording_id for recording in found}) == 2
+
+
+@pytest.mark.parametrize("line", ["no", "later"])
+def test_what_a_line_says_it_says_of_both_forms_of_a_name(tmp_path: Path, line: str) -> None:
+    _tree(tmp_path, f"{KIM_NFC}.mp4", f"{KIM_NFD}.mp4", "lee.mp4")
+    (tmp_path / "candidates.csv").write_text(f"recording,consent\n{KIM_NFD}.mp4,{line}\n", "utf-8")
+    found = look(tmp_path)
+    lee, kim, twin = found.recordings
+    assert (kim.consent, twin.consent, lee.consent) == ((line != "no"),) * 2 + (True,)
+    assert set(found.barred) == (
+        {kim.recording_id, twin.recording_id} if line == "later" else set()
+    )
+    _tree(tmp_path / "more", f"{KIM_NFC}.mp4", f"{KIM_NFD}.mp4")
+    (tmp_path / "candidates.csv").write_text(
+        f"recording,consent\nmore/{KIM_NFC}.mp4,{line}\n", "utf-8"
+    )
+    below = look(tmp_path / "more")  # a table above it
+    assert [r.consent for r in below.recordings] == [line != "no"] * 2
+    assert len(below.barred) == (2 if line == "later" else 0)
 
 
 def test_a_name_in_another_encoding_can_still_be_written(tmp_path: Path) -> None:

@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
 
-from poise.errors import VideoError
+from poise.errors import SettingsError, VideoError
 from poise.media import container_types
 from poise.media.container_types import opened
+from poise.media.decoders import open_decoder
 from poise.media.decoders.decord import format_found, opened_reader
+from tests.clips import counting_clip
 from tests.media.disguises import (
     lists,
 )
+
+
+def test_where_decord_is_not_installed_that_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "decord", None)
+    monkeypatch.delitem(sys.modules, "poise.media.decoders.decord", raising=False)
+    with pytest.raises(SettingsError, match="'decord' is not installed"):
+        open_decoder(counting_clip(tmp_path / "a.mp4", range(0, 200, 40)), "decord")
 
 
 def test_decord_is_asked_what_it_would_take_a_file_for(

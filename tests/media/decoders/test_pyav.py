@@ -258,6 +258,22 @@ def test_a_cut_off_recording_is_read_as_far_as_possible(
     assert "of 19.0 s" in loss
 
 
+def test_pictures_that_a_decoder_made_only_in_part_are_said(tmp_path: Path) -> None:
+    """FFmpeg mends what it can, and shows it without an error."""
+    picture = np.random.default_rng(0).integers(0, 256, (12, 16, 3), np.uint8)
+    large = picture.repeat(8, axis=0).repeat(8, axis=1)
+    moving = [np.roll(large, 2 * k, axis=1) for k in range(50)]
+    options = {"crf": "12", "g": "25"}
+    path = write_clip(tmp_path / "a.mkv", moving, range(0, 2000, 40), options=options)
+    data, chance = bytearray(path.read_bytes()), np.random.default_rng(1)
+    for at in chance.integers(len(data) // 2, len(data) * 3 // 4, 12):
+        data[at] ^= 1 << int(chance.integers(8))
+    path.write_bytes(data)
+    decoder = open_decoder(path, "pyav")
+    assert len([t for batch in decoder.sample(5.0, None) for t in batch.pts_s]) == 10
+    assert "damaged, and those behind may be wrong, too" in decoder.loss
+
+
 def test_a_recording_damaged_in_the_middle_is_read_past_the_damage(
     decoding: DecodingProcess, tmp_path: Path
 ) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
-from poise.media.decoders.sizes import frames_per_batch, reduced_size
+from poise.media.decoders.sizes import Collecting, frames_per_batch, reduced_size
 
 
 @pytest.mark.parametrize(
@@ -30,3 +31,15 @@ def test_large_frames_come_in_small_batches() -> None:
     assert frames_per_batch((64, 48)) == 16
     assert frames_per_batch((1920, 1080)) == 1
     assert frames_per_batch((7680, 4320)) == 1
+
+
+def test_frames_are_collected_into_batches() -> None:
+    batch = Collecting((640, 360), 0.5)
+    for k in range(8):
+        assert not batch.is_full
+        batch.add(np.full((360, 640, 3), k, np.uint8), 10 * k, k / 5)
+    assert batch.is_full
+    taken = batch.taken()
+    assert taken.images[:, 0, 0, 0].tolist() == list(range(8)) and taken.scale == 0.5
+    assert (taken.frame_index.tolist(), taken.pts_s[-1]) == ([*range(0, 80, 10)], 1.4)
+    assert batch.times == [] and not batch.is_full

@@ -198,6 +198,25 @@ def test_a_size_that_changes_keeps_the_shape_of_every_frame(
     assert images[0, :12].max() < 24 and images[-1, :, :12].max() < 24
 
 
+def test_pixels_that_change_their_shape_keep_that_of_every_frame(
+    decoding: DecodingProcess, tmp_path: Path
+) -> None:
+    """As in broadcasts that go from 4:3 to 16:9: the size that is stored stays the same."""
+    wide = picture().repeat(2, axis=1)
+    parts = []
+    for number, (image, aspect) in enumerate(((picture(), "1/1"), (wide[:, ::2], "2/1"))):
+        options = {"x264-params": f"sar={aspect}:bframes=0"}
+        times = range(1000 * number, 1000 * (number + 1), 100)
+        path = write_clip(tmp_path / f"{number}.ts", [image] * 10, times, options=options)
+        parts.append(path.read_bytes())
+    (tmp_path / "a.ts").write_bytes(b"".join(parts))
+    view = View(canvas_px=(192, 64))
+    _, batches, _ = sampled(decoding, tmp_path / "a.ts", "pyav", view=view)
+    images = np.concatenate([batch.images for batch in batches]).astype(int)
+    assert np.abs(images[0, :, 48:144] - picture()).mean() < 12
+    assert np.abs(images[-1] - wide).mean() < 12
+
+
 def test_a_size_that_grows_in_its_shape_fills_the_frame(
     decoding: DecodingProcess, tmp_path: Path
 ) -> None:

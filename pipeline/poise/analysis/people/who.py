@@ -137,8 +137,11 @@ def findings(
 ) -> tuple[IdentityFindings, dict[str, bytes]]:
     """What is kept of who was seen, for the centre alone, and a small picture of each face."""
     choice = decision.choice
-    notable = [p for p in choice.others if len(p.frames) >= _NOTABLE and p.look_count][:_OTHERS]
-    people = [p for p in (choice.candidate, *notable) if p is not None]
+    notable, maybe = (
+        [p for p in people if len(p.frames) >= _NOTABLE and p.look_count][:_OTHERS]
+        for people in (choice.others, choice.uncertain)
+    )
+    people = [p for p in (choice.candidate, *maybe, *notable) if p is not None]
     files = {}
     for number, person in enumerate(people):
         chips = seen.chip[person.rows]

@@ -13,10 +13,11 @@ from pathlib import Path
 
 from poise.errors import SettingsError
 
-_YES = frozenset(["", "yes", "y", "true", "1", "o", "예", "네", "동의", "동의함"])
+_YES = frozenset(["", "yes", "y", "true", "1", "o", "예", "네", "동의", "동의함", "동의합니다"])
 _NO = frozenset(
-    ["no", "n", "false", "0", "x", "withdrawn", "아니오", "아니요", "아뇨", "거부", "철회",
-     "미동의", "비동의", "동의안함", "동의하지않음"]
+    ["no", "n", "false", "0", "x", "withdrawn", "refused", "declined", "아니오", "아니요", "아뇨",
+     "아니", "거부", "거부함", "거절", "철회", "철회함", "미동의", "비동의", "동의안함",
+     "동의하지않음", "동의하지않습니다"]
 )  # fmt: skip
 _MAX_PORTRAIT_BYTES = 50_000_000
 _PICTURES = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"RIFF", b"BM", b"II*\0", b"MM\0*")

@@ -7,11 +7,13 @@ means may be open; the others of its column usually decide, as one of them has a
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 _FIRST_YEAR = 2000  # nobody records practice interviews with older dates; clocks start at 1970
+_FIRST_PACKED = 2015  # six or eight digits of an earlier year are a candidate's date of birth
 _EXCEL_EPOCH = date(1899, 12, 30)
 _ORDERS = ("YMD", "MDY", "DMY")
 _MONTHS = {
@@ -29,19 +31,19 @@ _SIX = re.compile(r"(?<![\dA-Za-z])(\d\d)(\d\d)(\d\d)(?![\dA-Za-z])")
 _NO_YEAR = re.compile(r"(?<!\d)(\d{1,2})월\s*(\d{1,2})일")
 _CLOCK = re.compile(
     r"(?:[ T_-]|일)*(?:at |(오전|오후) ?)?(\d{1,2})(?:([.:_\-h]|시 ?)(\d\d)|(?<=\d\d)(\d\d))"
-    r"(?:(?:[.:_\-]|분 ?)?(\d\d))?(?:초|분)? ?([AaPp][Mm])?(?![\dA-Za-z])"
+    r"(?:(?:[.:_\-]|분 ?)?(\d\d)(?:\d{3})?)?(?:초|분)? ?([AaPp][Mm]|Z)?(?![\dA-Za-z])"
 )
 
 # In a column.
 _CELL_TIME = re.compile(
     r"[ T]*(?:(오전|오후) ?)?(\d{1,2}):(\d\d)(?::\d\d(?:\.\d+)?)?(?: ?([AaPp]\.?[Mm]\.?))?"
-    r"(?:Z|[+-]\d\d:?\d\d)?\Z"
+    r"(Z|[+-]\d\d:?\d\d)?\Z"
 )
 _CELL_NUMBERS = re.compile(
     r"(\d{1,4})\s*[-/._년\s]\s*(\d{1,2})\s*[-/._월\s]\s*(\d{1,4})\s*[.일]?"
     r"(?:\s*\(?[^\W\d_]{1,3}\)?)?"  # a day of the week behind it
 )
-_CELL_PACKED = re.compile(r"(20\d\d)(\d\d)(\d\d)")
+_CELL_PACKED = re.compile(r"((?:20)?\d\d)(\d\d)(\d\d)")
 _CELL_SERIAL = re.compile(r"(\d{5})(?:\.\d+)?")
 _CELL_MONTH_NAME = re.compile(
     r"(?:[A-Za-z]{3,9},? )?"
@@ -112,8 +114,9 @@ def session_in(name: str, made: str = "") -> Session:
 
 def _sessions(part: str, at: datetime | None) -> Iterator[Session]:
     for match in _ISO.finditer(part):
-        year, _, month, day = match.groups()
-        yield from _with_clock(_day(year, month, day), part, match)
+        year, between, month, day = match.groups()
+        if between or int(year) >= _FIRST_PACKED:
+            yield from _with_clock(_day(year, month, day), part, match)
     for match in _SPACED.finditer(part):
         yield from _with_clock(_day(*match.groups()), part, match)
     for match in _YEAR_LAST.finditer(part):
@@ -124,8 +127,10 @@ def _sessions(part: str, at: datetime | None) -> Iterator[Session]:
         a, b, c = match.groups()
         packed, turned = _day("20" + a, b, c), _day("20" + c, b, a)
         made_on = at.date() if at else None
-        other = turned if made_on and turned == made_on else None
-        yield from _with_clock(other or packed, part, match)
+        if made_on and turned == made_on:
+            packed = turned
+        if packed and packed.year >= _FIRST_PACKED:
+            yield from _with_clock(packed, part, match)
     if at is not None:
         for match in _NO_YEAR.finditer(part):
             yield from _with_clock(_day(str(at.year), *match.groups()), part, match)
@@ -137,11 +142,18 @@ def _with_clock(day: date | None, part: str, match: re.Match[str]) -> Iterator[S
         return
     clock = _CLOCK.match(part, match.end())
     time = _clock(clock) if clock else ""
-    if time and part[: match.start()].upper().endswith("GMT"):  # as Zoom names its files
-        moment = datetime.fromisoformat(f"{day.isoformat()}T{time}").replace(tzinfo=UTC)
-        local = moment.astimezone()
-        day, time = local.date(), f"{local:%H:%M}"
+    # Zoom and Google's phones name their files so.
+    in_utc = part[: match.start()].upper().endswith(("GMT", "PXL_"))
+    if clock and time and (in_utc or clock[7] == "Z"):
+        day, time = _local(day, time)
     yield Session(day=day.isoformat(), time=time)
+
+
+def _local(day: date, time: str) -> tuple[date, str]:
+    """Day and time of day here, of what is given in UTC."""
+    moment = datetime.fromisoformat(f"{day.isoformat()}T{time}").replace(tzinfo=UTC)
+    local = moment.astimezone()
+    return local.date(), f"{local:%H:%M}"
 
 
 def _clock(match: re.Match[str]) -> str:
@@ -160,7 +172,10 @@ def _time(hours: str, minutes: str, half: str) -> str:
 
 
 def _moment(made: str) -> datetime | None:
-    """Local time of what a container says; None where it says nothing, or what cannot be."""
+    """Local time of what a container says; None where it says nothing, or what cannot be.
+
+    A time zone of its own is that of the place where the recording was made.
+    """
     try:
         moment = datetime.fromisoformat(made)
     except ValueError:
@@ -168,7 +183,7 @@ def _moment(made: str) -> datetime | None:
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
     try:
-        local = moment.astimezone()
+        local = moment if moment.utcoffset() else moment.astimezone()
     except (OverflowError, OSError, ValueError):
         return None
     return local if _is_plausible(local.date()) else None
@@ -229,13 +244,15 @@ class _Cell:
 
 
 def _split(text: str) -> _Cell:
+    text = unicodedata.normalize("NFKC", text)
+    text = text.removeprefix("'").removeprefix("=").strip('"')  # a date kept as a text
     match = _CELL_TIME.search(text)
-    time = ""
+    time, in_utc = "", False
     if match and match.start():
-        time = _time(match[2], match[3], match[1] or match[4] or "")
+        time, in_utc = _time(match[2], match[3], match[1] or match[4] or ""), match[5] == "Z"
         text = text[: match.start()].strip()
     if found := _CELL_PACKED.fullmatch(text):
-        return _known(_day(*found.groups()), time)
+        return _known(_day("20" + found[1][-2:], found[2], found[3]), time)
     if found := _CELL_MONTH_NAME.fullmatch(text):
         first, name, other, second, year = found.groups()
         month = _MONTHS.get((name or other)[:3].lower())
@@ -244,7 +261,7 @@ def _split(text: str) -> _Cell:
     if found := _CELL_NUMBERS.fullmatch(text):
         numbers = (found[1], found[2], found[3])
         if len(numbers[0]) == 4:
-            return _known(_day(*numbers), time)
+            return _known(_day(*numbers), time, in_utc)
         if len(numbers[0]) <= 2 and len(numbers[2]) in (1, 2, 4):
             return _Cell(numbers=numbers, time=time)
         return _Cell(why="is no date")
@@ -255,8 +272,14 @@ def _split(text: str) -> _Cell:
     return _Cell(time=time)
 
 
-def _known(day: date | None, time: str) -> _Cell:
-    return _Cell(day=day, time=time) if day else _Cell(why="is no date")
+def _known(day: date | None, time: str, in_utc: bool = False) -> _Cell:
+    if day is None:
+        return _Cell(why="is no date")
+    if not _is_plausible(day):
+        return _Cell(why="lies before 2000 or in the future")
+    if in_utc and time:
+        day, time = _local(day, time)
+    return _Cell(day=day, time=time)
 
 
 def _days(numbers: tuple[str, str, str], orders: Iterable[str] = _ORDERS) -> set[date]:

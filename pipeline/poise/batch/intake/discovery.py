@@ -58,9 +58,14 @@ _PICTURES = frozenset({b"heic", b"heix", b"mif1", b"msf1", b"avif", b"avis"})
 # What systems leave in folders; neither recordings nor of anybody's making.
 _SYSTEM = re.compile(
     r"\._.*|\.DS_Store|\.localized|\.AppleDouble|\.apdisk|Icon\r|Thumbs\.db|ehthumbs\.db"
-    r"|desktop\.ini|\.directory|\.nfs[0-9a-f]+|\.sync\.ffs_db|@eaDir|#recycle|lost\+found"
-    r"|\$RECYCLE\.BIN|System Volume Information|\.Trash.*|\.Spotlight-V100|\.fseventsd"
+    r"|desktop\.ini|\.directory|\.nfs[0-9a-f]+|\.sync\.ffs_db|@eaDir|\.Spotlight-V100|\.fseventsd"
     r"|\.TemporaryItems|\.git|\.gitignore|\.gitattributes",
+    re.IGNORECASE,
+)
+# Where systems keep what was deleted, and older states.
+_BINS = re.compile(
+    r"[#@]Recycle|lost\+found|\$RECYCLE\.BIN|System Volume Information|\.Trash.*|\.recycle"
+    r"|Network Trash Folder|Temporary Items|[#.@]snapshot|@Recently-Snapshot",
     re.IGNORECASE,
 )
 _HEAD_BYTES = 4096
@@ -123,8 +128,15 @@ def discover(root: Path) -> Discovered:
         told = read_candidates(table, places, root)
     elif above.nearest:
         told = rows_above(above.nearest, places)
+    # What is said of a name is said of all that look so and have no line of their own.
+    plain = {name: name if path == root else _name_of(path, root) for path, name, _ in files}
+    own = {*told.rows, *told.barred}
+    line = {name: name if name in own else plain[name] for name in plain}
+    refused = {plain[name] for name in above.refused}
+    barred_above = {plain[name]: fault for name, fault in above.barred.items()}
+    barred = {n: told.barred.get(line[n]) or barred_above.get(plain[n]) for n in plain}
     recordings = [
-        _recording(path, name, candidate, told.rows.get(name), name in above.refused)
+        _recording(path, name, candidate, told.rows.get(line[name]), plain[name] in refused)
         for path, name, candidate in files
     ]
     faults = [*told.faults, *(f for n, f in above.barred.items() if n not in told.barred)]
@@ -132,7 +144,7 @@ def discover(root: Path) -> Discovered:
         recordings=_with_distinct_ids(sorted(recordings, key=lambda r: r.recording_id)),
         left_aside=sorted(aside, key=lambda a: a.name),
         faults=faults,
-        barred={**above.barred, **told.barred},
+        barred={name: fault for name, fault in barred.items() if fault},
     )
 
 
@@ -140,7 +152,7 @@ def _walk(root: Path, aside: list[LeftAside]) -> Iterator[Path]:
     """Recordings below a directory; what else lies there is noted."""
 
     def note(path: Path, code: str) -> None:
-        aside.append(LeftAside(name=composed(path.relative_to(root).as_posix()), code=code))
+        aside.append(LeftAside(name=_name_of(path, root), code=code))
 
     def unreadable(error: OSError) -> None:
         note(Path(error.filename), "unreadable_folder")
@@ -148,12 +160,21 @@ def _walk(root: Path, aside: list[LeftAside]) -> Iterator[Path]:
     inside = root.resolve()
     for folder, folders, names in os.walk(root, onerror=unreadable):
         place = Path(folder)
-        folders[:] = sorted(name for name in folders if not _SYSTEM.fullmatch(name))
+        for name in filter(_BINS.fullmatch, sorted(folders)):
+            if _holds_recording(place / name):
+                note(place / name, "system_folder")
+        folders[:] = sorted(
+            name for name in folders if not _SYSTEM.fullmatch(name) and not _BINS.fullmatch(name)
+        )
         for name in folders:
             path = place / name
             if path.is_symlink() and not path.resolve().is_relative_to(inside):
                 note(path, "leads_outside")
-        names = sorted(name for name in names if not _SYSTEM.fullmatch(name))
+        names = sorted(
+            name
+            for name in names
+            if not _SYSTEM.fullmatch(name) or _is_recording_by_its_bytes(place / name)
+        )
         if not folders and not names and place != root:
             note(place, "empty_folder")
         for name in names:
@@ -179,6 +200,8 @@ def _why_left_aside(path: Path, root: Path, inside: Path) -> str | None:
         return "no_permission"
     if path.name.startswith(".") and path.suffix == ".icloud":
         return "not_downloaded"
+    if any(part.lower().endswith(".download") for part in relative.parts[:-1]):
+        return "unfinished_download"
     if any(part.startswith(".") for part in relative.parts):
         return "hidden" if _is_recording_by_its_bytes(path) else ""
     if path.suffix.lower() in SUFFIXES:
@@ -198,6 +221,13 @@ def _kind(path: Path) -> str:
     if suffix in _UNREAD_ENDINGS or _head(path).startswith(_UNREAD_MAGIC):
         return "kind_not_read"
     return "other_kind"
+
+
+def _holds_recording(folder: Path) -> bool:
+    """Whether a file below a folder ends as a recording."""
+    return any(
+        Path(name).suffix.lower() in SUFFIXES for _, _, names in os.walk(folder) for name in names
+    )
 
 
 def _is_recording_by_its_bytes(path: Path) -> bool:
@@ -231,7 +261,11 @@ def _with_distinct_names(files: Iterable[tuple[Path, str, str]]) -> Iterator[tup
 def _below(root: Path, path: Path) -> tuple[Path, str, str]:
     relative = path.relative_to(root)
     candidate = relative.parts[0] if len(relative.parts) > 1 else relative.stem
-    return path, composed(relative.as_posix()), composed(candidate)
+    return path, _name_of(path, root), composed(candidate)
+
+
+def _name_of(path: Path, root: Path) -> str:
+    return composed(path.relative_to(root).as_posix())
 
 
 def _recording(

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
 import av
-import numpy as np
 from av.video.frame import VideoFrame
 
 from poise.errors import VideoError
@@ -16,14 +16,13 @@ from poise.media.container_types import UnreadableError
 from poise.media.decoders.position import Position
 from poise.media.decoders.protocol import AS_IT_IS, View
 from poise.media.decoders.sampling import WHOLE, SampleClock, SampleSpan
-from poise.media.decoders.sizes import check_size, frames_per_batch, reduced_size
+from poise.media.decoders.sizes import Collecting, check_size, reduced_size
 from poise.media.decoders.skipping import SkippingPlan
 from poise.media.decoders.streams import (
     MAX_LENGTH_S,
     REMEDY,
     OpenedRecording,
     check_stream,
-    pixel_aspect_of,
 )
 from poise.media.decoders.upright import Upright
 from poise.media.engines.sources import Engine, EngineError, FrameSource, Software
@@ -70,7 +69,7 @@ class PyAVDecoder:
         self._start_s = float(first.time or 0.0)
         self._picture = Upright(
             first,
-            pixel_aspect_of(self._stream),
+            lambda: self._opened.pixel_aspect(self._stream),
             turn_deg=view.turn_deg,
             canvas_px=view.canvas_px,
         )
@@ -119,7 +118,7 @@ class PyAVDecoder:
         harmless = skip_frames and self._skipping_is_harmless(0.5 / rate_hz)
         plan = SkippingPlan(rate_hz) if harmless else None
         size = reduced_size(*self._picture.size_px, short_side_px)
-        batch = _Batch(size, size[0] / self._picture.size_px[0])
+        batch = Collecting(size, size[0] / self._picture.size_px[0])
         last_s = -1.0
         picture = self._picture.picture if self._engine is None else self._picture.of_engine
         for last_s, frame in self._shown(clock, plan, size):
@@ -181,9 +180,9 @@ class PyAVDecoder:
             if missed_s is None or plan is None:
                 return
             plan.decode_all_from(missed_s)
-            damaged = self._losses.damaged
+            held = replace(self._losses)
             self._start_at(self._anchor[0] if self._anchor else clock.span.first / clock.rate_hz)
-            self._losses.damaged = damaged
+            self._losses = held
 
     def _source(self, size: tuple[int, int]) -> FrameSource:
         """What makes the frames that are sampled, from where the container stands.
@@ -307,7 +306,9 @@ class PyAVDecoder:
                     skips = time_s is not None and (
                         time_s < skip_before_s or (plan is not None and plan.skips(time_s))
                     )
-                for frame in source.decode(packet, skips):
+                frames = source.decode(packet, skips)
+                self._losses.corrupt += any(frame.is_corrupt for frame in frames)
+                for frame in frames:
                     self._position.decoded += 1
                     yield frame
             except av.error.EOFError:
@@ -325,7 +326,8 @@ class PyAVDecoder:
         self._stream = held[self._index]
         base = self._stream.time_base
         self._time_base = base.as_integer_ratio() if base else None  # fractions are slow
-        self._losses.damaged, self._begun_again = 0, False
+        self._losses.damaged = self._losses.corrupt = 0
+        self._begun_again = False
         self._position = Position()
 
     def _rewind(self) -> None:
@@ -409,38 +411,3 @@ class PyAVDecoder:
                 if said.get(name):
                     return str(said[name])[:_DATE_CHARACTERS]
         return ""
-
-
-class _Batch:
-    """Collects sampled frames until there are enough of them.
-
-    Args:
-        size: Width and height of the pictures.
-        scale: Their pixels per full-resolution pixel.
-    """
-
-    def __init__(self, size: tuple[int, int], scale: float) -> None:
-        self._count, self._scale = frames_per_batch(size), scale
-        self.times: list[float] = []
-        self._images: list[Image] = []
-        self._index: list[int] = []
-
-    @property
-    def is_full(self) -> bool:
-        return len(self.times) == self._count
-
-    def add(self, image: Image, index: int, time_s: float) -> None:
-        self._images.append(image)
-        self._index.append(index)
-        self.times.append(time_s)
-
-    def taken(self) -> FrameBatch:
-        """What was collected; nothing stays."""
-        batch = FrameBatch(
-            images=np.stack(self._images),
-            frame_index=np.array(self._index, np.int64),
-            pts_s=np.array(self.times, np.float64),
-            scale=self._scale,
-        )
-        self.times, self._images, self._index = [], [], []
-        return batch

@@ -22,6 +22,7 @@ _NO_RECORDING = Disposition.attached_pic | Disposition.timed_thumbnails | Dispos
 _WITHIN = {"enable_drefs": "0", "use_absolute_path": "0"}  # tracks kept in other files
 _LEAST_LENGTH = 0.5  # of the longest stream: what is shorter is a preview
 _ESTIMATED = ("mpegvideo",)  # containers whose length FFmpeg only guesses from the bit rate
+_WITHOUT_ASPECT = ("mpegts", "mpeg", "mpegvideo")  # containers that say nothing of pixels
 MAX_LENGTH_S = 48 * 3600.0  # what claims to be longer is not believed
 
 
@@ -125,6 +126,13 @@ class OpenedRecording:
             return None
         return max(min(starts), min([0.0, *pictures]))
 
+    def pixel_aspect(self, stream: VideoStream) -> Fraction | None:
+        """Width of a pixel divided by its height, as the container claims; in those that do not,
+        as the codec claims where it stands, as it may change on the way."""
+        if self._kind.demuxer in _WITHOUT_ASPECT:
+            return stream.codec_context.sample_aspect_ratio
+        return stream.sample_aspect_ratio
+
     def _rank(self, stream: VideoStream) -> tuple[bool, float, int, int]:
         context = stream.codec_context
         return (
@@ -182,8 +190,3 @@ def _seconds_in(text: str) -> float | None:
     except ValueError:
         return None
     return length_s if 0 <= length_s < math.inf else None
-
-
-def pixel_aspect_of(stream: VideoStream) -> Fraction | None:
-    """Width of a pixel divided by its height, as container or codec claim."""
-    return stream.sample_aspect_ratio

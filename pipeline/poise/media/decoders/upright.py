@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -15,6 +15,7 @@ from av.sidedata.sidedata import Type as SideDataType
 from av.video.frame import VideoFrame
 from av.video.reformatter import Interpolation, VideoReformatter
 
+from poise.media.decoders.dynamic_range import HLG, PQ, to_standard
 from poise.remarks import ReadingRemark
 from poise.types import Image
 
@@ -142,14 +143,14 @@ class Upright:
 
     Args:
         first: The first frame.
-        pixel_aspect: Width of a pixel divided by its height, as claimed.
+        pixel_aspect: Asked at each frame: width of a pixel divided by its height, as claimed.
         turn_deg: Clockwise turn beyond what the recording itself asks for.
         canvas_px: Width and height that all pictures are fitted into; None takes the first
             frame's.
 
     Attributes:
         orientation: Of the first frame, the turn that was asked for included.
-        pixel_aspect: What is believed.
+        pixel_aspect: What is believed, of the first frame.
         rotation_seen_deg: Clockwise turn that FFmpeg reads from its display matrix.
         size_px: Width and height of full-resolution pictures.
         is_fitted: Whether the first frame is smaller, or of another shape.
@@ -161,13 +162,14 @@ class Upright:
     def __init__(
         self,
         first: VideoFrame,
-        pixel_aspect: Fraction | None,
+        pixel_aspect: Callable[[], Fraction | None],
         *,
         turn_deg: int = 0,
         canvas_px: tuple[int, int] | None = None,
     ) -> None:
         self._reducer, self._to_rgb = VideoReformatter(), VideoReformatter()
-        self.pixel_aspect, self._aspect_believed = believed_aspect(pixel_aspect)
+        self._claimed_aspect = pixel_aspect
+        self.pixel_aspect, self._aspect_believed = believed_aspect(pixel_aspect())
         self._turn = Orientation.turned(turn_deg)
         self._own = Orientation.turned(0)
         self._sizes = 0
@@ -233,7 +235,9 @@ class Upright:
 
     def _own_size(self, frame: VideoFrame) -> tuple[int, int]:
         """Size of the frame's picture in full resolution; it may widen `wanted_px`."""
-        square = square_size(frame.width, frame.height, self.pixel_aspect)
+        aspect, believed = believed_aspect(self._claimed_aspect())
+        self._aspect_believed &= believed
+        square = square_size(frame.width, frame.height, aspect)
         own = self._orientation(frame).size(*square)
         if own != self._last_size:
             self._last_size = own
@@ -244,6 +248,14 @@ class Upright:
         return own
 
     def _rgb(self, frame: VideoFrame, width: int, height: int) -> Image:
+        curve, primaries = int(frame.color_trc), int(frame.color_primaries)
+        image = self._as_named(frame, width, height)
+        if curve not in (PQ, HLG):
+            return image
+        self.recoloured = True
+        return to_standard(image, curve, primaries)
+
+    def _as_named(self, frame: VideoFrame, width: int, height: int) -> Image:
         try:
             return self._converted(frame, width, height)
         except (av.error.FFmpegError, OSError, ValueError):
