@@ -10,7 +10,6 @@ import pytest
 
 from poise.batch.intake.discovery import discover
 from poise.desk.live import socket
-from poise.reports.locales import LANGUAGES
 from poise.settings import Settings
 from poise.storage.given_segments import with_segments
 from poise.types import Baseline
@@ -66,7 +65,10 @@ class Visit:
         assert found.violations_count == 0, found.generate_report()
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize(
+    "language",
+    ["en", pytest.param("ko", marks=pytest.mark.slow)],  # its words: see `thrown_away_by_keyboard`
+)
 def test_from_consent_to_report(
     tmp_path: Path, model_dir: Path, with_camera: Any, language: str
 ) -> None:
@@ -153,10 +155,14 @@ class Pretended:
 
 
 @pytest.fixture
-def there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
+def there(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Served]:
+    """A desk with that engine; in English, or in the language that is asked for."""
     Pretended.answer, Pretended.baseline = {}, {"kind": "none"}
     monkeypatch.setattr(socket, "EngineProcess", Pretended)
-    with serving(tmp_path / "reports", tmp_path / "recordings") as served:
+    language = getattr(request, "param", "en")
+    with serving(tmp_path / "reports", tmp_path / "recordings", language=language) as served:
         yield served
 
 
@@ -247,8 +253,10 @@ def test_by_keyboard_alone(there: Served, with_camera: Any) -> None:
     visit.context.close()
 
 
+@pytest.mark.parametrize("there", ["ko"], indirect=True)
 def test_thrown_away_by_keyboard(there: Served, with_camera: Any) -> None:
     visit = Visit(with_camera, there)
+    visit.accessible()
     visit.begin()
     visit.until("document.activeElement.id === 'next'")
     visit.page.keyboard.press("Enter")
@@ -257,10 +265,11 @@ def test_thrown_away_by_keyboard(there: Served, with_camera: Any) -> None:
     visit.page.keyboard.press("Tab")
     visit.page.keyboard.press("Enter")
     visit.until("document.activeElement.id === 'next' && state.phase === 'asking'")
-    visit.page.wait_for_timeout(300)
+    visit.accessible()
     visit.page.keyboard.press("Tab")
     visit.page.keyboard.press("Enter")
     visit.until("document.activeElement.id === 'after-title'")
+    visit.accessible()
     visit.page.locator("#discard").focus()
     visit.page.keyboard.press("Enter")
     visit.shows("#outcome", visit.text("discarded"))
