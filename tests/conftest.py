@@ -50,8 +50,8 @@ hypothesis.settings.load_profile("house")
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """For `-n auto`: more than there are cores, as every second test waits for somebody."""
-    return (os.cpu_count() or 1) + 2
+    """For `-n auto`: one more than there are cores, as one test or another always waits."""
+    return (os.cpu_count() or 1) + 1
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

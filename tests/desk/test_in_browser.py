@@ -76,22 +76,31 @@ def chromium() -> Iterator[Any]:
         browser.close()
 
 
-@pytest.fixture
-def visit(chromium: Any) -> Iterator[Callable[..., Visit]]:
-    contexts = []
+@pytest.fixture(scope="module")
+def idle_pages() -> list[Any]:
+    """Pages that wait for a desk: each costs a process of the browser."""
+    return []
 
-    def enter(there: Served, path: str = "/", **options: Any) -> Visit:
-        context = chromium.new_context(**({"viewport": {"width": 1280, "height": 900}} | options))
-        contexts.append(context)
-        found = Visit(context.new_page(), there)
-        found.page.goto(there.desk.address())
+
+@pytest.fixture
+def visit(chromium: Any, idle_pages: list[Any]) -> Iterator[Callable[..., Visit]]:
+    used = []
+
+    def enter(there: Served, path: str = "/", scheme: str = "light", width_px: int = 1280) -> Visit:
+        page = idle_pages.pop() if idle_pages else chromium.new_context().new_page()
+        used.append(page)
+        page.set_viewport_size({"width": width_px, "height": 900})
+        page.emulate_media(color_scheme=scheme)
+        found = Visit(page, there)
+        page.goto(there.desk.address())
         if path != "/":
             found.go(path)
         return found
 
     yield enter
-    for context in contexts:
-        context.close()
+    for page in used:
+        page.goto("about:blank")
+        idle_pages.append(page)
 
 
 @pytest.mark.parametrize(
@@ -106,7 +115,7 @@ def test_accessible_and_nothing_sticks_out(
 
     only = {"runOnly": ["color-contrast"]} if scheme == "dark" else {}
     morning.desk.language = language
-    here = visit(morning, viewport={"width": width_px, "height": 800}, color_scheme=scheme)
+    here = visit(morning, scheme=scheme, width_px=width_px)
     for path in PATHS:
         here.go(path)
         here.page.evaluate("document.querySelectorAll('details').forEach((d) => (d.open = 1))")
