@@ -24,20 +24,30 @@ pytestmark = [
 
 
 class Visit:
-    """The page of live practice in a browser, and what went wrong on it."""
+    """The page of live practice in a browser, and what went wrong on it.
 
-    def __init__(self, browser: Any, there: Served, **options: Any) -> None:
-        self.context = browser.new_context(viewport={"width": 1280, "height": 900}, **options)
+    A page that was left is used again: each costs a process of the browser.
+    """
+
+    def __init__(self, browser: Any, there: Served) -> None:
+        left = (page for context in browser.contexts for page in context.pages)
+        self.page = next((page for page in left if page.url == "about:blank"), None)
+        if self.page is None:
+            self.page = browser.new_context().new_page()
+            self.page.on("dialog", lambda dialog: dialog.accept())
+        self.page.set_viewport_size({"width": 1280, "height": 900})
         cookie = {"name": there.desk.cookie, "value": there.desk.secret}
-        self.context.add_cookies([{**cookie, "url": f"http://{there.host}"}])
-        self.page, self.faults, self.there = self.context.new_page(), [], there
+        self.page.context.add_cookies([{**cookie, "url": f"http://{there.host}"}])
+        self.faults, self.there = [], there
         self.page.on(
             "console",
             lambda m: self.faults.append(m.text) if m.type in ("error", "warning") else None,
         )
         self.page.on("pageerror", lambda error: self.faults.append(str(error)))
-        self.page.on("dialog", lambda dialog: dialog.accept())
         self.page.goto(f"http://{there.host}/live")
+
+    def leave(self) -> None:
+        self.page.goto("about:blank")
 
     def text(self, key: str) -> str:
         return self.there.desk.texts.entries[f"live.say.{key}"]
@@ -72,9 +82,9 @@ class Visit:
 def test_from_consent_to_report(
     tmp_path: Path, model_dir: Path, with_camera: Any, language: str
 ) -> None:
-    settings = Settings(model=str(model_dir), device="cpu", frames_per_class=1)
+    settings = Settings(model=str(model_dir), device="cpu", frames_per_class=0)
     file = tmp_path / "poise.toml"
-    file.write_text(f'model = "{model_dir}"\nframes_per_class = 1\ndevice = "cpu"\n')
+    file.write_text(f'model = "{model_dir}"\nframes_per_class = 0\ndevice = "cpu"\n')
     with serving(
         tmp_path / "reports", tmp_path / "recordings",
         language=language, settings=settings, settings_file=file,
@@ -122,7 +132,7 @@ def test_from_consent_to_report(
         assert "Kim Minji" in page.inner_text("h1")
         assert first in page.inner_text("main")
         assert visit.faults == []
-        visit.context.close()
+        visit.leave()
 
 
 class Pretended:
@@ -250,7 +260,7 @@ def test_by_keyboard_alone(there: Served, with_camera: Any) -> None:
         keys.press("Enter")
     assert page.is_visible("#welcome")
     assert visit.faults == []
-    visit.context.close()
+    visit.leave()
 
 
 @pytest.mark.parametrize("there", ["ko"], indirect=True)
@@ -275,7 +285,7 @@ def test_thrown_away_by_keyboard(there: Served, with_camera: Any) -> None:
     visit.shows("#outcome", visit.text("discarded"))
     assert visit.page.evaluate("document.activeElement.id") == "outcome"
     assert list(there.desk.recordings.rglob("*")) == [] and visit.faults == []
-    visit.context.close()
+    visit.leave()
 
 
 def test_without_a_resting_face_and_thrown_away(there: Served, with_camera: Any) -> None:
@@ -296,7 +306,7 @@ def test_without_a_resting_face_and_thrown_away(there: Served, with_camera: Any)
     visit.shows("#outcome", visit.text("discarded"))
     assert visit.page.evaluate("state.kept === null && state.parts.length === 0")
     assert list(there.desk.recordings.rglob("*")) == [] and visit.faults == []
-    visit.context.close()
+    visit.leave()
 
 
 def test_a_hidden_page_and_an_unplugged_camera(there: Served, with_camera: Any) -> None:
@@ -322,7 +332,7 @@ def test_a_hidden_page_and_an_unplugged_camera(there: Served, with_camera: Any) 
     visit.page.evaluate("state.stream.getVideoTracks()[0].dispatchEvent(new Event('ended'))")
     visit.shows("#after-why", visit.text("unplugged"))
     assert visit.page.is_visible("#keep") and visit.faults == []
-    visit.context.close()
+    visit.leave()
 
 
 def test_a_second_window_is_told(there: Served, with_camera: Any) -> None:
@@ -332,7 +342,7 @@ def test_a_second_window_is_told(there: Served, with_camera: Any) -> None:
     second.begin()
     second.shows("#after-why", second.text("busy"))
     for visit in (first, second):
-        visit.context.close()
+        visit.leave()
 
 
 def test_no_camera(there: Served, browse: Callable[..., Any]) -> None:
@@ -340,7 +350,7 @@ def test_no_camera(there: Served, browse: Callable[..., Any]) -> None:
     visit.begin()
     visit.shows("#said", visit.text("no_camera"))
     assert visit.page.is_visible("#welcome")
-    visit.context.close()
+    visit.leave()
 
 
 def test_a_camera_that_is_refused(there: Served, browse: Callable[..., Any]) -> None:
@@ -350,4 +360,4 @@ def test_a_camera_that_is_refused(there: Served, browse: Callable[..., Any]) -> 
     visit.shows("#said", visit.text("refused"))
     visit.begin()  # and once more
     visit.shows("#said", visit.text("refused"))
-    visit.context.close()
+    visit.leave()
