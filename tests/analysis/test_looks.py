@@ -132,7 +132,7 @@ def test_a_still_picture_is_looked_at_once_in_each_way_also_across_parts(
     still[::7] ^= 1  # noise of one gray level
     said, looks = _said(classifier, tmp_path, still, [0.2 * k for k in range(600)])
     assert looks == 2 + 1  # none is before the first
-    assert np.ptp(said, axis=0).max() < 0.05
+    assert np.ptp(said, axis=0).max() < 0.1
 
 
 def test_no_face_is_no_look(classifier: ExpressionClassifier, tmp_path: Path) -> None:

@@ -160,13 +160,14 @@ def test_a_model_without_ranges_stays_in_float32(
 
 
 @pytest.mark.parametrize(
-    ("computes_in", "preferred"), [(torch.float32, True), (torch.bfloat16, False)]
+    ("device", "vnni", "preferred"),
+    [("cpu", True, True), ("cpu", False, False), ("cuda", True, False)],
 )
-def test_bfloat16_comes_first(
-    computes_in: torch.dtype, preferred: bool, monkeypatch: pytest.MonkeyPatch
+def test_bytes_are_for_processors_that_multiply_them_fast(
+    device: str, vnni: bool, preferred: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("poise.expression.device.computing_type", lambda device: computes_in)
-    assert prefers_int8(torch.device("cpu")) is preferred
+    monkeypatch.setattr(torch.cpu, "_is_vnni_supported", lambda: vnni)
+    assert prefers_int8(torch.device(device)) is preferred
 
 
 def test_a_torch_with_other_operators_computes_in_float32_instead(

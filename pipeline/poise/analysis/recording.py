@@ -17,7 +17,7 @@ from poise.analysis.looks import classify_in_turn
 from poise.analysis.moments import illustrate
 from poise.analysis.observe import next_look, observe
 from poise.analysis.people.portraits import portrait_embedding
-from poise.analysis.people.who import decide, findings, rough_choice
+from poise.analysis.people.who import Decision, decide, findings, rough_choice
 from poise.analysis.picking import Readings, choose_frames
 from poise.analysis.sightings import Sightings
 from poise.analysis.views import Look, wider_canvas
@@ -29,24 +29,16 @@ from poise.labels import QUALITY_FLAGS, display_labels, display_posterior
 from poise.media.decoders.sampling import SampleSpan
 from poise.remarks import ReadingRemark
 from poise.spoken import Segment
-from poise.timeline.articulation import articulating, bandwidths, while_speaking
-from poise.timeline.baseline import against, find_baseline, resting_odds
-from poise.timeline.episodes import find_episodes
+from poise.timeline.reading import Reading, read_through_time
 from poise.timeline.segments import in_force
-from poise.timeline.smoothing import (
-    gap_limits,
-    holes,
-    local_intervals,
-    own_intervals,
-    shown_for,
-    smooth,
-)
+from poise.timeline.smoothing import holes, local_intervals, shown_for
 from poise.timeline.statistics import ScoredFrames, summarise
 from poise.types import (
     FloatArray,
     IntArray,
     RecordingAnalysis,
     SampledFrames,
+    Statistics,
     TimeArray,
     VideoInfo,
 )
@@ -153,69 +145,39 @@ def _conclude(
     with timing("identify"):
         likeness = portrait_embedding(portrait, context) if portrait else None
         decision = decide(seen, crops, context.embedder, likeness)
-        identity, faces = findings(decision, seen, crops, by_portrait=likeness is not None)
-    track_id, choice = decision.track_id, decision.choice
-    is_candidate = np.isin(track_id, [t.track_id for t in choice.tracks])
-    uncertain = [t.track_id for person in choice.uncertain for t in person.tracks]
-    is_other = of_people(track_id, seen.confidence) & ~np.isin(track_id, uncertain)
+        identity, files = findings(decision, seen, crops, by_portrait=likeness is not None)
     seen.flags[decision.motionless, QUALITY_FLAGS.index("still")] = True
-    shown = _one_per_frame(seen, is_candidate)
+    shown, others = _candidate_and_others(decision, seen)
     usable = shown[~seen.flags[shown].any(axis=1)]
-    pts_s = np.round(seen.pts_s[seen.frame[usable]], 3)  # whole milliseconds, as tables have them
+    sampled_s = np.round(seen.pts_s, 3)  # whole milliseconds, as tables have them
     with timing("classify"):
-        logits = classify_in_turn(context.classifier, crops, usable, pts_s)
-        posterior = posteriors(
-            logits,
-            spec.labels,
-            spec.temperature,
-            spec.valence_calibrations,
-            _eye_distance(seen.landmarks[usable]),
-        )
+        posterior = _classified(context, seen, crops, usable, sampled_s)
     with timing("listen"):
         sound, speaking = listen(
-            path, context, crops, seen.pts_s, seen.frame[shown], shown, track_id[shown]
+            path, context, crops, seen.pts_s, seen.frame[shown], shown, decision.track_id[shown]
         )
-    sure = is_candidate | is_other
-    others = frames_with_others(seen.frame[sure], is_candidate[sure], len(seen.pts_s))
-    labels = display_labels(spec.labels)
-    model_reading = display_posterior(spec.labels, posterior)
-    baseline = find_baseline(
-        pts_s, *resting_odds(model_reading), mode=settings.baseline, span_s=neutral_span_s
-    )
-    reading = while_speaking(
-        against(baseline, model_reading), articulating(pts_s, sound.turns), baseline.threshold
-    )
-    sampled_s = np.round(seen.pts_s, 3)
-    shown_s = shown_for(sampled_s, 1 / settings.sample_rate_hz)
-    gap_s = gap_limits(sampled_s, seen.frame[usable])
-    bandwidth_s = bandwidths(pts_s, sound.turns, settings.smoothing_s)
-    smoothed = smooth(pts_s, reading, bandwidth_s, gap_s)
-    episodes = find_episodes(
-        pts_s,
-        smoothed,
-        labels,
-        interval_s=own_intervals(sampled_s, 1 / settings.sample_rate_hz)[seen.frame[usable]],
-        min_duration_s=settings.min_episode_s,
-        gap_s=gap_s,
-    )
-    statistics = summarise(
-        scheme=spec.labels,
-        scored=ScoredFrames(pts_s=pts_s, emotion=posterior, reading=reading),
-        sampled_frames=len(seen.pts_s),
-        interval_s=float(shown_s.mean()) if len(shown_s) else 1 / settings.sample_rate_hz,
-        episodes=episodes,
-        flags=seen.flags[shown],
-        other_people=int(others.max(initial=0)),
-        span_s=_span(seen.pts_s, shown_s),
+    read = read_through_time(
+        display_posterior(spec.labels, posterior),
+        display_labels(spec.labels),
+        sampled_s,
+        seen.frame[usable],
+        settings=settings,
+        turns=sound.turns,
+        neutral_span_s=neutral_span_s,
     )
     readings = Readings(
-        labels=labels, pts_s=pts_s, smoothed=smoothed, raw=reading,
+        labels=display_labels(spec.labels),
+        pts_s=sampled_s[seen.frame[usable]],
+        smoothed=read.smoothed,
+        raw=read.posterior,
         sharpness=seen.sharpness[usable],
-    )  # fmt: skip
+    )
     answers = in_force(segments, sound)
-    picked = choose_frames(episodes, readings, settings.frames_per_class, answers)
+    picked = choose_frames(read.episodes, readings, settings.frames_per_class, answers)
     with timing("explain"):
-        pictures, files, loss = illustrate(path, context, seen, usable, posterior, reading, picked)
+        pictures, drawn, loss = illustrate(
+            path, context, seen, usable, posterior, read.posterior, picked
+        )
     return RecordingAnalysis(
         labels=spec.labels,
         info=info,
@@ -226,27 +188,81 @@ def _conclude(
             pts_s=seen.pts_s,
             other_faces=others,
             shown_frame=seen.frame[shown],
-            track_id=track_id[shown],
+            track_id=decision.track_id[shown],
             confidence=seen.confidence[shown],
             boxes=seen.boxes[shown],
             flags=seen.flags[shown],
             pose_deg=head_pose(seen.landmarks[shown]),
             usable_frame=seen.frame[usable],
             posterior=posterior,
-            reading=reading,
+            reading=read.posterior,
             landmarks=seen.landmarks[shown],
             sharpness=seen.sharpness[shown],
             brightness=seen.brightness[shown],
             speaking=speaking,
         ),
-        baseline=baseline,
+        baseline=read.baseline,
         sound=sound,
-        statistics=statistics,
-        episodes=episodes,
+        statistics=_statistics(context, seen, shown, usable, others, sampled_s, posterior, read),
+        episodes=read.episodes,
         pictures=pictures,
-        files=files | faces,
+        files=files | drawn,
         identity=identity,
         stages=dict(Counter(seen.stages) + Counter(timing.seconds)),
+    )
+
+
+def _candidate_and_others(decision: Decision, seen: Sightings) -> tuple[IntArray, IntArray]:
+    """Faces that show the candidate, int64 [J], and how many other people each frame shows, [F].
+
+    Faces of which it is unsure whose they are count as neither.
+    """
+    choice, track_id = decision.choice, decision.track_id
+    is_candidate = np.isin(track_id, [t.track_id for t in choice.tracks])
+    uncertain = [t.track_id for person in choice.uncertain for t in person.tracks]
+    is_other = of_people(track_id, seen.confidence) & ~np.isin(track_id, uncertain)
+    sure = is_candidate | is_other
+    others = frames_with_others(seen.frame[sure], is_candidate[sure], len(seen.pts_s))
+    return _one_per_frame(seen, is_candidate), others
+
+
+def _classified(
+    context: AnalysisContext,
+    seen: Sightings,
+    crops: CropFile,
+    usable: IntArray,
+    sampled_s: TimeArray,
+) -> FloatArray:
+    """Posteriors of the emotions for the usable faces, float32 [K, C]."""
+    spec = context.spec
+    logits = classify_in_turn(context.classifier, crops, usable, sampled_s[seen.frame[usable]])
+    eye_px = _eye_distance(seen.landmarks[usable])
+    return posteriors(logits, spec.labels, spec.temperature, spec.valence_calibrations, eye_px)
+
+
+def _statistics(
+    context: AnalysisContext,
+    seen: Sightings,
+    shown: IntArray,
+    usable: IntArray,
+    others: IntArray,
+    sampled_s: TimeArray,
+    posterior: FloatArray,
+    read: Reading,
+) -> Statistics:
+    """Figures of the recording as it was read."""
+    interval_s = 1 / context.settings.sample_rate_hz
+    shown_s = shown_for(sampled_s, interval_s)
+    pts_s = sampled_s[seen.frame[usable]]
+    return summarise(
+        scheme=context.spec.labels,
+        scored=ScoredFrames(pts_s=pts_s, emotion=posterior, reading=read.posterior),
+        sampled_frames=len(seen.pts_s),
+        interval_s=float(shown_s.mean()) if len(shown_s) else interval_s,
+        episodes=read.episodes,
+        flags=seen.flags[shown],
+        other_people=int(others.max(initial=0)),
+        span_s=_span(seen.pts_s, shown_s),
     )
 
 

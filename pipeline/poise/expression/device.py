@@ -59,8 +59,8 @@ def computing_type(device: torch.device) -> torch.dtype:
 
 
 def prefers_int8(device: torch.device) -> bool:
-    """Whether kernels of eight bits are the fastest there: VNNI, and no bfloat16."""
-    return computing_type(device) is torch.float32 and _has("_is_vnni_supported")
+    """Whether kernels of eight bits are the fastest there: on processors with VNNI."""
+    return device.type == "cpu" and _has("_is_vnni_supported")
 
 
 def _multiplies_bfloat16() -> bool:
