@@ -350,7 +350,7 @@ def as_table(rows: pd.DataFrame, schema: list[Column]) -> pd.DataFrame:
 
     def column(c: Column) -> Any:
         if c.name not in rows:
-            return pd.array([pd.NA] * len(rows), dtype=c.dtype)
+            return pd.Series(pd.NA, index=rows.index, dtype=c.dtype).array
         values = rows[c.name].array
         return values if values.dtype == c.dtype else values.astype(c.dtype)
 
