@@ -147,6 +147,19 @@ def changing_clip(path: Path, *, late: str, seconds: int = 60) -> Path:
     return path
 
 
+def beginning(source: Path, target: Path, seconds: float) -> Path:
+    """The pictures of the first seconds of a recording, as they are encoded."""
+    with av.open(str(source)) as container, av.open(str(target), "w") as output:
+        stream = container.streams.video[0]
+        copy = output.add_stream_from_template(stream)
+        for packet in container.demux(stream):
+            if packet.dts is None or float(packet.pts * packet.time_base) > seconds:
+                break
+            packet.stream = copy
+            output.mux(packet)
+    return target
+
+
 def cut_off(source: Path, target: Path, share: float) -> Path:
     """The beginning of a file."""
     data = source.read_bytes()

@@ -50,8 +50,8 @@ hypothesis.settings.load_profile("house")
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """For `-n auto`: more than there are cores, as every second test waits for somebody."""
-    return (os.cpu_count() or 1) + 2
+    """For `-n auto`: one more than there are cores, as one test or another always waits."""
+    return (os.cpu_count() or 1) + 1
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -172,12 +172,10 @@ def signals_as_they_were(as_it_was: None) -> Iterator[None]:
 @pytest.fixture(scope="session")
 def model_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the shipped model, so that all tests of a session see the same one."""
-    from poise.expression.artefact import load_model
     from poise.expression.model_spec import SHIPPED_MODEL
 
     target = tmp_path_factory.mktemp("model") / "poise"
     shutil.copytree(SHIPPED_MODEL, target)
-    load_model(target)
     return target
 
 

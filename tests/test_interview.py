@@ -12,7 +12,7 @@ import pytest
 from poise.batch.rerender import export
 from poise.batch.run import analyze
 from poise.settings import Settings
-from tests.clips import copy
+from tests.clips import beginning, copy
 from tests.conftest import ROOT, SAMPLES
 
 NAME = "interview with sound.mp4"
@@ -111,16 +111,16 @@ def test_given_segments_prevail_and_may_change_without_a_new_analysis(
     table = tmp_path / "in" / "segments.csv"
     table.parent.mkdir()
     header = "recording,start,end,label\n"
-    table.write_text(f"{header}{NAME},0:05,0:14,Yourself\n{NAME},14,20,exclude\n", encoding="utf-8")
-    clips = {NAME: SAMPLES / "Sample C" / NAME}
+    table.write_text(f"{header}{NAME},0:02,0:05,Yourself\n{NAME},5,8,exclude\n", encoding="utf-8")
+    clips = {NAME: beginning(SAMPLES / "Sample C" / NAME, tmp_path / "clip.mp4", 10)}
     frames, segments = _analysed(clips, tmp_path, model_dir, sound=False)
     assert frames["speaking"].isna().all()
     assert segments["label"].dropna().unique().tolist() == ["Yourself"]
     assert segments["state"].dropna().unique().tolist() == ["all"]
     assert segments["kind"].tolist() == ["recording", "part", "excluded"]
     whole = segments[segments["segment"].isna()].iloc[0]
-    assert whole["sampled_frames"] == (~frames["pts_ms"].between(14_000, 19_999)).sum()
-    table.write_text(f"{header}{NAME},20,30,Pumps\n", encoding="utf-8")
+    assert whole["sampled_frames"] == (~frames["pts_ms"].between(5_000, 7_999)).sum()
+    table.write_text(f"{header}{NAME},8,9,Pumps\n", encoding="utf-8")
     again = analyze(
         table.parent, tmp_path / "out",
         Settings(model=str(model_dir), device="cpu", jobs=1, frames_per_class=0, sound=False),

@@ -20,10 +20,9 @@ from tests.conftest import SampleFaces
 
 @pytest.fixture
 def context(classifier: ExpressionClassifier, detector: FaceDetector) -> Iterator[AnalysisContext]:
+    settings = Settings(device="cpu", frames_per_class=0, sound=False)
     with DecodingProcess(stall_timeout_s=60) as decoding:
-        yield AnalysisContext(
-            Settings(device="cpu"), classifier=classifier, detector=detector, decoding=decoding
-        )
+        yield AnalysisContext(settings, classifier, detector, decoding)
 
 
 @pytest.fixture

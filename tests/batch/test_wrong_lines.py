@@ -104,8 +104,17 @@ def test_any_other_wrong_line_costs_itself_and_is_named(
     table = read_table(result.output / "left_aside.csv").set_index("code")
     assert Path(name).name in table["name"][code] and len(table["remedy"][code]) > 10
     assert table["name"][code] in _index(result)
+
+
+def test_written_again_they_are_named_too(root: Path, analyse_here: Run) -> None:
+    _table(root, "candidates.csv", CANDIDATES, "kim/1.mp4,,9/5/2026,,,,", "gone/1.mp4,,,,,,")
+    _table(root, "segments.csv", SEGMENTS, "kim/1.mp4,0,soon,x", "gone/1.mp4,0,1,x")
+    _table(root, "notes.csv", NOTES, "kim/1.mp4,soon,,x", "kim/1.mp4,1,,nervous, but fine")
+    result = analyse_here()
+    assert len(result.left_aside) == 6
     again = render(result.output, language="ko")
     assert again.left_aside == sorted(result.left_aside, key=lambda left: left.name)
+    assert all(left.name in _index(result) for left in result.left_aside)
 
 
 def test_a_stretch_that_is_to_be_left_out_and_cannot_be_read(root: Path, analyse_here: Run) -> None:

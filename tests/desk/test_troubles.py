@@ -6,6 +6,7 @@ import ast
 import string
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -43,7 +44,13 @@ def _strings(node: ast.expr | None) -> list[str]:
             and isinstance(n.value, str)] if node else []  # fmt: skip
 
 
-def sites() -> Iterator[Site]:
+@cache
+def sites() -> tuple[Site, ...]:
+    """See `_sites`; to read the whole package takes a second."""
+    return tuple(_sites())
+
+
+def _sites() -> Iterator[Site]:
     """All places of the package where an error is made with a code of its own, or of its kind.
 
     Functions that make one for others (`_wrong(..., code, value)`) hand on a code that is a name:
@@ -85,15 +92,12 @@ def _keys(values: ast.expr | None) -> frozenset[str]:
     return frozenset(key.value for key in keys if isinstance(key, ast.Constant))
 
 
-ALL = list(sites())
-
-
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_error_has_its_text(language: str) -> None:
     """And that names nothing which the error does not bring along."""
-    assert len(ALL) > 100 and len({site.code for site in ALL}) > 50
+    assert len(sites()) > 100 and len({site.code for site in sites()}) > 50
     texts = load_texts(language, TEXTS)
-    for site in ALL:
+    for site in sites():
         for part in ("cause", "remedy"):
             key = f"error.{site.code}.{part}"
             assert texts.has(key), (site.place, key)
@@ -102,12 +106,12 @@ def test_every_error_has_its_text(language: str) -> None:
 
 
 def test_what_people_at_the_desk_can_change_is_not_told_by_kind_alone() -> None:
-    general = [s for s in ALL if s.code in GENERAL and not s.place.startswith(EXACT)]
+    general = [s for s in sites() if s.code in GENERAL and not s.place.startswith(EXACT)]
     assert general == []
 
 
 def test_texts_of_errors_are_of_errors_that_there_are() -> None:
-    known = {site.code for site in ALL} | {*KINDS.values()}
+    known = {site.code for site in sites()} | {*KINDS.values()}
     reports = load_texts("en").entries
     for key in load_texts("en", TEXTS).entries:
         if key.startswith("error.") and key not in reports:

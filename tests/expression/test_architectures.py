@@ -27,7 +27,7 @@ def test_sizes(network: ExpressionNetwork, architecture: str) -> None:
 def test_its_layers_are_those_of_torchvision() -> None:
     """Names and arithmetic, so that torchvision's weights fit and mean the same."""
     from torchvision.models.densenet import _DenseBlock
-    from torchvision.models.vgg import vgg16
+    from torchvision.models.vgg import cfgs, make_layers
 
     torch.manual_seed(0)
     network = build(spec_of("VGG16DenseNet"))
@@ -36,7 +36,7 @@ def test_its_layers_are_those_of_torchvision() -> None:
     maps = torch.rand(2, 512, 6, 6)
     with torch.inference_mode():
         torch.testing.assert_close(network.head.denseblock4(maps), block.eval()(maps))
-        features = vgg16().features[:23]
+        features = make_layers(cfgs["D"])[:23]
         network.backbone.load_state_dict(features.state_dict())
         image = torch.rand(1, 3, 48, 48)
         torch.testing.assert_close(network.backbone(image), features(image))

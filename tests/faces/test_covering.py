@@ -149,7 +149,8 @@ def test_a_recording_of_a_covered_face(
         for image, points in zip(images, sample_faces.faces.landmarks_px, strict=True):
             _mask((215, 230, 240))(image, points)
     path = face_clip(tmp_path / "clip.mp4", images, seconds=3)
-    context = AnalysisContext.start(Settings(model=str(model_dir), device="cpu"))
+    settings = Settings(model=str(model_dir), device="cpu", frames_per_class=0, sound=False)
+    context = AnalysisContext.start(settings)
     try:
         frames = analyse_recording(path, context, tmp_path).frames
     finally:

@@ -24,7 +24,8 @@ UNOPENABLE = ("broken_unopenable.mp4", "empty.flv")
 
 
 def _run(recordings: Path, output: Path, model_dir: Path) -> RunResult:
-    return analyze(recordings, output, Settings(model=str(model_dir), device="cpu", jobs=1))
+    settings = Settings(model=str(model_dir), device="cpu", jobs=1, frames_per_class=0)
+    return analyze(recordings, output, settings)
 
 
 @pytest.fixture(scope="module")

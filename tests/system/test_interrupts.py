@@ -93,7 +93,8 @@ def stuck(
     face_clip(tmp_path / "in" / "stuck.mp4", images, seconds=4)
     environment = misbehaving_readers(tmp_path / "site", "'stuck' in path.name", HANG)
     process = subprocess.Popen(
-        command(tmp_path / "in", tmp_path / "out", model_dir, "--jobs", "2"),
+        command(tmp_path / "in", tmp_path / "out", model_dir, "--jobs", "2",
+                "--frames-per-class", "0"),
         env=environment, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
         start_new_session=True,
     )  # fmt: skip

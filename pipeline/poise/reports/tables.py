@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -66,14 +67,7 @@ def write_table(
 def write_csv(rows: pd.DataFrame, schema: list[Column], target: Path, *, bom: bool) -> None:
     """Write a CSV file of exactly that name; otherwise as `write_table`."""
     table = as_table(rows, schema)
-    for column in schema:
-        values = table[column.name]
-        if column.dtype == "Float64":
-            table[column.name] = values.round(column.decimals)
-        elif column.dtype == "boolean":  # as R and spreadsheets write it
-            table[column.name] = values.map({True: "TRUE", False: "FALSE"}, na_action="ignore")
-        elif column.foreign:
-            table[column.name] = values.map(as_plain_text, na_action="ignore")
+    table = pd.DataFrame({c.name: _as_written(table[c.name], c) for c in schema})
     encoding = "utf-8-sig" if bom else "utf-8"
     write_whole(
         target,
@@ -81,6 +75,14 @@ def write_csv(rows: pd.DataFrame, schema: list[Column], target: Path, *, bom: bo
             temporary, index=False, lineterminator="\r\n", encoding=encoding
         ),
     )
+
+
+def _as_written(values: pd.Series[Any], column: Column) -> pd.Series[Any]:
+    if column.dtype == "Float64":
+        return values.round(column.decimals)
+    if column.dtype == "boolean":  # as R and spreadsheets write it
+        return values.map({True: "TRUE", False: "FALSE"}, na_action="ignore")
+    return values.map(as_plain_text, na_action="ignore") if column.foreign else values
 
 
 def data_dictionary(tables: dict[str, list[Column]]) -> tuple[pd.DataFrame, list[Column]]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from poise.labels import QUALITY_FLAGS, VALENCES, LabelScheme, display_labels
 from poise.timeline.episodes import ENTER, LEAVE
@@ -348,12 +348,10 @@ def as_table(rows: pd.DataFrame, schema: list[Column]) -> pd.DataFrame:
     """The rows with exactly the schema's columns, order and types; what is absent is missing."""
     import pandas as pd
 
-    columns = {
-        c.name: (
-            rows[c.name].astype(c.dtype)  # type: ignore[call-overload]
-            if c.name in rows
-            else pd.Series(pd.NA, index=rows.index, dtype=c.dtype)
-        )
-        for c in schema
-    }
-    return pd.DataFrame(columns, index=rows.index)
+    def column(c: Column) -> Any:
+        if c.name not in rows:
+            return pd.array([pd.NA] * len(rows), dtype=c.dtype)
+        values = rows[c.name].array
+        return values if values.dtype == c.dtype else values.astype(c.dtype)
+
+    return pd.DataFrame({c.name: column(c) for c in schema}, index=rows.index)

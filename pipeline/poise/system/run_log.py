@@ -13,6 +13,7 @@ import re
 import time
 from collections.abc import Mapping
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import IO, Any
 
@@ -77,20 +78,13 @@ class _Whole(list[str]):
     """Lines in which paths stay."""
 
 
-def versions() -> dict[str, str]:
+@cache
+def versions() -> Mapping[str, str]:
     """Of Poise, of Python, and of the packages that read and compute."""
     from importlib.metadata import PackageNotFoundError, version
 
     found = {"python": platform.python_version(), "system": platform.system()}
-    for name in (
-        "poise",
-        "torch",
-        "av",
-        "decord",
-        "numpy",
-        "opencv-python-headless",
-        "distributed",
-    ):
+    for name in _PACKAGES:
         with suppress(PackageNotFoundError):
             found[name] = version(name)
     return found

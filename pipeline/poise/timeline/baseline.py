@@ -29,8 +29,8 @@ _LEAST_GIVEN, _LEAST_AUTO = 5, 50  # frames
 # In log-odds, chosen on the development set of `benchmarks/sessions.py`:
 _WIDEST_HALF = 1.5  # of the shortest half of a recording that shows a resting face
 _WIDEST_SPREAD = 1.0  # of a named span that shows one
-_HIGHEST_LEVEL = 0.5  # above it, half of a recording is rather a scowl
-_LEAST_MARGIN, _MARGIN_SPREADS = 0.75, 0.75
+_HIGHEST_LEVEL = 1.0  # above it, half of a recording is rather a scowl
+_LEAST_MARGIN, _MARGIN_SPREADS = 0.85, 0.75
 _SAME_FACE = 1.0  # between a named span and the recording: both show the resting face
 _BETWEEN = 1.2  # standard deviation between people
 _FRAMES_ALIKE = 5  # frames that tell as much as one

@@ -18,19 +18,25 @@ from tests.conftest import SampleFaces
 from tests.processes import is_alive, wait_until
 
 
+@pytest.mark.parametrize(
+    "number",
+    [
+        pytest.param(signal.SIGKILL, marks=pytest.mark.slow),  # see the test of closing below
+        signal.SIGSTOP,
+    ],
+)
 def test_a_server_that_ends_or_hangs_is_replaced(
-    model_dir: Path, sample_faces: SampleFaces
+    model_dir: Path, sample_faces: SampleFaces, number: int
 ) -> None:
     with GpuServerProcess(Settings(model=str(model_dir)), "cpu", silence_limit_s=6.0) as server:
         remote = RemoteNetworks(server.address)
         before = remote.predict(sample_faces.crops).posterior
-        for number in (signal.SIGKILL, signal.SIGSTOP):
-            pid = server.pid
-            assert pid is not None
-            os.kill(pid, number)
-            again = remote.predict(sample_faces.crops).posterior
-            np.testing.assert_allclose(again, before, atol=1e-3)
-            assert server.pid != pid and not is_alive(pid)
+        pid = server.pid
+        assert pid is not None
+        os.kill(pid, number)
+        again = remote.predict(sample_faces.crops).posterior
+        np.testing.assert_allclose(again, before, atol=1e-3)
+        assert server.pid != pid and not is_alive(pid)
 
 
 def test_a_server_that_cannot_start_is_given_up_with_its_reason(

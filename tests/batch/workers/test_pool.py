@@ -59,11 +59,16 @@ def _task(path: Path, name: str = "a") -> Task:
 # Processes that die
 
 
-def test_a_process_that_dies_costs_the_recording_it_died_of(
-    tmp_path: Path, settings: Settings, findable: None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    program = "tests.batch.workers.light_process"  # these workers need no networks
+@pytest.fixture
+def light(findable: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Worker processes load no networks."""
+    program = "tests.batch.workers.light_process"
     monkeypatch.setattr(pool, "LocalProcesses", partial(LocalProcesses, program=program))
+
+
+def test_a_process_that_dies_costs_the_recording_it_died_of(
+    tmp_path: Path, settings: Settings, light: None
+) -> None:
     for name, data in (("a", b"1" * 30), ("b", b"deadly 12"), ("c", b"1")):
         (tmp_path / name).write_bytes(data)
     store = ResultStore(tmp_path / "out")
@@ -77,16 +82,16 @@ def test_a_process_that_dies_costs_the_recording_it_died_of(
 
 
 def test_where_there_is_one_core_its_worker_is_watched_too(
-    tmp_path: Path, settings: Settings, findable: None, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, settings: Settings, light: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("poise.batch.workers.pool.suitable_jobs", lambda: 1)
+    monkeypatch.setattr(pool, "suitable_jobs", lambda: 1)
     settings = replace(settings, jobs=0)
     for name, data in (("a", b"deadly 12"), ("b", b"1")):
         (tmp_path / name).write_bytes(data)
     store = ResultStore(tmp_path / "out")
-    with Pool(settings, store, worker=Mortal(settings, store)) as pool:
-        done = {d.task.key: d.error for d in pool.execute([_task(tmp_path / n, n) for n in "ab"])}
-    assert pool.jobs == 1 and done["a"] is not None and done["b"] is None and store.has("b")
+    with Pool(settings, store, worker=Mortal(settings, store)) as made:
+        done = {d.task.key: d.error for d in made.execute([_task(tmp_path / n, n) for n in "ab"])}
+    assert made.jobs == 1 and done["a"] is not None and done["b"] is None and store.has("b")
 
 
 # Parts
@@ -114,11 +119,11 @@ def test_short_recordings_are_not_cut() -> None:
 
 @pytest.fixture(scope="module")
 def long_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The beginning of the sample recording, twice, at ten frames per second: 28 s."""
+    """The beginning of the sample recording, twice, small, at ten frames per second: 28 s."""
 
     def made(folder: Path) -> Path:
         times = np.arange(0, 14, 0.1)
-        images = frames_at(INTERVIEW, times.tolist())
+        images = frames_at(INTERVIEW, times.tolist())[:, ::2, ::2]
         twice = (images[k % len(images)] for k in range(2 * len(images)))
         options = {"preset": "veryfast", "g": "20"}
         return write_clip(folder / "long.mp4", twice, range(0, 28 * TICKS, 100), options=options)

@@ -2,39 +2,39 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import av
+import cv2
+import numpy as np
 import pytest
-from PIL import Image as Pictures
 
 from poise.reports.pages.pdf import browser_options, find_browser
+from tests.clips import frames_at
 from tests.conftest import SAMPLES
 
 RESTING_S = (0.3, 2.7)  # of the sample, in which its face is neutral
+CAMERA_PX = (400, 300)
+CAMERA_HZ = 10
 
 
 @pytest.fixture(scope="session")
 def camera_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What the fake camera shows, over and over: a resting face, forwards and backwards.
 
-    It is small: the browser encodes every picture twice, for the mirror and for the recording.
+    It is small and slow: the browser encodes every picture twice, for the mirror and for the
+    recording.
     """
-    pictures = []
-    with av.open(str(SAMPLES / "Sample A" / "interview 1.mp4")) as container:
-        for frame in container.decode(video=0):
-            if frame.time >= RESTING_S[0]:
-                held = io.BytesIO()
-                shown = frame.to_ndarray(width=400, height=300, format="rgb24")
-                Pictures.fromarray(shown).save(held, "JPEG", quality=88)
-                pictures.append(held.getvalue())
-            if frame.time > RESTING_S[1]:
-                break
-    path = tmp_path_factory.mktemp("camera") / "camera.mjpeg"
-    path.write_bytes(b"".join([*pictures, *reversed(pictures)]))
+    times_s = np.arange(*RESTING_S, 1 / CAMERA_HZ)
+    pictures = [
+        cv2.cvtColor(cv2.resize(image, CAMERA_PX), cv2.COLOR_RGB2YUV_I420).tobytes()
+        for image in frames_at(SAMPLES / "Sample A" / "interview 1.mp4", times_s.tolist())
+    ]
+    head = f"YUV4MPEG2 W{CAMERA_PX[0]} H{CAMERA_PX[1]} F{CAMERA_HZ}:1 Ip A1:1 C420jpeg\n"
+    path = tmp_path_factory.mktemp("camera") / "camera.y4m"
+    frames = b"".join(b"FRAME\n" + picture for picture in [*pictures, *reversed(pictures)])
+    path.write_bytes(head.encode() + frames)
     return path
 
 

@@ -10,7 +10,6 @@ import pytest
 
 from poise.batch.intake.discovery import discover
 from poise.desk.live import socket
-from poise.reports.locales import LANGUAGES
 from poise.settings import Settings
 from poise.storage.given_segments import with_segments
 from poise.types import Baseline
@@ -25,20 +24,30 @@ pytestmark = [
 
 
 class Visit:
-    """The page of live practice in a browser, and what went wrong on it."""
+    """The page of live practice in a browser, and what went wrong on it.
 
-    def __init__(self, browser: Any, there: Served, **options: Any) -> None:
-        self.context = browser.new_context(viewport={"width": 1280, "height": 900}, **options)
+    A page that was left is used again: each costs a process of the browser.
+    """
+
+    def __init__(self, browser: Any, there: Served) -> None:
+        left = (page for context in browser.contexts for page in context.pages)
+        self.page = next((page for page in left if page.url == "about:blank"), None)
+        if self.page is None:
+            self.page = browser.new_context().new_page()
+            self.page.on("dialog", lambda dialog: dialog.accept())
+        self.page.set_viewport_size({"width": 1280, "height": 900})
         cookie = {"name": there.desk.cookie, "value": there.desk.secret}
-        self.context.add_cookies([{**cookie, "url": f"http://{there.host}"}])
-        self.page, self.faults, self.there = self.context.new_page(), [], there
+        self.page.context.add_cookies([{**cookie, "url": f"http://{there.host}"}])
+        self.faults, self.there = [], there
         self.page.on(
             "console",
             lambda m: self.faults.append(m.text) if m.type in ("error", "warning") else None,
         )
         self.page.on("pageerror", lambda error: self.faults.append(str(error)))
-        self.page.on("dialog", lambda dialog: dialog.accept())
         self.page.goto(f"http://{there.host}/live")
+
+    def leave(self) -> None:
+        self.page.goto("about:blank")
 
     def text(self, key: str) -> str:
         return self.there.desk.texts.entries[f"live.say.{key}"]
@@ -66,13 +75,16 @@ class Visit:
         assert found.violations_count == 0, found.generate_report()
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize(
+    "language",
+    ["en", pytest.param("ko", marks=pytest.mark.slow)],  # its words: see `thrown_away_by_keyboard`
+)
 def test_from_consent_to_report(
     tmp_path: Path, model_dir: Path, with_camera: Any, language: str
 ) -> None:
-    settings = Settings(model=str(model_dir), device="cpu", frames_per_class=1)
+    settings = Settings(model=str(model_dir), device="cpu", frames_per_class=0)
     file = tmp_path / "poise.toml"
-    file.write_text(f'model = "{model_dir}"\nframes_per_class = 1\ndevice = "cpu"\n')
+    file.write_text(f'model = "{model_dir}"\nframes_per_class = 0\ndevice = "cpu"\n')
     with serving(
         tmp_path / "reports", tmp_path / "recordings",
         language=language, settings=settings, settings_file=file,
@@ -86,8 +98,12 @@ def test_from_consent_to_report(
         page.click("#next")
         visit.shows("#step", visit.text("resting"))
         assert list(there.desk.recordings.rglob("*")) == []
-        visit.until("document.querySelector('#question').textContent !== ''")
-        visit.until("state.baseline && state.baseline.kind === 'given'")
+        for _ in range(5):  # where all cores are busy, too few pictures may have been seen
+            visit.until("state.phase !== 'resting'")
+            if page.evaluate("state.phase === 'asking'"):
+                break
+            page.click("#next")
+        assert page.evaluate("state.baseline.kind") == "given"
         first = page.inner_text("#question")
         visit.until("document.querySelector('#glass').dataset.cue === 'neutral'")
         assert page.inner_text("#word") == visit.text("neutral")
@@ -120,7 +136,7 @@ def test_from_consent_to_report(
         assert "Kim Minji" in page.inner_text("h1")
         assert first in page.inner_text("main")
         assert visit.faults == []
-        visit.context.close()
+        visit.leave()
 
 
 class Pretended:
@@ -153,10 +169,14 @@ class Pretended:
 
 
 @pytest.fixture
-def there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
+def there(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Served]:
+    """A desk with that engine; in English, or in the language that is asked for."""
     Pretended.answer, Pretended.baseline = {}, {"kind": "none"}
     monkeypatch.setattr(socket, "EngineProcess", Pretended)
-    with serving(tmp_path / "reports", tmp_path / "recordings") as served:
+    language = getattr(request, "param", "en")
+    with serving(tmp_path / "reports", tmp_path / "recordings", language=language) as served:
         yield served
 
 
@@ -244,11 +264,13 @@ def test_by_keyboard_alone(there: Served, with_camera: Any) -> None:
         keys.press("Enter")
     assert page.is_visible("#welcome")
     assert visit.faults == []
-    visit.context.close()
+    visit.leave()
 
 
+@pytest.mark.parametrize("there", ["ko"], indirect=True)
 def test_thrown_away_by_keyboard(there: Served, with_camera: Any) -> None:
     visit = Visit(with_camera, there)
+    visit.accessible()
     visit.begin()
     visit.until("document.activeElement.id === 'next'")
     visit.page.keyboard.press("Enter")
@@ -257,16 +279,17 @@ def test_thrown_away_by_keyboard(there: Served, with_camera: Any) -> None:
     visit.page.keyboard.press("Tab")
     visit.page.keyboard.press("Enter")
     visit.until("document.activeElement.id === 'next' && state.phase === 'asking'")
-    visit.page.wait_for_timeout(300)
+    visit.accessible()
     visit.page.keyboard.press("Tab")
     visit.page.keyboard.press("Enter")
     visit.until("document.activeElement.id === 'after-title'")
+    visit.accessible()
     visit.page.locator("#discard").focus()
     visit.page.keyboard.press("Enter")
     visit.shows("#outcome", visit.text("discarded"))
     assert visit.page.evaluate("document.activeElement.id") == "outcome"
     assert list(there.desk.recordings.rglob("*")) == [] and visit.faults == []
-    visit.context.close()
+    visit.leave()
 
 
 def test_without_a_resting_face_and_thrown_away(there: Served, with_camera: Any) -> None:
@@ -287,7 +310,7 @@ def test_without_a_resting_face_and_thrown_away(there: Served, with_camera: Any)
     visit.shows("#outcome", visit.text("discarded"))
     assert visit.page.evaluate("state.kept === null && state.parts.length === 0")
     assert list(there.desk.recordings.rglob("*")) == [] and visit.faults == []
-    visit.context.close()
+    visit.leave()
 
 
 def test_a_hidden_page_and_an_unplugged_camera(there: Served, with_camera: Any) -> None:
@@ -313,7 +336,7 @@ def test_a_hidden_page_and_an_unplugged_camera(there: Served, with_camera: Any) 
     visit.page.evaluate("state.stream.getVideoTracks()[0].dispatchEvent(new Event('ended'))")
     visit.shows("#after-why", visit.text("unplugged"))
     assert visit.page.is_visible("#keep") and visit.faults == []
-    visit.context.close()
+    visit.leave()
 
 
 def test_a_second_window_is_told(there: Served, with_camera: Any) -> None:
@@ -323,7 +346,7 @@ def test_a_second_window_is_told(there: Served, with_camera: Any) -> None:
     second.begin()
     second.shows("#after-why", second.text("busy"))
     for visit in (first, second):
-        visit.context.close()
+        visit.leave()
 
 
 def test_no_camera(there: Served, browse: Callable[..., Any]) -> None:
@@ -331,7 +354,7 @@ def test_no_camera(there: Served, browse: Callable[..., Any]) -> None:
     visit.begin()
     visit.shows("#said", visit.text("no_camera"))
     assert visit.page.is_visible("#welcome")
-    visit.context.close()
+    visit.leave()
 
 
 def test_a_camera_that_is_refused(there: Served, browse: Callable[..., Any]) -> None:
@@ -341,4 +364,4 @@ def test_a_camera_that_is_refused(there: Served, browse: Callable[..., Any]) -> 
     visit.shows("#said", visit.text("refused"))
     visit.begin()  # and once more
     visit.shows("#said", visit.text("refused"))
-    visit.context.close()
+    visit.leave()
