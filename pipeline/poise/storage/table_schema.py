@@ -348,9 +348,11 @@ def as_table(rows: pd.DataFrame, schema: list[Column]) -> pd.DataFrame:
     """The rows with exactly the schema's columns, order and types; what is absent is missing."""
     import pandas as pd
 
+    absent: Any = [pd.NA] * len(rows)
+
     def column(c: Column) -> Any:
         if c.name not in rows:
-            return pd.array([pd.NA] * len(rows), dtype=c.dtype)
+            return pd.array(absent, dtype=c.dtype)
         values = rows[c.name].array
         return values if values.dtype == c.dtype else values.astype(c.dtype)
 
