@@ -348,11 +348,9 @@ def as_table(rows: pd.DataFrame, schema: list[Column]) -> pd.DataFrame:
     """The rows with exactly the schema's columns, order and types; what is absent is missing."""
     import pandas as pd
 
-    absent: Any = [pd.NA] * len(rows)
-
     def column(c: Column) -> Any:
         if c.name not in rows:
-            return pd.array(absent, dtype=c.dtype)
+            return pd.Series(pd.NA, index=rows.index, dtype=c.dtype).array
         values = rows[c.name].array
         return values if values.dtype == c.dtype else values.astype(c.dtype)
 
