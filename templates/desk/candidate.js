@@ -74,7 +74,7 @@ function list(title, items) {
       ...list(words.unsearchable, done.unsearchable),
       ...list(words.problem, done.problem ? [done.problem] : []),
     );
-    form.hidden = true;
+    for (const over of [form, ...document.querySelectorAll(".until-removed")]) over.hidden = true;
     place.hidden = false;
     say("");
     place.focus();

@@ -53,8 +53,10 @@
   }
 
   function show(now) {
-    set($("headline"), stopping && now.running ? $("stop").dataset.stopping : now.headline);
-    set($("detail"), now.detail);
+    const ending = stopping && now.running;
+    set($("headline"), ending ? $("stop").dataset.stopping : now.headline);
+    set($("detail"), ending ? "" : now.detail);
+    $("may-close").hidden = $("stop").hidden = ending;
     set($("start-button"), now.button);
     $("progress").value = now.share;
     $("progress").hidden = $("going").hidden = !now.running;
@@ -102,7 +104,12 @@
   const list = $("chosen");
   let chosen = [];
 
-  const stem = (name) => name.replace(/\.[^.]*$/, "");
+  // Whose it is, by the name of the file; a day and a time of day in it are not part of that.
+  const moment = /(19|20)\d\d([-._ ]?)\d\d\2\d\d([-_ T]+\d{4,6})?/g;
+  function person(name) {
+    const stem = name.replace(/\.[^.]*$/, "");
+    return stem.replace(moment, "").replace(/^[\s._-]+|[\s._-]+$/g, "") || stem;
+  }
 
   // The folder right above a recording names its candidate, as it does below RECORDINGS; but not one that
   // holds folders of candidates itself.
@@ -110,7 +117,7 @@
   function candidateOf({ file, path }, all) {
     const above = folders(path);
     const isRoot = above.length === 1 && all.some((other) => folders(other.path).length > 1 && folders(other.path)[0] === above[0]);
-    return above.length && !isRoot ? above.at(-1) : stem(file.name);
+    return above.length && !isRoot ? above.at(-1) : person(file.name);
   }
 
   function cell(row, label, input) {

@@ -178,7 +178,7 @@ def test_recordings_are_added_with_name_date_and_consent(
 def test_a_folder_brings_its_recordings_by_candidate(
     served: Served, visit: Callable[..., Visit], tmp_path: Path
 ) -> None:
-    for name in ("Kim/1.mp4", "Lee/1.mp4", "Lee/readme.txt", "민지.mp4"):
+    for name in ("Kim/1.mp4", "Lee/1.mp4", "Lee/readme.txt", "민지 2026-11-20.mp4"):
         path = tmp_path / "camera" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(SAMPLE.read_bytes())
@@ -187,7 +187,7 @@ def test_a_folder_brings_its_recordings_by_candidate(
     here.page.get_by_role("button", name="Add", exact=True).click()
     here.until("document.querySelectorAll('#rows tbody tr').length === 3")
     found = discover(served.desk.recordings).recordings
-    assert [r.recording_id for r in found] == ["Kim/1.mp4", "Lee/1.mp4", "민지/민지.mp4"]
+    assert [r.recording_id for r in found] == ["Kim/1.mp4", "Lee/1.mp4", "민지/민지 2026-11-20.mp4"]
     assert [r.consent for r in found] == [False] * 3  # nobody has said that there is any
 
 

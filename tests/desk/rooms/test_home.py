@@ -11,6 +11,7 @@ from poise.desk.overview import Overview
 from poise.desk.rooms.home import in_words
 from poise.reports.locales import LANGUAGES
 from poise.system.directory_lock import Holder
+from poise.types import Status
 from tests.desk.kit import Served
 
 
@@ -78,6 +79,22 @@ def test_a_table_that_cannot_be_used_is_told_with_its_remedy(morning: Served) ->
     table.write_text("recording,consent\nkim/1.mp4,perhaps\n", encoding="utf-8")
     text = morning.ask("/").body.decode()
     assert "candidates.csv 2번째 줄: 동의 여부가" in text and "Write yes" not in text
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_batch_that_was_stopped_is_told_as_such_and_goes_on(
+    morning: Served, language: str
+) -> None:
+    morning.desk.language = language
+    texts, standing = morning.desk.texts, morning.desk.batches.standing()
+    assert standing.state is not None
+    first, *others = standing.state.outcomes
+    waiting = replace(first, status=Status.PENDING)
+    stopped = replace(standing, state=replace(standing.state, outcomes=(waiting, *others)))
+    told = in_words(Overview(rows=[]), stopped, texts)
+    assert told["button"] == texts("desk.batch.go_on")
+    ended = in_words(Overview(rows=[]), standing, texts)
+    assert told["headline"] != ended["headline"] and ended["button"] != told["button"]
 
 
 @pytest.mark.parametrize(

@@ -103,6 +103,9 @@ def in_words(seen: Overview, standing: Standing, texts: Texts) -> dict[str, obje
     if state.ended is None:
         told["button"] = texts("desk.batch.go_on")
         headline = texts("desk.batch.stopped", began=moment(state.started, texts))
+    elif counts.get(str(Status.PENDING)):
+        told["button"] = texts("desk.batch.go_on")
+        headline = texts("desk.batch.stopped_on", ended=moment(state.ended, texts))
     else:
         headline = texts("desk.batch.ended", ended=moment(state.ended, texts))
     new = texts.count("desk.batch.waiting", waiting) if waiting else ""
