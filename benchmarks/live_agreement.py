@@ -1,12 +1,13 @@
 """The mirror beside `poise analyze`: the same frames of recordings, as a camera's pictures.
 
-    python benchmarks/live_agreement.py RECORDING...
+    python benchmarks/live_agreement.py [--rate 15] RECORDING...
 
-Each sampled frame goes through the mirror's engine as a JPEG of at most 960 lines, in order.
-Counted are the frames in which both read a face: how many have the same class of the model (of
-`p_*`), the same class against one resting face (that which `analyze` finds in the first seconds),
-and no other word: where the mirror's rule for what it shows, which looks back only, names a class
-for the readings of both, it names the same (it may name none for one of them).
+Each sampled frame goes through the mirror's engine as a JPEG of at most 960 lines, in order; with
+`--rate` also those between them, as a camera gives them. Counted are the sampled frames in which
+both read a face: how many have the same class of the model (of `p_*`), the same class against one
+resting face (that which `analyze` finds in the first seconds), and no other word: where the
+mirror's rule for what it shows, which looks back only, names a class for the readings of both, it
+names the same (it may name none for one of them).
 
 As a scale, `analyze` itself is run again with the full cascade in twice as many frames: how many
 frames have the same class then, by itself.
@@ -88,12 +89,12 @@ def classes(found: RecordingAnalysis) -> dict[float, int]:
     return dict(zip(times.round(3).tolist(), best.tolist(), strict=True))
 
 
-def pictures(path: Path, context: AnalysisContext) -> Iterator[tuple[float, bytes]]:
-    """The sampled frames as a page would send them: time and JPEG."""
+def pictures(path: Path, context: AnalysisContext, rate_hz: float) -> Iterator[tuple[float, bytes]]:
+    """The frames as a page would send them: time and JPEG."""
     settings = context.settings
     _, items = context.decoding.sample(
-        path, backend=settings.decoder, rate_hz=settings.sample_rate_hz, short_side_px=960,
-        skip_frames=True, view=Look(short_side_px=960).view,
+        path, backend=settings.decoder, rate_hz=rate_hz, short_side_px=960,
+        skip_frames=rate_hz <= settings.sample_rate_hz, view=Look(short_side_px=960).view,
     )  # fmt: skip
     for batch in items:
         if not isinstance(batch, FrameBatch):
@@ -106,7 +107,7 @@ def pictures(path: Path, context: AnalysisContext) -> Iterator[tuple[float, byte
             yield pts_s, held.getvalue()
 
 
-def compared(path: Path, context: AnalysisContext) -> Counts:
+def compared(path: Path, context: AnalysisContext, rate_hz: float) -> Counts:
     """Put a recording through both."""
     settings = context.settings
     found = analysed(path, context)
@@ -121,7 +122,7 @@ def compared(path: Path, context: AnalysisContext) -> Counts:
     engine.use(found.baseline)
     counts = Counts(read=len(row_at), again=len(once.keys() & again.keys()))
     counts.again_same = sum(once[t] == again[t] for t in once.keys() & again.keys())
-    for pts_s, jpeg in pictures(path, context):
+    for pts_s, jpeg in pictures(path, context, rate_hz):
         answer, row = engine.see(jpeg, pts_s), row_at.get(round(pts_s, 3))
         if row is None or answer.state != "read":
             continue
@@ -139,15 +140,15 @@ def main() -> None:
     """Compare, and print a line for each recording, and one for all."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("recordings", type=Path, nargs="+")
+    parser.add_argument("--rate", type=float, default=5.0, help="pictures per second, 5 or more")
+    arguments = parser.parse_args()
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
-    quiet = Settings(
-        device="cpu", sound=False, identity=False, frames_per_class=0, baseline="given"
-    )
+    quiet = Settings(device="cpu", sound=False, frames_per_class=0, baseline="given")
     context, counts = AnalysisContext.start(quiet), Counts()
     try:
-        for path in parser.parse_args().recordings:
-            own = compared(path, context)
+        for path in arguments.recordings:
+            own = compared(path, context, arguments.rate)
             counts.add(own)
             print(f"{path.name}: {own}", flush=True)
     finally:

@@ -111,9 +111,23 @@ def test_the_cue_follows_and_begins_anew_after_a_gap(
     assert engine.look(neutral, 5.0).cue == "neutral"
 
 
+def test_more_pictures_in_between_change_nothing(
+    engine: LiveEngine, sample_faces: SampleFaces
+) -> None:
+    """A camera gives more than `analyze` samples; the other look is that of a turn ago."""
+    neutral, smile = sample_faces.images[:2]
+    shown = {0.0: neutral, 0.1: smile, 0.2: smile, 0.3: neutral, 0.4: neutral}
+    sampled = [engine.look(shown[time_s], time_s).posterior for time_s in (0.0, 0.2, 0.4)]
+    engine.begin()
+    all_of_them = {time_s: engine.look(image, time_s).posterior for time_s, image in shown.items()}
+    for said, time_s in zip(sampled, (0.0, 0.2, 0.4), strict=True):
+        assert all_of_them[time_s] == pytest.approx(said, abs=0.03)
+
+
 def test_what_it_keeps_does_not_grow(engine: LiveEngine, sample_faces: SampleFaces) -> None:
     def held() -> int:
-        return len(pickle.dumps({k: v for k, v in vars(engine).items() if isinstance(v, deque)}))
+        kept = {k: v for k, v in vars(engine).items() if isinstance(v, (deque, list))}
+        return len(pickle.dumps(kept))
 
     for k in range(30):  # three seconds
         engine.look(sample_faces.images[0], 0.1 * k)

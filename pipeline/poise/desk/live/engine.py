@@ -9,7 +9,6 @@ the smoothing looks back only.
 from __future__ import annotations
 
 import io
-import math
 import warnings
 from collections import deque
 from dataclasses import asdict, dataclass
@@ -22,7 +21,7 @@ import torch
 from PIL import Image as Pictures
 from PIL import UnidentifiedImageError
 
-from poise.analysis.looks import BESIDE_S, is_mirrored, look_at
+from poise.analysis.looks import BESIDE_S, TURN_S, is_mirrored, look_at
 from poise.desk.live.cue import NOTHING, Cue
 from poise.desk.live.following import FaceFollower
 from poise.expression.calibration import posteriors
@@ -113,8 +112,8 @@ class LiveEngine:
         self._follower = FaceFollower(self._detector)
         self._eyes_px: deque[float] = deque(maxlen=_EYES_KEPT)
         self._resting: deque[tuple[float, FloatArray]] | None = None
-        # Of the last looks at a face, by whether they were mirrored: when, and what was said.
-        self._looks: dict[bool, tuple[float, FloatArray]] = {}
+        # Of the last moment's looks at the face: when, what was said, and whether it was mirrored.
+        self._looks: list[tuple[float, FloatArray, bool]] = []
         self._cue.clear()
 
     def rest(self) -> None:
@@ -213,14 +212,20 @@ class LiveEngine:
         }
 
     def _logits(self, crop: Image, time_s: float) -> FloatArray:
-        """A plain look and a mirrored one, in turn, as in `poise.analysis.looks`."""
+        """A plain look and a mirrored one, in turn, as in `poise.analysis.looks`.
+
+        More pictures may come than `analyze` samples: the other look is the one a turn ago.
+        """
         way = bool(is_mirrored(np.array(time_s)))
         now = self._look(crop, mirrored=way)
-        self._looks[way] = (time_s, now)
-        last_s, other = self._looks.get(not way, (-math.inf, now))
-        if not 0 <= time_s - last_s <= BESIDE_S:
+        looks = [look for look in self._looks if 0 <= time_s - look[0] <= BESIDE_S]
+        others = [(abs(time_s - TURN_S - then), said) for then, said, as_ in looks if as_ != way]
+        if others:
+            _, other = min(others, key=lambda found: found[0])
+        else:
             other = self._look(crop, mirrored=not way)
-            self._looks[not way] = (time_s, other)
+            looks.append((time_s, other, not way))
+        self._looks = [*looks, (time_s, now, way)]
         return np.asarray((now + other) / 2, np.float32)
 
     def _look(self, crop: Image, *, mirrored: bool) -> FloatArray:
