@@ -76,44 +76,51 @@ def illustrate(
     Returns:
         Representative frames, JPEG files by name, and what is said where frames are lost.
     """
-    pictures: list[RepresentativeFrame] = []
-    files: dict[str, bytes] = {}
     if not picked:
-        return pictures, files, ""
-    times = [float(seen.pts_s[seen.frame[usable[k]]]) for _, k in picked]
+        return [], {}, ""
+    faces = [int(usable[k]) for _, k in picked]
+    times = [float(seen.pts_s[seen.frame[face]]) for face in faces]
     images = context.decoding.fetch(
         path, backend=context.settings.decoder, pts_s=times, view=seen.look.view
     )
-    scheme = context.spec.labels
+    template_px, input_px = context.spec.template_px, context.spec.input_px
+    cut_out: list[tuple[Image, npt.NDArray[np.float64]]] = []
+    crops: list[Image] = []
+    remark = ""
     try:
-        for number, ((label, k), image) in enumerate(zip(picked, images, strict=True)):
-            face = int(usable[k])
-            image_file, overlay_file = f"frame-{number}.jpg", f"heat-map-{number}.jpg"
-            region, to_frame = face_region(image, seen.boxes[face])
-            files[image_file] = _jpeg(region)
-            shown = _explained(context, image, seen.landmarks[face], label)
-            if shown is None:
-                overlay_file = ""
-            else:
-                to_crop = similarity(seen.landmarks[face], context.spec.template_px)
-                chained = to_crop @ np.vstack([to_frame, [0, 0, 1]])
-                files[overlay_file] = _jpeg(overlay(region, shown.cam, chained))
-            columns = zip(display_labels(scheme), reading[k], strict=True)
-            pictures.append(
-                RepresentativeFrame(
-                    label=label,
-                    emotion=scheme.emotions[int(posterior[k].argmax())],
-                    pts_s=times[number],
-                    posterior={name: float(p) for name, p in columns},
-                    image_file=image_file,
-                    overlay_file=overlay_file,
-                    energy=shown.energy if shown else {},
-                    region=shown.region if shown else "",
-                )
-            )
+        for face, image in zip(faces, images, strict=True):
+            cut_out.append(face_region(image, seen.boxes[face]))
+            crops.append(align_face(image, seen.landmarks[face], template_px, input_px))
     except VideoError as error:
-        return pictures, files, f"representative frames are missing: {error.cause}"
-    return pictures, files, ""
+        remark = f"representative frames are missing: {error.cause}"
+    labels = [label for label, _ in picked[: len(crops)]]
+    explanations = _explained(context, crops, seen.landmarks[faces[: len(crops)]], labels)
+    scheme = context.spec.labels
+    pictures: list[RepresentativeFrame] = []
+    files: dict[str, bytes] = {}
+    for number, (label, (region, to_frame)) in enumerate(zip(labels, cut_out, strict=True)):
+        k, shown = picked[number][1], explanations.get(number)
+        image_file, overlay_file = f"frame-{number}.jpg", ""
+        files[image_file] = _jpeg(region)
+        if shown is not None:
+            overlay_file = f"heat-map-{number}.jpg"
+            to_crop = similarity(seen.landmarks[faces[number]], template_px)
+            chained = to_crop @ np.vstack([to_frame, [0, 0, 1]])
+            files[overlay_file] = _jpeg(overlay(region, shown.cam, chained))
+        columns = zip(display_labels(scheme), reading[k], strict=True)
+        pictures.append(
+            RepresentativeFrame(
+                label=label,
+                emotion=scheme.emotions[int(posterior[k].argmax())],
+                pts_s=times[number],
+                posterior={name: float(p) for name, p in columns},
+                image_file=image_file,
+                overlay_file=overlay_file,
+                energy=shown.energy if shown else {},
+                region=shown.region if shown else "",
+            )
+        )
+    return pictures, files, remark
 
 
 @dataclass(frozen=True)
@@ -126,34 +133,52 @@ class _Explanation:
 
 
 def _explained(
-    context: AnalysisContext, image: Image, landmarks: FloatArray, label: str
-) -> _Explanation | None:
-    """Why the face was said to be of a class; None for neutral, and where no place says so.
+    context: AnalysisContext, crops: Sequence[Image], landmarks: FloatArray, labels: Sequence[str]
+) -> dict[int, _Explanation]:
+    """Why faces were said to be of their classes, by position.
 
-    Neutral is what remains where nothing else is seen: a map of it would point at skin.
+    Neutral ones have no explanation: neutral is what remains where nothing else is seen, and a map
+    of it would point at skin. Nor have those of whose places none speaks for the class.
     """
     spec, classifier = context.spec, context.classifier
-    if label == NEUTRAL:
-        return None
-    crop = align_face(image, landmarks, spec.template_px, spec.input_px)
-    cams = classifier.explain(crop[None], label, context.settings.heat_map)
-    cam = within_face(cams[0], spec.template_px)
-    if not cam.any():
-        return None
-    energy = energy_shares(cam, spec.template_px)
-    deleted = without_regions(crop, spec.template_px)
-    tried = np.stack([crop, *deleted.values()])
-    eye_px = np.full(len(tried), np.linalg.norm(landmarks[1] - landmarks[0]), np.float32)
+    found: dict[int, _Explanation] = {}
+    for label in dict.fromkeys(labels):
+        rows = [k for k, one in enumerate(labels) if one == label]
+        if label == NEUTRAL:
+            continue
+        together = np.stack([crops[k] for k in rows])
+        cams = classifier.explain(together, label, context.settings.heat_map)
+        deleted = [without_regions(crop, spec.template_px) for crop in together]
+        tried = np.stack(
+            [one for k, d in zip(rows, deleted, strict=True) for one in (crops[k], *d.values())]
+        )
+        eye_px = np.linalg.norm(landmarks[rows, 1] - landmarks[rows, 0], axis=1)
+        each = len(tried) // len(rows)
+        said = _posterior_of(context, label, tried, np.repeat(eye_px, each).astype(np.float32))
+        for k, cam, names, own in zip(rows, cams, deleted, said.reshape(-1, each), strict=True):
+            within = within_face(cam, spec.template_px)
+            if within.any():
+                energy = energy_shares(within, spec.template_px)
+                without = dict(zip(names, own[1:].tolist(), strict=True))
+                region = confirmed_region(energy, float(own[0]), without)
+                found[k] = _Explanation(within, energy, region)
+    return found
+
+
+def _posterior_of(
+    context: AnalysisContext, label: str, crops: Image, eye_px: FloatArray
+) -> FloatArray:
+    """Posterior of a class, float32 [M]: each crop seen once, read as the model is calibrated."""
+    scheme = context.spec.labels
+    seen = context.classifier.predict(crops, mirrored=False)
     posterior = posteriors(
-        classifier.predict(tried, mirrored=False).logits,
-        spec.labels,
-        spec.temperature,
-        spec.valence_calibrations,
+        seen.logits,
+        scheme,
+        context.spec.temperature,
+        context.spec.valence_calibrations,
         eye_px,
     )
-    said = display_posterior(spec.labels, posterior)[:, display_labels(spec.labels).index(label)]
-    without = dict(zip(deleted, said[1:].tolist(), strict=True))
-    return _Explanation(cam, energy, confirmed_region(energy, float(said[0]), without))
+    return display_posterior(scheme, posterior)[:, display_labels(scheme).index(label)]
 
 
 def _jpeg(image: Image) -> bytes:

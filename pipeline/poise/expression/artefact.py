@@ -70,9 +70,11 @@ def load_model(directory: Path) -> tuple[ExpressionNetwork, ModelSpec]:
             remedy=f"Export the model again, or restore {WEIGHTS_FILE}.",
             path=path,
         )
-    network = build(spec)
+    with torch.device("meta"):  # weights that are read need not be drawn first
+        network = build(spec)
+    exact = {name: t.float() if t.is_floating_point() else t for name, t in weights.items()}
     try:
-        network.load_state_dict(weights)  # to float32 one by one
+        network.load_state_dict(exact, assign=True)
     except RuntimeError as error:
         raise ModelError(f"the weights do not fit {spec.architecture} ({error})", path=path) from (
             error
@@ -84,7 +86,7 @@ def load_model(directory: Path) -> tuple[ExpressionNetwork, ModelSpec]:
             remedy="Export the model again.",
             path=directory / SPEC_FILE,
         )
-    return network, spec
+    return network.to(memory_format=torch.channels_last), spec  # type: ignore[call-overload]
 
 
 def read_safetensors(path: Path) -> dict[str, Tensor]:

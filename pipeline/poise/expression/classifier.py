@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cached_property
+from copy import deepcopy
 from pathlib import Path
 from typing import Protocol
 
@@ -93,12 +93,17 @@ class ExpressionClassifier:
     ) -> None:
         self.device = choose_device(device)
         self.batch_size = batch_size or (16 if self.device.type == "cpu" else 256)
-        self._directory = directory or SHIPPED_MODEL
-        network, self.spec = load_model(self._directory)
+        network, self.spec = load_model(directory or SHIPPED_MODEL)
         wanted = prefers_int8(self.device) and bool(self.spec.activation_ranges)
         self.in_bytes = wanted and not trouble()
         self.dtype = torch.float32 if self.in_bytes else computing_type(self.device)
+        # Bytes have no gradient, and in float16 small ones vanish: maps then have another network.
+        own = computing_type(self.device)
+        exact = torch.float32 if own == torch.float16 else own
+        apart = self.in_bytes or self.dtype != exact
+        self._differentiable = deepcopy(network) if apart else network
         self.network = in_precision(network.to(self.device), self.dtype)
+        in_precision(self._differentiable.to(self.device), exact).requires_grad_(False)
         if self.in_bytes:
             quantise(self.network, self.spec.activation_ranges)
 
@@ -151,7 +156,7 @@ class ExpressionClassifier:
             float32 [M, S, S], non-negative; all 0 where no place speaks for the class.
 
         Raises:
-            ModelError: If the model knows no such class, or its file is gone.
+            ModelError: If the model knows no such class.
         """
         columns = members(self.spec.labels, label)
         if not 0 < len(columns) < len(self.spec.labels.emotions):
@@ -175,7 +180,8 @@ class ExpressionClassifier:
             posterior = torch.softmax(torch.from_numpy(self._in_batches(crops, self.network)), 1)
             maps = self._in_batches(crops, self.network.maps)
             return attribution.grad_cam(maps, weight, posterior.numpy(), columns)
-        network, dtype = self._differentiable
+        network = self._differentiable
+        dtype = network.classifier.weight.dtype
         faces = normalise(crops, self.spec, self.device).to(dtype)
         if method == "layer-cam":
             cams = attribution.layer_cam(network, faces, columns)
@@ -187,20 +193,6 @@ class ExpressionClassifier:
     def _odds(self, crops: Image, columns: list[int]) -> FloatArray:
         logits = torch.from_numpy(self.predict(crops, mirrored=False).logits)
         return attribution.log_odds(logits, columns).numpy()
-
-    @cached_property
-    def _differentiable(self) -> tuple[ExpressionNetwork, torch.dtype]:
-        """The network that gradients are taken of, and its type.
-
-        Bytes have no gradient, and in float16 small ones vanish: then another one, of 20 or 40 MB,
-        is loaded when first asked for.
-        """
-        if not self.in_bytes and self.dtype != torch.float16:
-            return self.network.requires_grad_(False), self.dtype
-        dtype = computing_type(self.device)
-        dtype = torch.float32 if dtype == torch.float16 else dtype
-        network, _ = load_model(self._directory)
-        return in_precision(network.to(self.device), dtype).requires_grad_(False), dtype
 
     def _both(self, inputs: Tensor) -> Tensor:
         logits: Tensor = (self.network(inputs).float() + self.network(inputs.flip(3)).float()) / 2
