@@ -70,11 +70,9 @@ def load_model(directory: Path) -> tuple[ExpressionNetwork, ModelSpec]:
             remedy=f"Export the model again, or restore {WEIGHTS_FILE}.",
             path=path,
         )
-    with torch.device("meta"):  # weights that are read need not be drawn first
-        network = build(spec)
-    exact = {name: t.float() if t.is_floating_point() else t for name, t in weights.items()}
+    network = build(spec)
     try:
-        network.load_state_dict(exact, assign=True)
+        network.load_state_dict(weights)  # to float32 one by one
     except RuntimeError as error:
         raise ModelError(f"the weights do not fit {spec.architecture} ({error})", path=path) from (
             error
@@ -86,7 +84,7 @@ def load_model(directory: Path) -> tuple[ExpressionNetwork, ModelSpec]:
             remedy="Export the model again.",
             path=directory / SPEC_FILE,
         )
-    return network.to(memory_format=torch.channels_last), spec  # type: ignore[call-overload]
+    return network, spec
 
 
 def read_safetensors(path: Path) -> dict[str, Tensor]:
