@@ -307,7 +307,10 @@ class PyAVDecoder:
                         time_s < skip_before_s or (plan is not None and plan.skips(time_s))
                     )
                 frames = source.decode(packet, skips)
-                self._losses.corrupt += any(frame.is_corrupt for frame in frames)
+                in_part = any(frame.is_corrupt for frame in frames)
+                self._losses.corrupt += in_part
+                gap = packet.is_corrupt and not (skips or in_part)
+                self._losses.note_packet(gap=gap, is_key=packet.is_keyframe)
                 for frame in frames:
                     self._position.decoded += 1
                     yield frame
@@ -327,6 +330,7 @@ class PyAVDecoder:
         base = self._stream.time_base
         self._time_base = base.as_integer_ratio() if base else None  # fractions are slow
         self._losses.damaged = self._losses.corrupt = 0
+        self._losses.gaps = (False, False)
         self._begun_again = False
         self._position = Position()
 
