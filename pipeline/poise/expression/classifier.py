@@ -42,7 +42,7 @@ def normalise(crops: Image, spec: ModelSpec, device: torch.device) -> Tensor:
         tensor = tensor[..., None].expand(-1, -1, -1, 3).float()
     elif spec.grayscale:
         gray = tensor.float() @ torch.tensor(_GRAY, device=device)
-        tensor = gray.round()[..., None].expand(-1, -1, -1, 3)
+        tensor = gray[..., None].expand(-1, -1, -1, 3)
     else:
         tensor = tensor.float()
     scale = 255 * torch.tensor(spec.std, device=device)

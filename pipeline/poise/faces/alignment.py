@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import math
+
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 Image = npt.NDArray[np.uint8]
 Points = npt.NDArray[np.float32]
+
+_AVERAGED = 0.6  # scale up to which whole pixels are averaged
+_FINEST = 8  # samples for a pixel, each way, where a picture has no room for squares
 
 
 def similarity(source_px: Points, target_px: Points) -> npt.NDArray[np.float64]:
@@ -37,7 +42,10 @@ def similarity(source_px: Points, target_px: Points) -> npt.NDArray[np.float64]:
 def warp(image: Image, matrix: npt.NDArray[np.float64], size_px: int) -> Image:
     """Sample a square picture through an affine matrix, without aliasing.
 
-    A strong reduction is done by area averaging first; beyond the border the edge repeats.
+    A picture that is reduced is sampled at least as finely as its pixels lie, and samples are
+    averaged; a strong reduction averages whole pixels first, in squares that lie still, so that a
+    matrix that is slightly another one gives a picture that is slightly another one. Beyond the
+    border the edge repeats.
 
     Args:
         image: uint8 [H, W, 3] or [H, W].
@@ -48,42 +56,54 @@ def warp(image: Image, matrix: npt.NDArray[np.float64], size_px: int) -> Image:
         uint8 [S, S, 3] or [S, S].
     """
     scale = float(np.hypot(matrix[0, 0], matrix[1, 0]))
-    if scale < 0.7:
-        image, matrix = _reduce(image, matrix, size_px, min(1.0, 1.3 * scale))
+    if scale >= 1:
+        return _sampled(image, matrix, size_px, cv2.INTER_CUBIC)
+    side = min(max(1, math.floor(_AVERAGED / max(scale, 1e-9))), *image.shape[:2])
+    if side > 1:
+        image, matrix = _averaged(image, matrix, size_px, side)
+    finer = min(math.ceil(1 / max(scale * side, 1e-9)), _FINEST)
+    shift = finer * matrix[:, 2] + (finer - 1) / 2  # centres of pixels onto each other
+    samples = _sampled(
+        image,
+        np.column_stack([finer * matrix[:, :2], shift]),
+        finer * size_px,
+        cv2.INTER_LINEAR,
+    )
+    return np.asarray(
+        cv2.resize(samples, (size_px, size_px), interpolation=cv2.INTER_AREA), np.uint8
+    )
+
+
+def _sampled(image: Image, matrix: npt.NDArray[np.float64], size_px: int, way: int) -> Image:
     return np.asarray(
         cv2.warpAffine(
-            image,
-            matrix,
-            (size_px, size_px),
-            flags=cv2.INTER_LINEAR if scale < 1.0 else cv2.INTER_CUBIC,
-            borderMode=cv2.BORDER_REPLICATE,
+            image, matrix, (size_px, size_px), flags=way, borderMode=cv2.BORDER_REPLICATE
         ),
-        dtype=np.uint8,
+        np.uint8,
     )
 
 
-def _reduce(
-    image: Image, matrix: npt.NDArray[np.float64], size_px: int, factor: float
+def _averaged(
+    image: Image, matrix: npt.NDArray[np.float64], size_px: int, side: int
 ) -> tuple[Image, npt.NDArray[np.float64]]:
-    """Cut out what the result will show and reduce it by `factor`; adapt the matrix."""
-    height, width = image.shape[:2]
+    """Squares of pixels averaged, as far as the result will show them, and the matrix from there.
+
+    What is left over at the right and lower border, less than a square, is not seen.
+    """
     corners = np.array([[0, 0], [size_px, 0], [0, size_px], [size_px, size_px]], np.float64)
-    inverse = np.linalg.inv(matrix[:, :2])
-    shown = (corners - matrix[:, 2]) @ inverse.T
-    low = np.clip(np.floor(shown.min(axis=0)).astype(int) - 2, 0, [width - 1, height - 1])
-    high = np.clip(np.ceil(shown.max(axis=0)).astype(int) + 3, low + 1, [width, height])
-    region = image[low[1] : high[1], low[0] : high[0]]
-    reduced_size = np.maximum(np.round((high - low) * factor).astype(int), 1)
-    reduced = cv2.resize(
-        region, (int(reduced_size[0]), int(reduced_size[1])), interpolation=cv2.INTER_AREA
+    shown = (corners - matrix[:, 2]) @ np.linalg.inv(matrix[:, :2]).T
+    count = np.array(image.shape[1::-1]) // side
+    low = np.clip(np.floor(shown.min(axis=0) / side).astype(int) - 2, 0, count - 1)
+    high = np.clip(np.ceil(shown.max(axis=0) / side).astype(int) + 2, low + 1, count)
+    (left, top), (right, bottom) = low * side, high * side
+    width, height = (high - low).tolist()
+    coarse = cv2.resize(
+        image[top:bottom, left:right], (width, height), interpolation=cv2.INTER_AREA
     )
-    # Pixel centres: x_region = (x_reduced + 0.5) * step - 0.5, then the matrix as before.
-    step = (high - low) / reduced_size
-    offset = low + 0.5 * step - 0.5
-    linear = matrix[:, :2] * step
-    return np.asarray(reduced, np.uint8), np.column_stack(
-        [linear, matrix[:, :2] @ offset + matrix[:, 2]]
-    )
+    # Centres of pixels: x = (x_coarse + low) * side + (side - 1) / 2, then the matrix as before.
+    offset = low * side + (side - 1) / 2
+    shift = matrix[:, :2] @ offset + matrix[:, 2]
+    return np.asarray(coarse, np.uint8), np.column_stack([matrix[:, :2] * side, shift])
 
 
 def align_face(image: Image, landmarks_px: Points, template_px: Points, size_px: int) -> Image:
