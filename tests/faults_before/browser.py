@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from poise.reports.pages.pdf import browser_options, find_browser
+from tests.drawn_people import Drawn, record
 from tests.faults_before.cases import case
-from tests.faults_before.inputs import people, plain, short
+from tests.faults_before.inputs import people, plain
 from tests.faults_before.sides import Side
 from tests.reports.pages.test_viewer import sound_only
 
@@ -36,10 +37,11 @@ def _(side: Side) -> object:
     return _said(mailed / "report.html")
 
 
-@case("H2 other", "another recording in its place, a second for six: what the page says")
+@case("H2 other", "another recording chosen by hand, 20 s for six: what the page says")
 def _(side: Side) -> object:
-    shutil.copyfile(short(), _one(side))
-    return _said(side.out / "kim" / "report.html")
+    _one(side).unlink()
+    other = record(side.folder / "other.mp4", 20, lambda t: [Drawn()])
+    return _said(side.out / "kim" / "report.html", chosen=other)
 
 
 @case("H3", "a link to a moment of the second of three recordings: pixels from the top to it")
@@ -48,7 +50,9 @@ def _(side: Side) -> object:
         side.add(f"kim/{name}.mp4", plain())
     side.analyze()
     with _opened(side.out / "kim" / "report.html", "#t=3&r=2") as page:
-        return round(page.evaluate("document.getElementById('viewer-2').getBoundingClientRect().top"))
+        return round(
+            page.evaluate("document.getElementById('viewer-2').getBoundingClientRect().top")
+        )
 
 
 @case("J10", "--pdf: servers of the network that are asked for or connected to")
@@ -73,9 +77,12 @@ def _one(side: Side) -> Path:
     return path
 
 
-def _said(report: Path) -> str:
+def _said(report: Path, chosen: Path | None = None) -> str:
     """What is said where the recording belongs, or that it is shown."""
     with _opened(report) as page:
+        if chosen:
+            page.set_input_files(".pick input", chosen)
+            page.wait_for_timeout(_SETTLED_MS)
         if page.locator(".pick").first.is_visible():
             return "“" + " ".join(page.locator(".pick p").first.inner_text().split())[:100] + "”"
         width = page.evaluate("document.querySelector('video').videoWidth")

@@ -7,7 +7,6 @@ import os
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,7 +27,7 @@ importlib.metadata.version = lambda name: "0.0.9" if name == "poise" else versio
 @case("J3", "the address of a web server: within 45 s")
 def _(side: Side) -> object:
     people(side, "kim/1.mp4")
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), http.server.SimpleHTTPRequestHandler)
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Quiet)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     done = side.analyze("--cluster", f"tcp://127.0.0.1:{server.server_port}", limit_s=45)
     server.shutdown()
@@ -71,6 +70,11 @@ def _(side: Side) -> object:
             return "waits"
 
 
+class _Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
 @dataclass(frozen=True)
 class _Cluster:
     address: str
@@ -78,7 +82,9 @@ class _Cluster:
 
 
 @contextmanager
-def _cluster(side: Side, workers: Sequence[Sequence[str]], *, path: Path | None = None) -> Iterator[_Cluster]:
+def _cluster(
+    side: Side, workers: Sequence[Sequence[str]], *, path: Path | None = None
+) -> Iterator[_Cluster]:
     """A scheduler and workers, each started by a command; `path` is where Python looks first."""
     from distributed import Client
 
@@ -96,10 +102,9 @@ def _cluster(side: Side, workers: Sequence[Sequence[str]], *, path: Path | None 
     started = [start("dask_scheduler", "--port", "0")]
     try:
         wait_until(file.exists)
-        started += [
-            start("dask_worker", "--nthreads", "1", "--no-nanny", "--local-directory", f"w{k}", by=by)
-            for k, by in enumerate(workers)
-        ]
+        for k, by in enumerate(workers):
+            own = ("--nthreads", "1", "--no-nanny", "--local-directory", f"worker{k}")
+            started.append(start("dask_worker", *own, by=by))
         with Client(scheduler_file=str(file), timeout=60) as client:
             client.wait_for_workers(len(workers), timeout=120)
             address = str(client.scheduler.address)
@@ -108,4 +113,3 @@ def _cluster(side: Side, workers: Sequence[Sequence[str]], *, path: Path | None 
         for process in started:
             process.kill()
             process.wait()
-        time.sleep(1)

@@ -23,6 +23,7 @@ from poise.media.decoders.streams import (
     REMEDY,
     OpenedRecording,
     check_stream,
+    chosen_sound,
 )
 from poise.media.decoders.upright import Upright
 from poise.media.engines.sources import Engine, EngineError, FrameSource, Software
@@ -83,6 +84,11 @@ class PyAVDecoder:
         if (count := self._opened.moving_streams) > 1:
             values = {"count": count, "stream": self._index}
             found.append(ReadingRemark(code="stream_chosen", values=values))
+        sounds = [stream.index for stream in self._opened.container.streams.audio]
+        heard = chosen_sound(self._opened.container)
+        if heard is not None and len(sounds) > 1:
+            values = {"count": len(sounds), "number": 1 + sounds.index(heard.index)}
+            found.append(ReadingRemark(code="sound_chosen", values=values))
         if not self._opened.edits_followed:
             found.append(ReadingRemark(code="odd_edits"))
         return (*found, *self._picture.remarks)
