@@ -13,7 +13,7 @@ from pathlib import Path
 import pandas as pd
 
 from tests.faults_before.cases import case
-from tests.faults_before.inputs import people, plain, short
+from tests.faults_before.inputs import people, plain
 from tests.faults_before.sides import Side
 from tests.processes import descendants
 
@@ -74,21 +74,6 @@ def _(side: Side) -> object:
         and str(side.root) in path.read_text(encoding="utf-8-sig")
     ]  # fmt: skip
     return f"in {', '.join(sorted(set(told)))}" if told else "nowhere"
-
-
-@case("G4", "a second beside 20 GB of nothing: seconds until it is analysed")
-def _(side: Side) -> object:
-    side.add("a/1.mp4", short())
-    large = side.root / "z" / "1.mp4"
-    large.parent.mkdir()
-    large.write_bytes(short(1).read_bytes())
-    os.truncate(large, 20_000_000_000)
-    started = time.monotonic()
-    with side.started("--jobs", 1) as command:
-        _wait(command, lambda: side.results() > 0)
-        took_s = time.monotonic() - started
-        command.send_signal(signal.SIGTERM)
-    return f"{took_s:.0f}"
 
 
 @case("D6", "analysed by one Python, written again by another: which one the page names")

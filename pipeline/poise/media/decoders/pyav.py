@@ -315,7 +315,7 @@ class PyAVDecoder:
                 frames = source.decode(packet, skips)
                 in_part = any(frame.is_corrupt for frame in frames)
                 self._losses.corrupt += in_part
-                gap = packet.is_corrupt and not (skips or in_part)
+                gap = packet.is_corrupt and not in_part
                 self._losses.note_packet(gap=gap, is_key=packet.is_keyframe)
                 for frame in frames:
                     self._position.decoded += 1
