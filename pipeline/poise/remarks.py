@@ -13,6 +13,7 @@ REMARKS = {
     "sizes_change": "its picture changes size; all frames were fitted into one",
     "odd_edits": "its edit list is too long to be followed; times are those of the stored frames",
     "stream_chosen": "it holds {count} video streams; stream {stream} was read",
+    "sound_chosen": "it holds {count} sound tracks; only number {number} is listened to",
     "turned": "its picture was turned clockwise by {degrees} degrees, as faces stand upright then",
     "other_decoder": "{decoder}: {cause}; {other} read it from {from_s} s on",
     "uncertain_face": "for {total_s} s it shows a face that may be the candidate's or another's; "

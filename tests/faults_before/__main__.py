@@ -14,7 +14,8 @@ from tests.faults_before.inputs import kept
 from tests.faults_before.sides import Side, old_and_new
 
 SECTIONS = (
-    "times", "picture", "loss", "tables", "forgetting", "commands", "pages", "let_in",
+    "times", "picture", "loss", "tables", "forgetting", "commands", "pages", "let_in", "by_hand",
+    "at_a_moment", "cluster", "browser",
 )  # fmt: skip
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
+import unicodedata
+import zipfile
 
 import cv2
 import numpy as np
@@ -138,6 +141,20 @@ def _(side: Side) -> object:
     side.analyze("--format", "parquet")
     side.run("report", side.out, "--anonymous", "--format", "csv")
     return ", ".join(sorted(p.name for p in side.out.rglob("*.parquet"))) or "none"
+
+
+@case("J7 bundle", "a bug report, where a message writes a Korean name in pieces (NFD): the name")
+def _(side: Side) -> object:
+    people(side, "김민지/1.mp4")
+    side.analyze()
+    message = unicodedata.normalize("NFD", "cannot read 김민지/1.mp4: torn")
+    line = {"event": "recording", "id": "김민지/1.mp4", "message": message}
+    (log,) = (side.out / ".poise" / "logs").glob("*.jsonl")
+    log.write_text(json.dumps(line, ensure_ascii=False) + "\n", encoding="utf-8")
+    side.run("doctor", "--bundle", "b.zip", "--reports", side.out)
+    with zipfile.ZipFile(side.folder / "b.zip") as bundle:
+        text = "".join(bundle.read(name).decode() for name in bundle.namelist())
+    return "in it" if "김민지" in unicodedata.normalize("NFC", text) else "left out"
 
 
 @case("J7 mode", "classify --csv: who may read it")

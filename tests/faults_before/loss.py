@@ -6,6 +6,7 @@ import json
 import unicodedata
 from typing import Any
 
+import av
 import numpy as np
 import pandas as pd
 
@@ -64,6 +65,33 @@ def _(side: Side) -> object:
     path.write_bytes(data)
     side.analyze()
     return side.row()["status"]
+
+
+@case("transport", "three pictures of a transport stream that never arrived: status")
+def _(side: Side) -> object:
+    path = side.root / "a.ts"
+    write_clip(path, images(), range(0, 6000, STEP_MS), options={"g": "30", "bf": "0"})
+    packets = np.frombuffer(path.read_bytes(), np.uint8).reshape(-1, 188)
+    begun = np.flatnonzero((packets[:, 1] == 0x41) & (packets[:, 2] == 0))  # each a picture
+    path.write_bytes(np.delete(packets, np.s_[begun[11] : begun[14]], axis=0).tobytes())
+    side.analyze()
+    return side.row()["status"]
+
+
+@case("sounds", "two sound tracks: what is said of them")
+def _(side: Side) -> object:
+    path = side.add("a.mkv", plain())
+    with av.open(str(plain())) as source, av.open(str(path), "w") as target:
+        picture = source.streams.video[0]
+        stored = target.add_stream_from_template(picture)
+        for _ in range(2):
+            target.add_stream("aac", rate=48_000).layout = "mono"
+        for packet in source.demux(picture):
+            if packet.size:
+                packet.stream = stored
+                target.mux(packet)
+    side.analyze()
+    return side.row().get("remarks") or "nothing"
 
 
 @case("bin", "a recording deleted to the bin of a network drive: recordings analysed")

@@ -85,3 +85,12 @@ def _(side: Side) -> object:
         cv2.ellipse(image, (240, 190), (48, 42), 0, 0, 360, (190, 210, 225), -1)
     made(side, "a.mp4", masked)
     return side.row()["usable_frames"]
+
+
+@case("HDR", "a white wall in high dynamic range (PQ): its gray in the report's pictures")
+def _(side: Side) -> object:
+    tags = "transfer=smpte2084:colorprim=bt2020:colormatrix=bt2020nc"
+    as_pq = [(image * (0.58 * 255 / 200)).clip(0, 255).astype(np.uint8) for image in images()]
+    made(side, "a.mp4", as_pq, options={"x264-params": tags})
+    pictures = [cv2.imread(str(path)) for path in (side.out / ".poise").rglob("*.jpg")]
+    return f"{np.median([picture[:9, :9].mean() for picture in pictures]):.0f}"

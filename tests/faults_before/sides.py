@@ -30,12 +30,14 @@ class Side:
         main: What runs it.
         folder: Where it works: recordings lie in `in`, reports go to `out`.
         model: The expression model that it ships.
+        old: Whether it is that of before.
     """
 
     package: Path
     main: str
     folder: Path
     model: Path
+    old: bool
 
     @property
     def environment(self) -> dict[str, str]:
@@ -62,6 +64,31 @@ class Side:
     def analyze(self, *more: object, **keywords: object) -> subprocess.CompletedProcess[str]:
         """Analyse `in` into `out`, with one process."""
         return self.run("analyze", self.root, "-o", self.out, "--jobs", 1, *more, **keywords)  # type: ignore[arg-type]
+
+    def started(self, *more: object, **environment: str) -> subprocess.Popen[bytes]:
+        """Begin to analyse `in` into `out`, in a session of its own."""
+        return subprocess.Popen(
+            self.line("analyze", self.root, "-o", self.out, *more),
+            env=self.environment | environment, cwd=self.folder, start_new_session=True,
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+
+    def by_hand(self, before: str, now: str, then: str) -> str:
+        """What Python prints that calls the package itself.
+
+        Args:
+            before, now: Imports, under the same names, from the package of then and of now.
+            then: What is done with them, the same on both sides.
+        """
+        path = os.pathsep.join([str(self.package), str(ROOT)])
+        errors = self.folder / "errors.txt"  # not a pipe: what lives on would keep it open
+        with errors.open("w") as file:
+            done = subprocess.run(
+                [sys.executable, "-c", f"{before if self.old else now}\n{then}"], stderr=file,
+                cwd=self.folder, env=self.environment | {"PYTHONPATH": path}, text=True,
+                stdout=subprocess.PIPE, timeout=LIMIT_S, check=False,
+            )  # fmt: skip
+        return done.stdout.strip() or f"nothing: {errors.read_text().splitlines()[-1:]}"
 
     def analyze_in_shell(self, script: str) -> subprocess.CompletedProcess[str]:
         """Analyse in a shell.
@@ -138,11 +165,12 @@ def old_and_new(old: Path, folder: Path) -> dict[str, Side]:
     """
     site = folder / "old"
     shutil.copytree(old / "pipeline", site / "pipeline")
+    shutil.copytree(old / "training", site / "training")
     shutil.copytree(old / "templates", site / "pipeline" / "templates")
     (model,) = {path.parent for path in (site / "pipeline" / "models").rglob("*.safetensors")}
     return {
-        "before": Side(site, _MAIN.format("pipeline", "cli"), folder, model),
-        "now": Side(ROOT, _MAIN.format("poise", "commands"), folder, SHIPPED_MODEL),
+        "before": Side(site, _MAIN.format("pipeline", "cli"), folder, model, old=True),
+        "now": Side(ROOT, _MAIN.format("poise", "commands"), folder, SHIPPED_MODEL, old=False),
     }
 
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 from itertools import pairwise
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
+from av.stream import Disposition
 
 from poise.errors import VideoError
 from poise.media.audio import SAMPLE_RATE_HZ, SOUND_STATUSES, SoundBlock, SoundEnd
+from poise.media.decoders import open_decoder
 from poise.media.listening import BLOCK_S, listen
 from poise.media.reader import DecodingProcess
 from poise.types import FloatArray
@@ -120,6 +123,34 @@ def test_no_sound_and_silence_are_told_apart(tmp_path: Path) -> None:
     silent = write_sounding(tmp_path / "silent.mp4", [(0, silence(2))])
     assert _heard(mute) == ([], SoundEnd(status="none"))
     assert _heard(silent)[1] == SoundEnd(status="silent")
+
+
+@pytest.mark.parametrize(("default", "status"), [(0, "silent"), (1, "heard")])
+def test_of_several_tracks_the_default_one_is_heard_and_that_is_said(
+    tmp_path: Path, default: int, status: str
+) -> None:
+    """As from a call that was recorded with the microphone and what came back side by side."""
+    path = tmp_path / "both.mkv"
+    with (
+        av.open(str(write_sounding(tmp_path / "quiet.mkv", [(0.0, silence(1))]))) as quiet,
+        av.open(str(write_sounding(tmp_path / "loud.mkv", [(0.0, vowels(1))]))) as loud,
+        av.open(str(path), "w") as container,
+    ):
+        sounds = quiet.streams.audio[0], loud.streams.audio[0]
+        taken = [*quiet.demux(), *loud.demux(sounds[1])]
+        into = {
+            stream: container.add_stream_from_template(stream)
+            for stream in (quiet.streams.video[0], *sounds)
+        }
+        for k, sound in enumerate(sounds):
+            into[sound].disposition = Disposition.default if k == default else Disposition(0)
+        for packet in taken:
+            if packet.size:
+                packet.stream = into[packet.stream]
+                container.mux(packet)
+    assert _heard(path)[1].status == status
+    (remark,) = open_decoder(path, "pyav").remarks
+    assert remark.text == f"it holds 2 sound tracks; only number {default + 1} is listened to"
 
 
 def test_sound_alone_can_be_listened_to(tmp_path: Path) -> None:

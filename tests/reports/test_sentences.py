@@ -21,6 +21,7 @@ from tests.factories import make_candidate, make_recording
 
 VALUES: dict[str, dict[str, str | int | float]] = {
     "stream_chosen": {"count": 2, "stream": 1},
+    "sound_chosen": {"count": 2, "number": 1},
     "turned": {"degrees": 90},
     "other_decoder": {"decoder": "pyav", "cause": "it hangs", "other": "decord", "from_s": 2.0},
     "uncertain_face": {"total_s": 3.0},

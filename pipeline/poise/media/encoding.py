@@ -28,8 +28,7 @@ from poise.errors import PoiseError, VideoError
 from poise.media.decoders.pyav import PyAVDecoder
 from poise.media.decoders.sampling import WHOLE, SampleSpan
 from poise.media.decoders.server import limit_memory
-from poise.media.decoders.streams import MAX_LENGTH_S, OpenedRecording
-from poise.media.listening import chosen_sound
+from poise.media.decoders.streams import MAX_LENGTH_S, OpenedRecording, chosen_sound
 from poise.media.playability import plays_as_it_is
 from poise.media.transcode import Job, Made, Progress
 from poise.system.atomic_files import is_full, not_written

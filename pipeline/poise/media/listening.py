@@ -15,11 +15,11 @@ from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
 from av.audio.stream import AudioStream
 from av.container import InputContainer
-from av.stream import Discard, Disposition
+from av.stream import Discard
 
 from poise.media.audio import SAMPLE_RATE_HZ, SoundBlock, SoundEnd
 from poise.media.container_types import opened
-from poise.media.decoders.streams import MAX_LENGTH_S, OpenedRecording
+from poise.media.decoders.streams import MAX_LENGTH_S, OpenedRecording, chosen_sound
 from poise.types import FloatArray
 
 BLOCK_S = 20.0
@@ -90,13 +90,6 @@ def _may_hold_chapters(container: InputContainer) -> bool:
     """Whether there is a track of text with so few samples that they can be chapters."""
     tracks = [s for s in container.streams if s.type in ("data", "subtitle", "unknown", None)]
     return bool(tracks) and all(stream.frames <= _MAX_CHAPTERS for stream in tracks)
-
-
-def chosen_sound(container: InputContainer) -> AudioStream | None:
-    """The sound track that is listened to: the default one, else the first; None without any."""
-    streams = container.streams.audio
-    marked = [stream for stream in streams if stream.disposition & Disposition.default]
-    return next(iter([*marked, *streams]), None)
 
 
 class _Listening:

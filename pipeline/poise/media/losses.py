@@ -19,7 +19,8 @@ class Losses:
 
     Args:
         damaged: Packets that were skipped.
-        corrupt: Packets whose pictures the decoder could make only in part.
+        corrupt: Packets whose pictures the decoder could make only in part, or that lack a part.
+        gaps: Whether FFmpeg has marked the last packet but one, and the last, as lacking a part.
         second: Whether another recording begins behind it in the same file.
         again_s: Where time started again, and frames were left out, if it did.
         leap_s: The first time that no recording reaches, if one was met; its frames were left out.
@@ -29,11 +30,26 @@ class Losses:
 
     damaged: int = 0
     corrupt: int = 0
+    gaps: tuple[bool, bool] = (False, False)
     second: bool = False
     again_s: float | None = None
     leap_s: float | None = None
     disordered: int = 0
     too_long_s: float | None = None
+
+    def note_packet(self, *, gap: bool, is_key: bool) -> None:
+        """Count what a gap in a stream has torn.
+
+        Its mark stands at the picture before the torn one. Where a key frame follows that, nothing
+        is missing: it is how a stream looks that was stored in parts and joined again.
+
+        Args:
+            gap: Whether FFmpeg marked this packet, and nothing else tells of it.
+            is_key: Whether a key frame begins here.
+        """
+        before, last = (False, False) if is_key else self.gaps
+        self.corrupt += before
+        self.gaps = last, gap
 
     def describe(self, end_s: float, promised_s: float | None) -> str:
         """All losses in one sentence; empty if there are none.

@@ -146,7 +146,10 @@ def test_what_systems_leave_behind_is_not_worth_a_word(tmp_path: Path) -> None:
 
 
 def test_a_bin_is_not_analysed_and_one_with_recordings_is_named(tmp_path: Path) -> None:
-    bins = ["#recycle", "@Recycle", "kim/$RECYCLE.BIN", ".Trash-1000", "lost+found", "#snapshot"]
+    bins = [
+        "#recycle", "@Recycle", "kim/$RECYCLE.BIN", ".Trash-1000", "lost+found", "#snapshot",
+        "~snapshot", "RECYCLER", "Network Recycle Bin", "trashbox", "휴지통",
+    ]  # fmt: skip
     _tree(tmp_path, "kim/e.mp4", *(f"{name}/kim/deleted.mp4" for name in bins))
     assert [r.recording_id for r in discover(tmp_path)] == ["kim/e.mp4"]
     assert _aside(tmp_path) == dict.fromkeys(bins, "system_folder")

@@ -274,6 +274,35 @@ def test_pictures_that_a_decoder_made_only_in_part_are_said(tmp_path: Path) -> N
     assert "damaged, and those behind may be wrong, too" in decoder.loss
 
 
+def test_what_a_transport_stream_lost_on_its_way_is_said(tmp_path: Path) -> None:
+    """Whole pictures, which a decoder does not miss, are seen by the numbers of their packets, but
+    for where a part begins."""
+    picture = np.random.default_rng(0).integers(0, 256, (12, 16, 3), np.uint8)
+    large = picture.repeat(8, axis=0).repeat(8, axis=1)
+    moving = [np.roll(large, 2 * k, axis=1) for k in range(50)]
+    options = {"crf": "12", "g": "25"}
+    path = write_clip(tmp_path / "a.ts", moving, range(0, 2000, 40), options=options)
+    data = np.frombuffer(path.read_bytes(), np.uint8).reshape(-1, 188).copy()
+    of_picture = np.flatnonzero(((data[:, 1] & 31) == 1) & (data[:, 2] == 0))
+    adapts = (data[of_picture, 3] & 32 > 0) & (data[of_picture, 4] > 0)
+    _, second_key = of_picture[adapts & (data[of_picture, 5] & 64 > 0)]
+    starts = of_picture[(data[of_picture, 1] & 64 > 0) & (of_picture > second_key)]
+
+    path.write_bytes(np.delete(data, np.s_[starts[4] : starts[7]], axis=0).tobytes())
+    for skip in (False, True):
+        torn = open_decoder(path, "pyav")
+        found = torn.sample(5.0, None, skip_frames=skip)
+        assert len([t for batch in found for t in batch.pts_s]) == 10
+        assert "damaged, and those behind may be wrong, too" in torn.loss
+
+    numbers = data[of_picture[of_picture >= second_key], 3]
+    data[of_picture[of_picture >= second_key], 3] = (numbers & 0xF0) | ((numbers + 5) & 0x0F)
+    path.write_bytes(data.tobytes())
+    joined = open_decoder(path, "pyav")
+    assert len([t for batch in joined.sample(5.0, None) for t in batch.pts_s]) == 10
+    assert joined.loss == ""
+
+
 def test_a_recording_damaged_in_the_middle_is_read_past_the_damage(
     decoding: DecodingProcess, tmp_path: Path
 ) -> None:

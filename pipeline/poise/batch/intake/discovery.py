@@ -65,7 +65,8 @@ _SYSTEM = re.compile(
 # Where systems keep what was deleted, and older states.
 _BINS = re.compile(
     r"[#@]Recycle|lost\+found|\$RECYCLE\.BIN|System Volume Information|\.Trash.*|\.recycle"
-    r"|Network Trash Folder|Temporary Items|[#.@]snapshot|@Recently-Snapshot",
+    r"|Network Trash Folder|Temporary Items|[#.@~]snapshot|@Recently-Snapshot|RECYCLE[RD]"
+    r"|(Network )?Recycle Bin|trashbox|휴지통",
     re.IGNORECASE,
 )
 _HEAD_BYTES = 4096
@@ -160,11 +161,12 @@ def _walk(root: Path, aside: list[LeftAside]) -> Iterator[Path]:
     inside = root.resolve()
     for folder, folders, names in os.walk(root, onerror=unreadable):
         place = Path(folder)
-        for name in filter(_BINS.fullmatch, sorted(folders)):
+        bins = sorted(name for name in folders if _BINS.fullmatch(composed(name)))
+        for name in bins:
             if _holds_recording(place / name):
                 note(place / name, "system_folder")
         folders[:] = sorted(
-            name for name in folders if not _SYSTEM.fullmatch(name) and not _BINS.fullmatch(name)
+            name for name in folders if not _SYSTEM.fullmatch(name) and name not in bins
         )
         for name in folders:
             path = place / name

@@ -23,6 +23,7 @@ from poise.media.decoders.streams import (
     REMEDY,
     OpenedRecording,
     check_stream,
+    chosen_sound,
 )
 from poise.media.decoders.upright import Upright
 from poise.media.engines.sources import Engine, EngineError, FrameSource, Software
@@ -83,6 +84,11 @@ class PyAVDecoder:
         if (count := self._opened.moving_streams) > 1:
             values = {"count": count, "stream": self._index}
             found.append(ReadingRemark(code="stream_chosen", values=values))
+        sounds = [stream.index for stream in self._opened.container.streams.audio]
+        heard = chosen_sound(self._opened.container)
+        if heard is not None and len(sounds) > 1:
+            values = {"count": len(sounds), "number": 1 + sounds.index(heard.index)}
+            found.append(ReadingRemark(code="sound_chosen", values=values))
         if not self._opened.edits_followed:
             found.append(ReadingRemark(code="odd_edits"))
         return (*found, *self._picture.remarks)
@@ -307,7 +313,10 @@ class PyAVDecoder:
                         time_s < skip_before_s or (plan is not None and plan.skips(time_s))
                     )
                 frames = source.decode(packet, skips)
-                self._losses.corrupt += any(frame.is_corrupt for frame in frames)
+                in_part = any(frame.is_corrupt for frame in frames)
+                self._losses.corrupt += in_part
+                gap = packet.is_corrupt and not in_part
+                self._losses.note_packet(gap=gap, is_key=packet.is_keyframe)
                 for frame in frames:
                     self._position.decoded += 1
                     yield frame
@@ -327,6 +336,7 @@ class PyAVDecoder:
         base = self._stream.time_base
         self._time_base = base.as_integer_ratio() if base else None  # fractions are slow
         self._losses.damaged = self._losses.corrupt = 0
+        self._losses.gaps = (False, False)
         self._begun_again = False
         self._position = Position()
 

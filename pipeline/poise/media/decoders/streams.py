@@ -7,6 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
+from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.stream import Disposition
 from av.video.stream import VideoStream
@@ -149,6 +150,13 @@ class OpenedRecording:
         if own_s is None and stream.duration and stream.duration > 0 and stream.time_base:
             return float(stream.duration * stream.time_base)
         return own_s
+
+
+def chosen_sound(container: InputContainer) -> AudioStream | None:
+    """The sound track that is listened to: the default one, else the first; None without any."""
+    streams = container.streams.audio
+    marked = [stream for stream in streams if stream.disposition & Disposition.default]
+    return next(iter([*marked, *streams]), None)
 
 
 def check_stream(stream: VideoStream, path: Path) -> tuple[int, int]:
