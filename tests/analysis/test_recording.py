@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
+import av
+import cv2
 import numpy as np
 import pytest
 
@@ -36,11 +39,31 @@ def test_a_sparse_recording_has_episodes_and_says_that_it_is_sparse(
     analyse: Analyse, tmp_path: Path, images: list[Image]
 ) -> None:
     times = range(0, 1020 * 20, 1020)
-    alive = [np.roll(image, 3 * (k % 3), axis=1) for k, image in enumerate(images[::2])]
+    alive = [cv2.add(image, (6.0 * (k % 3),) * 3) for k, image in enumerate(images[::2])]
     analysis = analyse(write_clip(tmp_path / "a.mp4", alive, times))
     assert [episode.label for episode in analysis.episodes] == ["neutral", "positive"]
     assert analysis.episodes[-1].end_s == pytest.approx(20.4, abs=0.1)
     assert codes_of(analysis) == ["sparse"]
+
+
+@pytest.mark.parametrize("sound", [True, False])
+def test_which_sound_track_is_listened_to_is_said_where_one_is(
+    context: AnalysisContext, tmp_path: Path, images: list[Image], sound: bool
+) -> None:
+    with (
+        av.open(str(write_clip(tmp_path / "a.mp4", images, TIMES))) as source,
+        av.open(str(tmp_path / "b.mkv"), "w") as target,
+    ):
+        stored = target.add_stream_from_template(source.streams.video[0])
+        for _ in range(2):
+            target.add_stream("aac", rate=16_000).layout = "mono"
+        for packet in source.demux():
+            if packet.size:
+                packet.stream = stored
+                target.mux(packet)
+    context = replace(context, settings=replace(context.settings, sound=sound))
+    analysis = analyse_recording(tmp_path / "b.mkv", context, tmp_path)
+    assert codes_of(analysis) == (["sound_chosen"] if sound else [])
 
 
 def test_parts_say_the_seconds_of_all(

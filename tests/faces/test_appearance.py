@@ -7,9 +7,12 @@ import pytest
 
 from poise.faces.appearance import (
     THUMBNAIL,
+    change_around,
+    changed,
     frozen,
     is_still,
     likeness,
+    signatures,
     standardised,
     steps,
     thumbnails,
@@ -45,6 +48,24 @@ def test_likeness_does_not_see_brightness_and_contrast() -> None:
     brighter = (crop * 1.6 + 20).astype(np.uint8)
     assert likeness(thumbnails(crop)[0], thumbnails(brighter)[0]) > 0.98
     assert likeness(_face(0), _face(1)) < 0.5
+
+
+def test_somebody_else_is_a_change_and_other_light_is_none() -> None:
+    assert changed(_face(0), _face(1))
+    assert not changed(_face(), (_face() * 0.8 + 10).astype(np.uint8))
+
+
+def test_change_around_sees_the_face_and_what_is_next_to_it_alone() -> None:
+    frames = np.full((3, 480, 640, 3), 90, np.uint8)
+    frames[1, 150:330, 230:410] = 130  # the face and its surroundings
+    frames[2, :, :80] = 200  # far from it
+    plain, other, elsewhere = signatures(frames)
+    box = np.array([270, 190, 370, 310], np.float32)
+    assert change_around(plain, plain, box, (640, 480)) == 0
+    assert change_around(plain, other, box, (640, 480)) > 10
+    assert change_around(plain, elsewhere, box, (640, 480)) == 0
+    outside = np.array([600, 440, 700, 520], np.float32)  # a box may stick out
+    assert change_around(plain, elsewhere, outside, (640, 480)) == 0
 
 
 def test_a_plain_crop_gives_no_nan() -> None:

@@ -115,7 +115,7 @@ def observe(
     begin_s = info.start_offset_s + span.first / settings.sample_rate_hz
     length_s = (info.duration_s or 0.0) - info.start_offset_s
     parts: list[dict[str, npt.NDArray[Any]]] = []
-    picker, seen = ChipPicker(info.start_offset_s), 0
+    picker, seen = ChipPicker(size, info.start_offset_s), 0
     for batch, found in watch.timing("detect", followed, inner="decode"):
         with watch("align"):
             parts.append(_described(batch, found, context.spec, size, seen, crops, picker))

@@ -29,6 +29,7 @@ from poise.faces.quality import covered_throughout
 from poise.labels import QUALITY_FLAGS, display_labels, display_posterior
 from poise.media.decoders.sampling import SampleSpan
 from poise.remarks import ReadingRemark
+from poise.settings import Settings
 from poise.spoken import Segment
 from poise.timeline.reading import Reading, read_through_time
 from poise.timeline.segments import in_force
@@ -184,7 +185,7 @@ def _conclude(
         labels=spec.labels,
         info=info,
         loss="; ".join(filter(None, [seen.loss, loss])),
-        remarks=_remarks(decision, seen, shown, 1 / settings.sample_rate_hz),
+        remarks=_remarks(decision, seen, shown, settings),
         frames=SampledFrames(
             frame_index=seen.frame_index,
             pts_s=seen.pts_s,
@@ -308,11 +309,12 @@ def _span(pts_s: TimeArray, shown_s: TimeArray) -> tuple[float, float]:
 
 
 def _remarks(
-    decision: Decision, seen: Sightings, shown: IntArray, interval_s: float
+    decision: Decision, seen: Sightings, shown: IntArray, settings: Settings
 ) -> tuple[ReadingRemark, ...]:
     """What was unusual about a recording: how it was read, when it shows no picture, and how long
     a face that may be the candidate's or not."""
-    found = list(seen.remarks)
+    interval_s = 1 / settings.sample_rate_hz
+    found = [one for one in seen.remarks if settings.sound or one.code != "sound_chosen"]
     if turn_deg := seen.look.view.turn_deg:
         found.append(ReadingRemark(code="turned", values={"degrees": turn_deg}))
     left_out_s = _left_out_s(decision, seen, shown, interval_s)

@@ -27,6 +27,7 @@ _SEEN_ACROSS = 8  # pixels that a place of a coarse copy is averaged from, in ea
 _COARSE = (12, 8)  # columns and rows
 SIGNATURE = _COARSE[0] * _COARSE[1] * 3
 _CUT = 18.0  # gray levels, mean; a head that moves close to the camera reaches 17, cuts 25 to 90
+_AROUND = (0.6, 0.5, 0.6, 0.8)  # left, above, right, below: of a face's width and height
 
 
 def thumbnails(crops: Image) -> Image:
@@ -55,6 +56,11 @@ def standardised(thumbnails: npt.NDArray[np.number]) -> FloatArray:
 def likeness(first: Image, second: Image) -> float:
     """Correlation of two thumbnails, -1 to 1, whatever their brightness and contrast."""
     return float(standardised(first) @ standardised(second))
+
+
+def changed(first: Image, second: Image) -> bool:
+    """Whether a face looks so different in two thumbnails that there may be a step between them."""
+    return likeness(first, second) < 1 - _LEAST_STEP
 
 
 def steps(thumbnails: Image) -> FloatArray:
@@ -152,3 +158,32 @@ def cuts(coarse: Image) -> npt.NDArray[np.bool_]:
     for k in range(1, len(coarse)):  # one by one: hours of them would double in memory
         seen[k] = cv2.norm(coarse[k], coarse[k - 1], cv2.NORM_L1) > _CUT * SIGNATURE
     return seen
+
+
+def change_around(
+    first: Image, second: Image, box_xyxy_px: FloatArray, size_px: tuple[int, int]
+) -> float:
+    """How much a frame changes at a face and around it: hair, shoulders, the wall behind.
+
+    Args:
+        first, second: From `signatures`, uint8 [SIGNATURE].
+        box_xyxy_px: Of the face, float32 [4].
+        size_px: Width and height of the frame.
+
+    Returns:
+        Mean of the change in gray levels.
+    """
+    x1, y1, x2, y2 = (float(edge) for edge in box_xyxy_px)
+    left, above, right, below = _AROUND
+    wide, high = x2 - x1, y2 - y1
+    cell = [size / count for size, count in zip(size_px, _COARSE, strict=True)]
+    columns = np.clip(
+        [(x1 - left * wide) / cell[0], (x2 + right * wide) / cell[0]], 0, _COARSE[0] - 1
+    )
+    rows = np.clip(
+        [(y1 - above * high) / cell[1], (y2 + below * high) / cell[1]], 0, _COARSE[1] - 1
+    )
+    part = np.s_[int(rows[0]) : int(rows[1]) + 1, int(columns[0]) : int(columns[1]) + 1]
+    shape = (_COARSE[1], _COARSE[0], 3)
+    change = first.reshape(shape)[part].astype(np.int16) - second.reshape(shape)[part]
+    return float(np.abs(change).mean())

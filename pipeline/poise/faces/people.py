@@ -28,12 +28,14 @@ from poise.types import FloatArray, Image, IntArray
 # in one sitting, which follow each other in the same place (`benchmarks/README.md`).
 _SAME = 0.28  # two groups at once
 _ADOPTED, _AHEAD = 0.45, 0.12  # a small group by the nearest of several well-known people
-_ALONE = 0.34  # by the only one
+_ALONE = 0.30  # by the only one
 _WELL_KNOWN = 4  # looks
 _NEARER = 0.05  # a track to another person than to its own
 _ANOTHER = 0.50  # from here on, somebody else
 _GOES_ON = 0.40  # between a track and the one it goes on from, without a cut
 _UNSEEN = 0.65  # between the halves of a track: a face that goes from tears to a smile reaches 0.6
+_UNSEEN_ELSEWHERE = 0.40  # between two looks where what is around the face has changed, too
+_TOO_FAR = 0.36  # a track from the mean of its person's other ones
 _SPREAD = 0.0484  # variance of the looks at one person, where it is not known
 _LEAST_SPREAD, _MOST_SPREAD = 0.02, 0.1
 _SIDE_BY_SIDE = 3, 0.05  # frames, and share of the shorter: more in common is two people
@@ -162,6 +164,7 @@ def people_by_identity(tracks: Sequence[FaceTrack]) -> list[Person]:
     groups.sort(key=lambda group: -sum(len(track.rows) for track in group))
     seen = [group for group in groups if any(len(track.looks) for track in group)]
     merged = _settled(_adopted(_merged([_person(group) for group in seen[:_MOST_GROUPS]])))
+    merged = _confirmed(merged)
     rest = [group for group in groups if not any(group is s for s in seen[:_MOST_GROUPS])]
     return merged + [_person(group) for group in rest]
 
@@ -200,7 +203,13 @@ def doubtful(candidate: Person, other: Person) -> bool:
     return distance(candidate, other) < _ANOTHER
 
 
-def seam(rows: IntArray, look_rows: IntArray, looks: FloatArray, thumbnails: Image) -> int | None:
+def seam(
+    rows: IntArray,
+    look_rows: IntArray,
+    looks: FloatArray,
+    thumbnails: Image,
+    elsewhere: npt.NDArray[np.bool_] | None = None,
+) -> int | None:
     """Where a track goes over to somebody else unseen, such as in a slow fade.
 
     Args:
@@ -208,17 +217,22 @@ def seam(rows: IntArray, look_rows: IntArray, looks: FloatArray, thumbnails: Ima
         look_rows: Those of them with an embedding, int64 [L].
         looks: The embeddings, float32 [L, 128].
         thumbnails: Of all faces, uint8 [M, P].
+        elsewhere: Whether what is around the face has changed since the look before, bool [L].
 
     Returns:
         Position in `rows` of the first face of the other; None if there is none.
     """
-    best, where = _UNSEEN, None
+    best, where = 1.0, None
     for k in range(1, len(looks)):
         before, after = looks[max(0, k - _NEAR_LOOKS) : k], looks[k : k + _NEAR_LOOKS]
         gap = float(((before.mean(axis=0) - after.mean(axis=0)) ** 2).sum())
         apart = math.sqrt(max(0.0, gap - _SPREAD * (1 / len(before) + 1 / len(after))))
-        if apart > best:
-            best, where = apart, k
+        share = apart / _UNSEEN
+        if elsewhere is not None and elsewhere[k]:
+            at_once = float(np.linalg.norm(looks[k] - looks[k - 1]))
+            share = max(share, at_once / _UNSEEN_ELSEWHERE)
+        if share > best:
+            best, where = share, k
     if where is None:
         return None
     first, last = np.searchsorted(rows, look_rows[[where - 1, where]])
@@ -327,6 +341,32 @@ def _settled(people: list[Person]) -> list[Person]:
                 tracks[id(person)].remove(track)
                 tracks[id(nearest)].append(track)
     return [_person(group) for group in tracks.values() if group]
+
+
+def _confirmed(people: list[Person]) -> list[Person]:
+    """Tracks that lie far from the rest of their person are put out, the farthest first.
+
+    Groups grow by their nearest parts; with whom they took in by mistake their middle moves.
+    """
+    kept, out = [], []
+    for person in people:
+        tracks = list(person.tracks)
+        while person.look_count >= _WELL_KNOWN and len(tracks) > 1:
+            far = [_from_the_rest(track, tracks) for track in tracks]
+            k = int(np.argmax(far))
+            if far[k] <= _TOO_FAR:
+                break
+            out.append(_person([tracks.pop(k)]))
+        kept.append(_person(tracks))
+    return kept + _merged(out)
+
+
+def _from_the_rest(track: FaceTrack, tracks: Sequence[FaceTrack]) -> float:
+    """Distance of a track from the mean of others; 0 where these are fewer looks than its own."""
+    rest = np.concatenate([other.looks for other in tracks if other is not track])
+    if not len(track.looks) or len(rest) < len(track.looks):
+        return 0.0
+    return float(np.linalg.norm(track.looks.mean(axis=0) - rest.mean(axis=0)))
 
 
 def _offer(child: Person, known: list[Person]) -> tuple[float, Person | None]:

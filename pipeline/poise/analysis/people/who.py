@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from poise.analysis.crop_file import CropFile
 from poise.analysis.sightings import Sightings
-from poise.faces.appearance import cuts, frozen, is_still, steps
+from poise.faces.appearance import change_around, changed, cuts, frozen, is_still, steps
 from poise.faces.candidate import AFTER_A_CUT, STILL, Choice, choose_candidate
 from poise.faces.identity import EMBEDDING, Embedder
 from poise.faces.people import (
@@ -31,34 +31,46 @@ LOOK_S = 1.0  # a chip is kept of each track in each second
 _LOOK_EVERY_S = 6.0  # of these, so many are compared: one, and one more in so many seconds
 _LOOKS, _LOOKS_PER_S = 60, 0.5  # at most in a recording: tracks of a crowd are short
 _AT_ONCE = 64
+# Gray levels around a face, mean, from one sample to the next: a living face that looks otherwise
+# at once has 2 (median), 15 (95 %); somebody else in its place 5 or more.
+_ELSEWHERE, _STIRS = 10.0, 5.0
 _JUDGED_STILL = 20  # people, the most prominent ones
 _OTHERS = 5  # whose embeddings are stored
 _NOTABLE = 10  # frames that show them, at least
 
 
 class ChipPicker:
-    """Which faces a chip is kept of: the first one of each track, and of each second in it.
+    """Which faces a chip is kept of: the first one of each track, of each second in it, and where
+    face and surroundings look otherwise than just before.
 
     Args:
+        size_px: Width and height of the frames.
         start_s: Of the recording, from where seconds count.
     """
 
-    def __init__(self, start_s: float = 0.0) -> None:
-        self._start_s = start_s
+    def __init__(self, size_px: tuple[int, int], start_s: float = 0.0) -> None:
+        self._size_px, self._start_s = size_px, start_s
         self._tracker = Tracker()
         self._signature: Image | None = None
         self._second: dict[int, int] = {}
+        self._look: dict[int, Image] = {}
 
     def pick(
         self, pts_s: float, boxes: FloatArray, thumbnails: Image, signature: Image
     ) -> npt.NDArray[np.bool_]:
         """For the faces of one frame, bool [M]; give it the frames in order of time."""
-        pair = [signature if self._signature is None else self._signature, signature]
-        ids = self._tracker.update(pts_s, boxes, thumbnails, cut=bool(cuts(np.array(pair))[1]))
+        before = signature if self._signature is None else self._signature
+        cut = bool(cuts(np.array([before, signature]))[1])
+        ids = self._tracker.update(pts_s, boxes, thumbnails, cut=cut)
         self._signature = signature
         second = int((pts_s - self._start_s + 1e-6) / LOOK_S)
-        picked = np.array([self._second.get(track) != second for track in ids.tolist()], bool)
-        self._second |= dict.fromkeys(ids.tolist(), second)
+        picked = np.zeros(len(ids), bool)
+        for k, track in enumerate(ids.tolist()):
+            picked[k] = self._second.get(track) != second or (
+                changed(thumbnails[k], self._look[track])
+                and change_around(before, signature, boxes[k], self._size_px) > _STIRS
+            )
+            self._second[track], self._look[track] = second, thumbnails[k]
         return picked
 
 
@@ -126,6 +138,7 @@ def decide(
             choice = replace(choice, doubt=AFTER_A_CUT)
     else:
         track_id, links = _divided(seen, track_id, links)
+        links = _cut_around(seen, track_id, links)
         track_id, looks = _looked_at(seen, track_id, crops, embedder)
         people = people_by_identity(_tracks(seen, track_id, links, looks))
         choice = _choose(seen, people, portrait)
@@ -234,6 +247,21 @@ def _divided(
     return track_id, kept | divided
 
 
+def _cut_around(seen: Sightings, track_id: IntArray, links: dict[int, Link]) -> dict[int, Link]:
+    """Links with a cut, too, where only what is around the face changes with it."""
+    rows, result = rows_by_track(track_id), {}
+    for track, link in links.items():
+        last, first = rows[link.track_id][-1], rows[track][0]
+        result[track] = replace(link, cut=link.cut or _elsewhere(seen, int(last), int(first)))
+    return result
+
+
+def _elsewhere(seen: Sightings, first: int, second: int) -> bool:
+    """Whether hair, shoulders and the wall behind differ between two faces in one place."""
+    before, after = seen.signature[seen.frame[[first, second]]]
+    return change_around(before, after, seen.boxes[second], seen.size_px) > _ELSEWHERE
+
+
 def _seams(step: FloatArray, has_chip: npt.NDArray[np.bool_]) -> list[int]:
     """Where a track is ended: at its steps, the largest first where there is no chip between two.
 
@@ -267,7 +295,9 @@ def _looked_at(
         track = waiting.pop()
         own = np.flatnonzero(track_id[rows] == track)
         faces = np.flatnonzero(track_id == track)
-        cut_at = seam(faces, rows[own], embeddings[own], seen.thumbnail)
+        changed = [_elsewhere(seen, a, b) for a, b in pairwise(rows[own].tolist())]
+        elsewhere = np.array([False, *changed])
+        cut_at = seam(faces, rows[own], embeddings[own], seen.thumbnail, elsewhere)
         if cut_at is None:
             looks[track] = embeddings[own]
             continue
@@ -290,10 +320,28 @@ def _rows_to_look_at(seen: Sightings, track_id: IntArray) -> IntArray:
         times = seen.pts_s[seen.frame[rows]]
         wanted = min(len(kept), left, 2 + int((times[-1] - times[0]) / _LOOK_EVERY_S))
         parts = np.array_split(kept, wanted) if wanted else []
-        for part, where in zip(parts, np.linspace(0, 1, len(parts)), strict=True):
-            chosen.append(_clear_one(seen, part, float(where)))
-        left -= wanted
+        spread = [
+            _clear_one(seen, part, float(where))
+            for part, where in zip(parts, np.linspace(0, 1, len(parts)), strict=True)
+        ]
+        looked_at = _with_changes(seen, kept, spread)[:left]
+        chosen += looked_at
+        left -= len(looked_at)
     return np.sort(np.array(chosen, np.int64))
+
+
+def _with_changes(seen: Sightings, kept: IntArray, chosen: list[int]) -> list[int]:
+    """Faces of a track to be looked at, and those where what is around it has changed since."""
+    if not chosen:
+        return []
+    last, found = chosen[0], list(chosen)
+    for row in kept.tolist():
+        if row in chosen:
+            last = row
+        elif row > last and _elsewhere(seen, last, row):
+            found.append(row)
+            last = row
+    return found
 
 
 def _clear_one(seen: Sightings, rows: IntArray, where: float) -> int:
