@@ -28,14 +28,13 @@ from poise.types import FloatArray, Image, IntArray
 # in one sitting, which follow each other in the same place (`benchmarks/README.md`).
 _SAME = 0.28  # two groups at once
 _ADOPTED, _AHEAD = 0.45, 0.12  # a small group by the nearest of several well-known people
-_ALONE = 0.30  # by the only one
+_ALONE = 0.34  # by the only one
 _WELL_KNOWN = 4  # looks
 _NEARER = 0.05  # a track to another person than to its own
 _ANOTHER = 0.50  # from here on, somebody else
 _GOES_ON = 0.40  # between a track and the one it goes on from, without a cut
 _UNSEEN = 0.65  # between the halves of a track: a face that goes from tears to a smile reaches 0.6
-_UNSEEN_ELSEWHERE = 0.40  # between two looks where what is around the face has changed, too
-_TOO_FAR = 0.36  # a track from the mean of its person's other ones
+_UNSEEN_ELSEWHERE = 0.50  # between two looks where what is around the face has changed, too
 _SPREAD = 0.0484  # variance of the looks at one person, where it is not known
 _LEAST_SPREAD, _MOST_SPREAD = 0.02, 0.1
 _SIDE_BY_SIDE = 3, 0.05  # frames, and share of the shorter: more in common is two people
@@ -164,7 +163,6 @@ def people_by_identity(tracks: Sequence[FaceTrack]) -> list[Person]:
     groups.sort(key=lambda group: -sum(len(track.rows) for track in group))
     seen = [group for group in groups if any(len(track.looks) for track in group)]
     merged = _settled(_adopted(_merged([_person(group) for group in seen[:_MOST_GROUPS]])))
-    merged = _confirmed(merged)
     rest = [group for group in groups if not any(group is s for s in seen[:_MOST_GROUPS])]
     return merged + [_person(group) for group in rest]
 
@@ -341,32 +339,6 @@ def _settled(people: list[Person]) -> list[Person]:
                 tracks[id(person)].remove(track)
                 tracks[id(nearest)].append(track)
     return [_person(group) for group in tracks.values() if group]
-
-
-def _confirmed(people: list[Person]) -> list[Person]:
-    """Tracks that lie far from the rest of their person are put out, the farthest first.
-
-    Groups grow by their nearest parts; with whom they took in by mistake their middle moves.
-    """
-    kept, out = [], []
-    for person in people:
-        tracks = list(person.tracks)
-        while person.look_count >= _WELL_KNOWN and len(tracks) > 1:
-            far = [_from_the_rest(track, tracks) for track in tracks]
-            k = int(np.argmax(far))
-            if far[k] <= _TOO_FAR:
-                break
-            out.append(_person([tracks.pop(k)]))
-        kept.append(_person(tracks))
-    return kept + _merged(out)
-
-
-def _from_the_rest(track: FaceTrack, tracks: Sequence[FaceTrack]) -> float:
-    """Distance of a track from the mean of others; 0 where these are fewer looks than its own."""
-    rest = np.concatenate([other.looks for other in tracks if other is not track])
-    if not len(track.looks) or len(rest) < len(track.looks):
-        return 0.0
-    return float(np.linalg.norm(track.looks.mean(axis=0) - rest.mean(axis=0)))
 
 
 def _offer(child: Person, known: list[Person]) -> tuple[float, Person | None]:
