@@ -10,7 +10,7 @@ import pytest
 
 from poise.analysis.sightings import Sightings, gathered
 from poise.analysis.views import Look
-from poise.faces.appearance import SIGNATURE, THUMBNAIL
+from poise.faces.appearance import SIGNATURE, SURROUNDINGS, THUMBNAIL
 from poise.labels import QUALITY_FLAGS
 from poise.media.decoders.protocol import View
 from poise.media.decoders.server import SampleEnd
@@ -34,6 +34,7 @@ def _seen(first_s: float, remarks: tuple[ReadingRemark, ...] = ()) -> Sightings:
         confidence=np.full(3, 0.99, np.float32),
         signature=np.zeros((3, SIGNATURE), np.uint8),
         thumbnail=np.zeros((3, THUMBNAIL), np.uint8),
+        surroundings=np.zeros((3, SURROUNDINGS), np.uint8),
         chip=np.array([-1, 0, -1]),
         sharpness=np.ones(3, np.float32),
         brightness=np.ones(3, np.float32),

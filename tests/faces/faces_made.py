@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from poise.faces.appearance import THUMBNAIL
+from poise.faces.appearance import SURROUNDINGS, THUMBNAIL
 from poise.faces.people import FaceTrack, gather_tracks
 from poise.faces.tracker import Link
 from poise.types import FloatArray, Image
@@ -25,6 +25,8 @@ class Seen:
     who: int | None = 0
     face: int | None = None  # whose thumbnail; as `who` if None
     link: Link | None = None
+    room: int = 0  # what is around the face
+    aside: float = 0.0  # how far the embedding lies from the person's
 
 
 def identity_of(person: int, *, count: int = 4, scatter: float = 0.2, seed: int = 0) -> FloatArray:
@@ -36,6 +38,11 @@ def identity_of(person: int, *, count: int = 4, scatter: float = 0.2, seed: int 
 
 def thumbnail_of(person: int) -> Image:
     return np.random.default_rng(person).integers(40, 200, THUMBNAIL, np.uint8)
+
+
+def room_of(room: int) -> Image:
+    """What is around a face in a room."""
+    return np.random.default_rng(500 + room).integers(0, 255, SURROUNDINGS, np.uint8)
 
 
 def box(place: tuple[float, float], side: float) -> list[float]:
@@ -53,7 +60,11 @@ def tracks_of(seen: Sequence[Seen]) -> list[FaceTrack]:
     faces = [s.face if s.face is not None else s.who or 0 for s in seen]
     small = [np.tile(thumbnail_of(f), (len(s.frames), 1)) for f, s in zip(faces, seen, strict=True)]
     return gather_tracks(
-        track_id, frame, np.concatenate(boxes), np.concatenate(small), SIZE,
+        track_id, frame, np.concatenate(boxes), np.concatenate(small),
+        np.concatenate([np.tile(room_of(s.room), (len(s.frames), 1)) for s in seen]), SIZE,
         links={k: s.link for k, s in enumerate(seen) if s.link},
-        looks={k: identity_of(s.who, seed=k) for k, s in enumerate(seen) if s.who is not None},
+        looks={
+            k: identity_of(s.who, seed=k) + np.float32(s.aside / 128**0.5)
+            for k, s in enumerate(seen) if s.who is not None
+        },
     )  # fmt: skip

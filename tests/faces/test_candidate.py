@@ -12,6 +12,7 @@ from poise.faces.candidate import (
     NOT_THE_PORTRAIT,
     STILL,
     TWO_ALIKE,
+    TWO_PRESENT,
     Choice,
     choose_candidate,
     frames_with_others,
@@ -89,7 +90,7 @@ def test_two_who_are_as_prominent_are_a_doubt() -> None:
         Seen(frames=range(100), place=(440, 220), who=1),
     )
     assert _chosen([left, right]).doubt == TWO_ALIKE
-    assert not _chosen([left, Seen(frames=range(100), place=(560, 60), side=60, who=1)]).doubt
+    assert not _chosen([left, Seen(frames=range(40), place=(560, 60), side=60, who=1)]).doubt
 
 
 @pytest.mark.parametrize(("frames", "doubt"), [(90, TWO_ALIKE), (30, "")])
@@ -139,3 +140,32 @@ def test_a_pattern_seen_once_is_no_person() -> None:
     track_id = np.array([0, 0, 1, 2, 3, 3], np.int64)
     confidence = np.array([0.95, 0.93, 0.92, 0.99, 0.8, 0.82], np.float32)
     assert of_people(track_id, confidence).tolist() == [True, True, False, True, False, False]
+
+
+LARGE = Seen(frames=range(100), side=240)
+
+
+@pytest.mark.parametrize(
+    ("other", "doubt"),
+    [
+        (Seen(frames=range(100), who=1, side=80, place=(560, 400)), TWO_PRESENT),
+        (Seen(frames=range(60), who=1, side=80, place=(560, 400)), TWO_PRESENT),
+        (Seen(frames=range(40), who=1, side=80, place=(560, 400)), ""),
+        (Seen(frames=range(100), who=1, side=50, place=(560, 100)), ""),
+        (Seen(frames=range(100), who=0, side=80, place=(560, 400)), ""),
+        (Seen(frames=range(100, 170), who=1, side=240), ""),
+    ],
+    ids=["all along", "mostly", "a visitor", "far behind", "their own image", "in turn"],
+)
+def test_who_is_smaller_beside_the_candidate_may_be_the_candidate(other: Seen, doubt: str) -> None:
+    choice = _chosen([LARGE, other])
+    assert _ids(choice) == [0]
+    assert choice.doubt == doubt
+
+
+def test_a_portrait_or_a_picture_leaves_no_doubt_about_who_is_beside() -> None:
+    small = Seen(frames=range(100), who=1, side=80, place=(560, 400))
+    portrait = identity_of(1, count=1, seed=9)[0]
+    assert _ids(_chosen([LARGE, small], portrait=portrait)) == [1]
+    assert _chosen([LARGE, small], portrait=portrait).doubt == ""
+    assert _chosen([LARGE, small], still=[1]).doubt == ""

@@ -13,6 +13,7 @@ from poise.faces.people import (
     doubtful,
     people_by_identity,
     people_by_place,
+    same_face,
     seam,
     without_looks,
 )
@@ -190,3 +191,46 @@ def test_prominence_counts_presence_size_and_position() -> None:
     assert small.prominence(SIZE[1]) < large.prominence(SIZE[1])
     aside = tracks_of([Seen(frames=range(50), place=(60, 60))])[0]
     assert aside.prominence(SIZE[1]) < tracks_of([Seen(frames=range(50))])[0].prominence(SIZE[1])
+
+
+def _in_turn(*, cut: bool = True, room: int = 1, tracks: int = 2) -> list[Seen]:
+    """Somebody who looks much like the first one takes the place several times."""
+    seen = [Seen(frames=range(40))]
+    for k in range(1, 2 * tracks + 1):
+        link, frames = Link(k - 1, cut=cut), range(40 * k, 40 * k + 20)
+        other = Seen(frames=frames, aside=0.33, link=link, room=room)
+        seen.append(other if k % 2 else Seen(frames=frames, link=link))
+    return seen
+
+
+def test_who_looks_alike_and_takes_turns_at_cuts_elsewhere_is_somebody_else() -> None:
+    assert _groups(_in_turn()) == [[0, 2, 4], [1, 3]]
+
+
+@pytest.mark.parametrize(
+    "seen",
+    [_in_turn(room=0), _in_turn(tracks=1)],
+    ids=["in one room", "seen too little"],
+)
+def test_one_of_these_alone_makes_nobody_else_of_a_face(seen: Sequence[Seen]) -> None:
+    assert _groups(seen) == [list(range(len(seen)))]
+
+
+def test_who_comes_back_elsewhere_without_a_cut_is_the_same() -> None:
+    seen = [replace(track, link=None) for track in _in_turn()]
+    assert _groups(seen) == [[0, 1, 2, 3, 4]]
+
+
+def test_one_face_is_one_face_beside_itself() -> None:
+    own, image, other = people_by_identity(
+        tracks_of(
+            [
+                Seen(frames=range(60)),
+                Seen(frames=range(50), place=(560, 60), side=50),
+                Seen(frames=range(40), place=(60, 60), who=1),
+            ]
+        )
+    )
+    assert same_face(own, image) and not same_face(own, other)
+    (unknown,) = people_by_identity(tracks_of([Seen(frames=range(9), who=None)]))
+    assert not same_face(own, unknown)

@@ -18,7 +18,7 @@ from poise.analysis.views import Look, is_doubtful, stream_with_faces, upright_t
 from poise.errors import VideoError
 from poise.expression.model_spec import ModelSpec
 from poise.faces.alignment import align_face
-from poise.faces.appearance import signatures, thumbnails
+from poise.faces.appearance import signatures, surroundings, thumbnails
 from poise.faces.detection.detector import MIN_FACE_PX
 from poise.faces.detection.keyframes import PERIOD_S, PERIOD_SAMPLES, follow
 from poise.faces.identity import face_chip
@@ -240,6 +240,7 @@ def _described(
         "confidence": faces.detection_confidence,
         "signature": coarse,
         "thumbnail": small,
+        "surroundings": _around(batch.images, found),
         "chip": chip,
         "sharpness": sharpness_of(aligned),
         "brightness": brightness_of(aligned),
@@ -266,6 +267,16 @@ def _chipped(
         for row in picked:
             crops.append_chips(face_chip(batch.images[k], found.landmarks_px[row])[None])
     return chip
+
+
+def _around(images: Image, found: FaceDetections) -> Image:
+    """What is around each face of a batch, uint8 [M, P]."""
+    of_frame = np.searchsorted(found.row, np.arange(len(images) + 1))
+    parts = [
+        surroundings(image, found.boxes_xyxy_px[of_frame[k] : of_frame[k + 1]])
+        for k, image in enumerate(images)
+    ]
+    return np.concatenate(parts)
 
 
 def _align(images: Image, landmarks: FloatArray, row: IntArray, spec: ModelSpec) -> Image:

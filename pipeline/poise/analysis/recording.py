@@ -221,9 +221,10 @@ def _candidate_and_others(decision: Decision, seen: Sightings) -> tuple[IntArray
     Faces of which it is unsure whose they are count as neither.
     """
     choice, track_id = decision.choice, decision.track_id
-    is_candidate = np.isin(track_id, [t.track_id for t in choice.tracks])
+    is_candidate = np.isin(track_id, [t.track_id for t in choice.tracks]) & ~decision.undecided
     uncertain = [t.track_id for person in choice.uncertain for t in person.tracks]
-    is_other = of_people(track_id, seen.confidence) & ~np.isin(track_id, uncertain)
+    unsure = np.isin(track_id, uncertain) | decision.undecided
+    is_other = of_people(track_id, seen.confidence) & ~unsure
     sure = is_candidate | is_other
     others = frames_with_others(seen.frame[sure], is_candidate[sure], len(seen.pts_s))
     return _one_per_frame(seen, is_candidate), others
@@ -240,7 +241,8 @@ def _flag_through_time(decision: Decision, seen: Sightings, shown: IntArray) -> 
 def _left_out_s(decision: Decision, seen: Sightings, shown: IntArray, interval_s: float) -> float:
     """How long a face is shown that may be the candidate's or not, in place of the candidate's."""
     tracks = [t.track_id for person in decision.choice.uncertain for t in person.tracks]
-    uncertain = np.isin(decision.track_id, tracks) & of_people(decision.track_id, seen.confidence)
+    uncertain = np.isin(decision.track_id, tracks) | decision.undecided
+    uncertain &= of_people(decision.track_id, seen.confidence)
     frames = np.setdiff1d(seen.frame[uncertain], seen.frame[shown])
     return float(shown_for(np.round(seen.pts_s, 3), interval_s)[frames].sum())
 

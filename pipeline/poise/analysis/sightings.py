@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from poise.analysis.views import Look
-from poise.faces.appearance import SIGNATURE, THUMBNAIL
+from poise.faces.appearance import SIGNATURE, SURROUNDINGS, THUMBNAIL
 from poise.labels import QUALITY_FLAGS
 from poise.media.decoders.protocol import View
 from poise.media.decoders.server import SampleEnd
@@ -31,6 +31,8 @@ class Sightings:
         boxes, landmarks, confidence: In full-resolution pixels; float32 [M, 4], [M, 5, 2], [M].
         signature: Coarse copies of the sampled frames (`poise.faces.appearance`), uint8 [F, P].
         thumbnail: Of the aligned crops (`poise.faces.appearance`), uint8 [M, P].
+        surroundings: Coarse copies of what is around each face (`poise.faces.appearance`), uint8
+            [M, P].
         chip: Row of each face in the file of chips, or -1 where none was kept, int64 [M].
         sharpness, brightness: Of the aligned crops, float32 [M].
         flags: See `poise.faces.quality.quality_flags`, bool [M, Q].
@@ -51,6 +53,7 @@ class Sightings:
     confidence: FloatArray
     signature: Image
     thumbnail: Image
+    surroundings: Image
     chip: IntArray
     sharpness: FloatArray
     brightness: FloatArray
@@ -132,8 +135,8 @@ class Sightings:
         )
 
 
-_OF_FACES = ("frame", "boxes", "landmarks", "confidence", "thumbnail", "chip", "sharpness",
-             "brightness", "flags")  # fmt: skip
+_OF_FACES = ("frame", "boxes", "landmarks", "confidence", "thumbnail", "surroundings", "chip",
+             "sharpness", "brightness", "flags")  # fmt: skip
 _ARRAYS = ("pts_s", "frame_index", "signature", *_OF_FACES)
 
 
@@ -183,6 +186,7 @@ _NOTHING: dict[str, npt.NDArray[Any]] = {
     "confidence": np.zeros(0, np.float32),
     "signature": np.zeros((0, SIGNATURE), np.uint8),
     "thumbnail": np.zeros((0, THUMBNAIL), np.uint8),
+    "surroundings": np.zeros((0, SURROUNDINGS), np.uint8),
     "chip": np.zeros(0, np.int64),
     "sharpness": np.zeros(0, np.float32),
     "brightness": np.zeros(0, np.float32),

@@ -27,6 +27,9 @@ _SEEN_ACROSS = 8  # pixels that a place of a coarse copy is averaged from, in ea
 _COARSE = (12, 8)  # columns and rows
 SIGNATURE = _COARSE[0] * _COARSE[1] * 3
 _CUT = 18.0  # gray levels, mean; a head that moves close to the camera reaches 17, cuts 25 to 90
+_BESIDE = 8  # columns and rows of what is around a face, in an area twice as wide and as high
+_ABOVE = 0.25  # of its height; what is below it, clothes, tells more
+SURROUNDINGS = _BESIDE * _BESIDE * 3
 _AROUND = (0.6, 0.5, 0.6, 0.8)  # left, above, right, below: of a face's width and height
 
 
@@ -187,3 +190,42 @@ def change_around(
     shape = (_COARSE[1], _COARSE[0], 3)
     change = first.reshape(shape)[part].astype(np.int16) - second.reshape(shape)[part]
     return float(np.abs(change).mean())
+
+
+def surroundings(image: Image, boxes_xyxy_px: FloatArray) -> Image:
+    """Coarse copies of faces with what is around them, uint8 [M, SURROUNDINGS].
+
+    Where a face is at the edge of the picture, the edge goes on.
+
+    Args:
+        image: uint8 [H, W, 3].
+        boxes_xyxy_px: float32 [M, 4].
+    """
+    copies = np.empty((len(boxes_xyxy_px), SURROUNDINGS), np.uint8)
+    last = np.array(image.shape[1::-1]) - 1
+    for k, box in enumerate(boxes_xyxy_px):
+        side = box[2:] - box[:2]
+        start = box[:2] - side * [0.5, _ABOVE]
+        places = np.linspace(start, start + 2 * side, _BESIDE * _SEEN_ACROSS)
+        columns, rows = np.clip(places, 0, last).astype(int).T
+        seen = np.ascontiguousarray(image[rows[:, None], columns])
+        small = cv2.resize(seen, (_BESIDE, _BESIDE), interpolation=cv2.INTER_AREA)
+        copies[k] = small.reshape(SURROUNDINGS)
+    return copies
+
+
+def apart_around(first: Image, second: Image) -> FloatArray:
+    """How much what is around faces differs, the faces themselves left out, float32 [...].
+
+    Args:
+        first, second: From `surroundings`, uint8 [..., SURROUNDINGS]; they are broadcast.
+
+    Returns:
+        Mean of the difference in gray levels.
+    """
+    outside = np.ones((_BESIDE, _BESIDE, 3), bool)
+    first_row = round(_ABOVE * _BESIDE / 2)
+    outside[first_row : first_row + _BESIDE // 2, _BESIDE // 4 : -_BESIDE // 4] = False
+    around = outside.ravel()
+    difference = first[..., around].astype(np.int16) - second[..., around]
+    return np.asarray(np.abs(difference).mean(axis=-1, dtype=np.float32))

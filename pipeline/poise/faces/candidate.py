@@ -8,19 +8,21 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from poise.faces.people import FaceTrack, Person, doubtful
+from poise.faces.people import FaceTrack, Person, doubtful, same_face
 from poise.faces.tracker import rows_by_track
 from poise.types import FloatArray, IntArray
 
-STILL, TWO_ALIKE, AFTER_A_CUT, NOT_THE_PORTRAIT = "still", "two_alike", "after_a_cut", "portrait"
+STILL, TWO_ALIKE, TWO_PRESENT = "still", "two_alike", "two_present"
+AFTER_A_CUT, NOT_THE_PORTRAIT = "after_a_cut", "portrait"
 """Why it is not sure who the candidate is: only a picture of a face is there; another face is as
-prominent; the recording cuts or changes its layout and faces were not compared; nobody looks like
-the portrait that was given."""
+prominent; somebody else is beside the candidate for most of the time; the recording cuts or changes
+its layout and faces were not compared; nobody looks like the portrait that was given."""
 
 # One picture of another day against the mean of a recording (LFW: half of all pairs of one person
 # below 0.43, 95 % below 0.56; of pairs of different people 0.1 % below 0.51).
 _PORTRAIT_SAME, _PORTRAIT_NEAR, _PORTRAIT_AHEAD = 0.50, 0.60, 0.10
 _AS_PROMINENT = 0.75
+_BESIDE, _IN_THE_BACKGROUND = 0.5, 0.25  # share of the candidate's frames; of their size
 _MIN_FRAMES = 10  # of a living person who takes the place of a picture
 _MIN_CONFIDENCE = 0.9  # patterns on cloth are found as faces, too, but less surely
 _MIN_CONFIDENCE_ONCE = 0.98  # of what is seen in a single frame
@@ -81,13 +83,28 @@ def choose_candidate(
     rest = [p for p in ranked if p is not candidate]
     uncertain = [p for p in rest if doubtful(candidate, p)]
     others = [p for p in rest if not any(p is u for u in uncertain)]
-    if portrait is None and not doubt and rest and id(rest[0]) not in pictures:
-        second = rest[0].prominence(frame_height_px)
-        if second >= _AS_PROMINENT * candidate.prominence(frame_height_px):
+    if portrait is None and not doubt:
+        least = _AS_PROMINENT * candidate.prominence(frame_height_px)
+        alive = [p for p in rest if id(p) not in pictures]
+        if any(p.prominence(frame_height_px) >= least for p in alive[:1]):
             doubt = TWO_ALIKE
+        elif any(_beside(candidate, p) for p in alive):
+            doubt = TWO_PRESENT
     return Choice(
         candidate=candidate, others=tuple(others), uncertain=tuple(uncertain), doubt=doubt
     )
+
+
+def _beside(candidate: Person, other: Person) -> bool:
+    """Whether somebody else is there beside the candidate for most of the time, not far behind.
+
+    Size tells nothing then: a call shows whoever speaks large, and on the one side or the other
+    that is the interviewer. The candidate's own image in a corner is nobody else.
+    """
+    common = len(np.intersect1d(candidate.frames, other.frames))
+    if common < _BESIDE * len(candidate.frames) or same_face(candidate, other):
+        return False
+    return other.side_px >= _IN_THE_BACKGROUND * candidate.side_px
 
 
 def _like(portrait: FloatArray, people: Sequence[Person]) -> tuple[Person, str]:

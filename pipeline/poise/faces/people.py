@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from poise.faces.appearance import standardised
+from poise.faces.appearance import apart_around, standardised
 from poise.faces.tracker import Link, rows_by_track
 from poise.types import FloatArray, Image, IntArray
 
@@ -30,6 +30,9 @@ _SAME = 0.28  # two groups at once
 _ADOPTED, _AHEAD = 0.45, 0.12  # a small group by the nearest of several well-known people
 _ALONE = 0.34  # by the only one
 _WELL_KNOWN = 4  # looks
+_SEEN_WELL = 6  # looks: so many tell at `_SAME` what one or two do not
+_OTHER_AROUND = 10.0  # gray levels from the nearest that is seen around another person
+_COPIES, _NEAR_COPIES = 20, 3  # of what is around a track; of these, the nearest are compared
 _NEARER = 0.05  # a track to another person than to its own
 _ANOTHER = 0.50  # from here on, somebody else
 _GOES_ON = 0.40  # between a track and the one it goes on from, without a cut
@@ -58,6 +61,7 @@ class FaceTrack:
         centre: Median place of its centre, as shares of the frame's width and height, [2].
         place_px: The same in pixels, [2].
         appearance: Mean thumbnail, standardised, float32 [P].
+        around: What is around some of its faces, uint8 [N, P].
         looks: Embeddings of some of its faces in order of time, float32 [L, 128]; L may be 0.
         link: The track it goes on from.
     """
@@ -69,6 +73,7 @@ class FaceTrack:
     centre: npt.NDArray[np.float64]
     place_px: npt.NDArray[np.float64]
     appearance: FloatArray
+    around: Image
     looks: FloatArray
     link: Link | None = None
 
@@ -122,6 +127,7 @@ def gather_tracks(
     frame: IntArray,
     boxes_xyxy_px: FloatArray,
     thumbnails: Image,
+    surroundings: Image,
     frame_size_px: tuple[int, int],
     *,
     links: Mapping[int, Link] | None = None,
@@ -132,7 +138,7 @@ def gather_tracks(
     Args:
         track_id, frame: Track and frame of each face, int64 [M].
         boxes_xyxy_px: float32 [M, 4].
-        thumbnails: uint8 [M, P].
+        thumbnails, surroundings: As by `poise.faces.appearance`, uint8 [M, P].
         frame_size_px: Width and height of the frame.
         links: From `Tracker.links`.
         looks: Embeddings by track, float32 [L, 128] each.
@@ -140,6 +146,7 @@ def gather_tracks(
     tracks = []
     for identifier, rows in rows_by_track(track_id).items():
         boxes = boxes_xyxy_px[rows]
+        some = np.linspace(0, len(rows) - 1, min(len(rows), _COPIES)).astype(int)
         place = np.median((boxes[:, :2] + boxes[:, 2:]) / 2, axis=0)
         tracks.append(
             FaceTrack(
@@ -150,6 +157,7 @@ def gather_tracks(
                 centre=place / np.array(frame_size_px),
                 place_px=place,
                 appearance=standardised(thumbnails[rows].mean(axis=0, dtype=np.float32)),
+                around=surroundings[rows[some]],
                 looks=(looks or {}).get(identifier, _NO_LOOKS),
                 link=(links or {}).get(identifier),
             )
@@ -190,6 +198,11 @@ def people_by_place(tracks: Sequence[FaceTrack]) -> list[Person]:
 def distance(first: Person, second: Person) -> float:
     """How far two people with looks are apart, less what the scatter of single looks explains."""
     return float(_apart(first, [second])[0])
+
+
+def same_face(first: Person, second: Person) -> bool:
+    """Whether two people show one face, though they may be seen side by side, as in a mirror."""
+    return bool(first.look_count and second.look_count) and distance(first, second) <= _SAME
 
 
 def doubtful(candidate: Person, other: Person) -> bool:
@@ -354,9 +367,26 @@ def _offer(child: Person, known: list[Person]) -> tuple[float, Person | None]:
     else:
         fits = nearest <= _ADOPTED and float(apart[order[1]]) - nearest >= _AHEAD
     parent = known[int(order[0])]
-    if not fits or _side_by_side(child.frames, parent.frames):
+    if not fits or _side_by_side(child.frames, parent.frames) or _takes_turns(child, parent):
         return np.inf, None
     return nearest, parent
+
+
+def _takes_turns(child: Person, parent: Person) -> bool:
+    """Whether a group that is seen well is there before or after cuts alone, and elsewhere.
+
+    Another speaker of a call, who may look alike, is told by all of it together: the face, what is
+    around it, and the cuts. Neither a living face, nor one that comes back, changes all at once.
+    """
+    own, others = ({track.track_id for track in group.tracks} for group in (child, parent))
+    links = [t.link for t in child.tracks if t.link and t.link.track_id in others]
+    links += [t.link for t in parent.tracks if t.link and t.link.track_id in own]
+    if child.look_count < _SEEN_WELL or not links or not all(link.cut for link in links):
+        return False
+    near = np.concatenate([track.around for track in parent.tracks])
+    middle = np.array([track.around[len(track.around) // 2] for track in child.tracks])
+    apart = np.sort(apart_around(middle[:, None], near), axis=1)[:, :_NEAR_COPIES].mean(axis=1)
+    return float(np.median(apart)) > _OTHER_AROUND
 
 
 def _separation(person: Person, others: Sequence[Person]) -> npt.NDArray[np.float64]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from poise.analysis.people.sessions import IN_BOTH, NOT_THE_SAME, doubts
-from poise.faces.candidate import STILL
+from poise.faces.candidate import STILL, TWO_ALIKE, TWO_PRESENT
 from poise.identity_findings import IdentityFindings
 from tests.faces.faces_made import identity_of
 
@@ -68,3 +69,17 @@ def test_a_recordings_own_doubt_is_kept_and_it_counts_for_nobody() -> None:
 
 def test_recordings_whose_faces_were_not_compared_are_left_alone() -> None:
     assert doubts({"a": _found(0), "b": _found(None), "c": _found(0, session=1)}) == {}
+
+
+@pytest.mark.parametrize("doubt", [TWO_ALIKE, TWO_PRESENT])
+def test_another_recording_tells_who_of_two_it_is(doubt: str) -> None:
+    pair = {"pair": _found(0, 1, doubt=doubt)}
+    assert doubts({**pair, "alone": _found(0, session=1)}) == {}
+    assert doubts({**pair, "alone": _found(1, session=1)}) == {"pair": doubt}
+    assert doubts({**pair, "alone": _found(2, session=1)}) == {"pair": doubt}
+    assert doubts(pair) == {"pair": doubt}
+
+
+def test_two_recordings_of_the_same_two_tell_nothing() -> None:
+    found = {str(k): _found(0, 1, doubt=TWO_PRESENT, session=k) for k in range(2)}
+    assert set(doubts(found)) == {"0", "1"}

@@ -18,7 +18,7 @@ import pytest
 
 from poise.analysis.context import AnalysisContext
 from poise.analysis.recording import analyse_recording
-from poise.faces.candidate import AFTER_A_CUT, STILL, TWO_ALIKE
+from poise.faces.candidate import AFTER_A_CUT, STILL, TWO_ALIKE, TWO_PRESENT
 from poise.labels import QUALITY_FLAGS
 from poise.settings import Settings
 from poise.types import Image, RecordingAnalysis
@@ -181,6 +181,30 @@ def test_two_side_by_side_are_a_doubt(analysed) -> None:  # type: ignore[no-unty
     assert result.identity is not None and result.identity.doubt == TWO_ALIKE
     assert result.identity.others.shape == (1, 128)
     assert {"face-0.jpg", "face-1.jpg"} <= set(result.files)
+
+
+def test_a_small_candidate_beside_a_large_interviewer_is_a_doubt(analysed) -> None:  # type: ignore[no-untyped-def]
+    large, small = replace(B, at=(190, 250)), replace(A, at=(410, 310), scale=0.5)
+    result = analysed(lambda t: [large, small], 4)
+    assert result.identity is not None and result.identity.doubt == TWO_PRESENT
+    passing = analysed(lambda t: [large, small] if t < 1.6 else [large], 5)
+    assert passing.identity is not None and not passing.identity.doubt
+
+
+def test_the_half_of_a_dissolve_that_is_nearer_to_somebody_else_is_not_read(
+    tmp_path: Path, context: AnalysisContext
+) -> None:
+    fade = [k / 8 for k in range(1, 8)]
+    shares = [0.0] * 20 + fade + [1.0] * 12 + fade[::-1] + [0.0] * 8
+    pictures = []
+    for k, share in enumerate(shares):
+        own, other = frame([A], k / 5), frame([replace(B, at=(250, 240))], k / 5)
+        pictures.append((own * (1 - share) + other * share).astype(np.uint8))
+    path = write_clip(tmp_path / "fades.mp4", pictures, [200 * k for k in range(len(pictures))])
+    result = analyse_recording(path, context, tmp_path)
+    shown = np.rint(result.frames.pts_s[result.frames.shown_frame] * 5).astype(int)
+    assert set(shown.tolist()) >= {k for k, share in enumerate(shares) if share < 0.4}
+    assert max(shares[k] for k in shown) <= 0.5
 
 
 @pytest.mark.parametrize("who", ["A", "B"])

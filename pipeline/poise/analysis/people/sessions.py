@@ -10,6 +10,7 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
+from poise.faces.candidate import TWO_ALIKE, TWO_PRESENT
 from poise.identity_findings import IdentityFindings
 from poise.types import FloatArray
 
@@ -31,8 +32,10 @@ IN_BOTH = "in_both"
 def doubts(found: Mapping[str, IdentityFindings]) -> dict[str, str]:
     """Recordings of one candidate of which it is not sure whom they show.
 
-    A recording's own doubt comes first. Of those that disagree, the ones that agree with a portrait
-    stand, else the larger part that agrees among itself; of two equal parts none does.
+    A recording's own doubt comes first; that two people are seen in it is settled where the one
+    that was taken, and not the other, is the one of a sure recording. Of those that disagree, the
+    ones that agree with a portrait stand, else the larger part that agrees among itself; of two
+    equal parts none does.
 
     Args:
         found: What was found of who is seen, by recording; those that were not compared have no
@@ -44,11 +47,17 @@ def doubts(found: Mapping[str, IdentityFindings]) -> dict[str, str]:
     """
     result = {name: own.doubt for name, own in found.items() if own.doubt}
     names = [name for name, own in found.items() if len(own.embedding) and name not in result]
-    if len(names) < 2:
+    if not names:
         return result
     embeddings = np.concatenate([found[name].embedding for name in names])
     alike = _distances(embeddings, embeddings) <= SAME_PERSON
-    standing = _standing(alike, [found[name].by_portrait for name in names])
+    standing = sorted(_standing(alike, [found[name].by_portrait for name in names]))
+    for name in [name for name, doubt in result.items() if doubt in (TWO_ALIKE, TWO_PRESENT)]:
+        own = found[name]
+        if _shows(own.embedding, embeddings[standing]) and not _shows(
+            own.others, embeddings[standing]
+        ):
+            del result[name]
     for k, name in enumerate(names):
         if k in standing or found[name].by_portrait:
             continue
@@ -83,11 +92,12 @@ def _groups(alike: npt.NDArray[np.bool_]) -> list[set[int]]:
 def _is_neighbour(found: Mapping[str, IdentityFindings], name: str, names: list[str]) -> bool:
     """Whether the face taken for the candidate in a recording stands beside it in another."""
     own = found[name].embedding
-    return any(
-        bool((_distances(own, found[other].others) <= SAME_PERSON).any())
-        for other in names
-        if other != name
-    )
+    return any(_shows(own, found[other].others) for other in names if other != name)
+
+
+def _shows(first: FloatArray, second: FloatArray) -> bool:
+    """Whether one of some faces is one of the others."""
+    return bool((_distances(first, second) <= SAME_PERSON).any())
 
 
 def _distances(first: FloatArray, second: FloatArray) -> FloatArray:

@@ -10,8 +10,17 @@ import numpy as np
 import numpy.typing as npt
 
 from poise.analysis.crop_file import CropFile
+from poise.analysis.people.dissolves import dissolves, going_over
 from poise.analysis.sightings import Sightings
-from poise.faces.appearance import change_around, changed, cuts, frozen, is_still, steps
+from poise.faces.appearance import (
+    apart_around,
+    change_around,
+    changed,
+    cuts,
+    frozen,
+    is_still,
+    steps,
+)
 from poise.faces.candidate import AFTER_A_CUT, STILL, Choice, choose_candidate
 from poise.faces.identity import EMBEDDING, Embedder
 from poise.faces.people import (
@@ -34,6 +43,8 @@ _AT_ONCE = 64
 # Gray levels around a face, mean, from one sample to the next: a living face that looks otherwise
 # at once has 2 (median), 15 (95 %); somebody else in its place 5 or more.
 _ELSEWHERE, _STIRS = 10.0, 5.0
+_SMALL_PX = 100.0
+_STEP_AROUND = 14.0  # around a face alone, in a copy of its own
 _JUDGED_STILL = 20  # people, the most prominent ones
 _OTHERS = 5  # whose embeddings are stored
 _NOTABLE = 10  # frames that show them, at least
@@ -82,11 +93,13 @@ class Decision:
         track_id: Of each face, int64 [M].
         choice: Who the candidate is.
         motionless: Faces of the candidate that are a picture's or a frozen call's, bool [M].
+        undecided: Faces that are more than half another's, in a dissolve, bool [M].
     """
 
     track_id: IntArray
     choice: Choice
     motionless: npt.NDArray[np.bool_]
+    undecided: npt.NDArray[np.bool_]
 
 
 def linked(seen: Sightings) -> tuple[IntArray, dict[int, Link]]:
@@ -142,7 +155,12 @@ def decide(
         track_id, looks = _looked_at(seen, track_id, crops, embedder)
         people = people_by_identity(_tracks(seen, track_id, links, looks))
         choice = _choose(seen, people, portrait)
-    return Decision(track_id=track_id, choice=choice, motionless=_motionless(seen, choice))
+    return Decision(
+        track_id=track_id,
+        choice=choice,
+        motionless=_motionless(seen, choice),
+        undecided=_undecided(seen, choice),
+    )
 
 
 def findings(
@@ -189,6 +207,7 @@ def _tracks(
         seen.frame,
         seen.boxes,
         seen.thumbnail,
+        seen.surroundings,
         seen.size_px,
         links=links,
         looks=looks,
@@ -221,6 +240,17 @@ def _motionless(seen: Sightings, choice: Choice) -> npt.NDArray[np.bool_]:
     return marked
 
 
+def _undecided(seen: Sightings, choice: Choice) -> npt.NDArray[np.bool_]:
+    marked = np.zeros(len(seen.frame), bool)
+    if choice.candidate is not None:
+        rest = [person.frames for person in (*choice.others, *choice.uncertain)]
+        others = np.concatenate([np.zeros(0, np.int64), *rest])
+        frames = going_over(seen.signature, choice.candidate.frames, others)
+        own = choice.candidate.rows
+        marked[own] = frames[seen.frame[own]]
+    return marked
+
+
 def _changes(seen: Sightings, choice: Choice) -> bool:
     """Whether who is seen may change: at a cut, or where others are there without the candidate."""
     if cuts(seen.signature).any():
@@ -237,14 +267,30 @@ def _divided(
     """Tracks ended where the look changes at once; embeddings tell whether they go on."""
     track_id, divided = track_id.copy(), {}
     last = {track: track for track in np.unique(track_id).tolist()}
+    beyond = np.zeros(len(seen.pts_s), bool)
+    beyond[[(first + last) // 2 + 1 for first, last in dissolves(seen.signature)]] = True
     free = int(track_id.max(initial=-1)) + 1
     for track, rows in rows_by_track(track_id).items():
-        for first in _seams(steps(seen.thumbnail[rows]), seen.chip[rows] >= 0):
+        step = np.maximum(steps(seen.thumbnail[rows]), _steps_around(seen, rows))
+        step[1:][beyond[seen.frame[rows[1:]]]] = 1
+        for first in _seams(step, seen.chip[rows] >= 0):
             track_id[rows[first:]] = free
             divided[free] = Link(last[track], cut=False)
             last[track], free = free, free + 1
     kept = {track: replace(link, track_id=last[link.track_id]) for track, link in links.items()}
     return track_id, kept | divided
+
+
+def _steps_around(seen: Sightings, rows: IntArray) -> FloatArray:
+    """Where what is around a face changes at once, as a share of all it could, float32 [K].
+
+    A small face is too coarse for steps, and its surroundings are nothing in a whole frame.
+    """
+    around = seen.surroundings[rows]
+    change = apart_around(around[1:], around[:-1])
+    height = seen.boxes[rows, 3] - seen.boxes[rows, 1]
+    small = height[1:] < _SMALL_PX
+    return np.concatenate([[0], np.where(small & (change > _STEP_AROUND), change / 255, 0)])
 
 
 def _cut_around(seen: Sightings, track_id: IntArray, links: dict[int, Link]) -> dict[int, Link]:
