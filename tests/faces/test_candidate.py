@@ -169,3 +169,12 @@ def test_a_portrait_or_a_picture_leaves_no_doubt_about_who_is_beside() -> None:
     assert _ids(_chosen([LARGE, small], portrait=portrait)) == [1]
     assert _chosen([LARGE, small], portrait=portrait).doubt == ""
     assert _chosen([LARGE, small], still=[1]).doubt == ""
+
+
+def test_who_beside_the_candidate_is_not_known_as_one_is_counted_as_one() -> None:
+    parts = [
+        Seen(frames=range(20 * k, 20 * k + 20), who=1 + k, side=80, place=(560, 400))
+        for k in range(3)
+    ]
+    assert _chosen([LARGE, *parts]).doubt == TWO_PRESENT
+    assert _chosen([LARGE, *parts[:2]]).doubt == ""

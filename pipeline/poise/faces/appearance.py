@@ -208,7 +208,7 @@ def surroundings(image: Image, boxes_xyxy_px: FloatArray) -> Image:
         start = box[:2] - side * [0.5, _ABOVE]
         places = np.linspace(start, start + 2 * side, _BESIDE * _SEEN_ACROSS)
         columns, rows = np.clip(places, 0, last).astype(int).T
-        seen = np.ascontiguousarray(image[rows[:, None], columns])
+        seen = image[rows].take(columns, axis=1)
         small = cv2.resize(seen, (_BESIDE, _BESIDE), interpolation=cv2.INTER_AREA)
         copies[k] = small.reshape(SURROUNDINGS)
     return copies

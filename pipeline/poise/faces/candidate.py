@@ -22,7 +22,7 @@ its layout and faces were not compared; nobody looks like the portrait that was 
 # below 0.43, 95 % below 0.56; of pairs of different people 0.1 % below 0.51).
 _PORTRAIT_SAME, _PORTRAIT_NEAR, _PORTRAIT_AHEAD = 0.50, 0.60, 0.10
 _AS_PROMINENT = 0.75
-_BESIDE, _IN_THE_BACKGROUND = 0.5, 0.25  # share of the candidate's frames; of their size
+_MOSTLY, _IN_THE_BACKGROUND = 0.5, 0.25  # share of the candidate's frames; of their size
 _MIN_FRAMES = 10  # of a living person who takes the place of a picture
 _MIN_CONFIDENCE = 0.9  # patterns on cloth are found as faces, too, but less surely
 _MIN_CONFIDENCE_ONCE = 0.98  # of what is seen in a single frame
@@ -88,23 +88,27 @@ def choose_candidate(
         alive = [p for p in rest if id(p) not in pictures]
         if any(p.prominence(frame_height_px) >= least for p in alive[:1]):
             doubt = TWO_ALIKE
-        elif any(_beside(candidate, p) for p in alive):
+        elif _beside(candidate, alive) >= _MOSTLY * len(candidate.frames):
             doubt = TWO_PRESENT
     return Choice(
         candidate=candidate, others=tuple(others), uncertain=tuple(uncertain), doubt=doubt
     )
 
 
-def _beside(candidate: Person, other: Person) -> bool:
-    """Whether somebody else is there beside the candidate for most of the time, not far behind.
+def _beside(candidate: Person, others: Sequence[Person]) -> int:
+    """In how many of the candidate's frames somebody else is there, not far behind.
 
-    Size tells nothing then: a call shows whoever speaks large, and on the one side or the other
-    that is the interviewer. The candidate's own image in a corner is nobody else.
+    Size alone tells nothing then: a call shows whoever speaks large, and on the one side or the
+    other that is the interviewer. The candidate's own image in a corner is nobody else. Somebody
+    who changes much may be several people here, so that all of them count together.
     """
-    common = len(np.intersect1d(candidate.frames, other.frames))
-    if common < _BESIDE * len(candidate.frames) or same_face(candidate, other):
-        return False
-    return other.side_px >= _IN_THE_BACKGROUND * candidate.side_px
+    beside = [
+        np.intersect1d(candidate.frames, other.frames)
+        for other in others
+        if other.side_px >= _IN_THE_BACKGROUND * candidate.side_px
+        and not same_face(candidate, other)
+    ]
+    return len(np.unique(np.concatenate([np.zeros(0, np.int64), *beside])))
 
 
 def _like(portrait: FloatArray, people: Sequence[Person]) -> tuple[Person, str]:

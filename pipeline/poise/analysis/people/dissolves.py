@@ -9,10 +9,11 @@ Multimedia 2000; here in time alone, and only where faces tell that it is anothe
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
-from poise.types import Image, IntArray
+from poise.types import FloatArray, Image, IntArray
 
 _LEAST_STEP = 1.5  # gray levels, mean, from frame to frame
 _EVENLY = 0.9  # cosine of the changes before and behind a frame
@@ -28,16 +29,18 @@ def dissolves(coarse: Image) -> list[tuple[int, int]]:
         coarse: From `poise.faces.appearance.signatures`, uint8 [F, P], in order of time.
     """
     found: list[tuple[int, int]] = []
-    before = np.zeros(coarse.shape[1:], np.float32)
+    before: FloatArray | None = None
     for k in range(1, len(coarse)):  # one by one: hours of them would take much memory
+        if cv2.norm(coarse[k], coarse[k - 1], cv2.NORM_L1) < _LEAST_STEP * coarse.shape[1]:
+            before = None
+            continue
         change = coarse[k].astype(np.float32) - coarse[k - 1]
-        if np.abs(change).mean() < _LEAST_STEP:
-            change[:] = 0
-        length = float(np.linalg.norm(change) * np.linalg.norm(before))
-        if length > 0 and float(change @ before) >= _EVENLY * length:
-            goes_on = bool(found) and found[-1][1] == k - 1
-            first = found.pop()[0] if goes_on else k - 2
-            found.append((first, k))
+        if before is not None:
+            length = float(np.linalg.norm(change) * np.linalg.norm(before))
+            if float(change @ before) >= _EVENLY * length:
+                goes_on = bool(found) and found[-1][1] == k - 1
+                first = found.pop()[0] if goes_on else k - 2
+                found.append((first, k))
         before = change
     return found
 
