@@ -11,9 +11,12 @@ import av
 import pytest
 
 from poise.errors import VideoError
+from poise.media.container_claims import check_claims
+from poise.media.container_types import opened
 from poise.media.reader import DecodingProcess
 from tests.clips import counting, counting_clip, write_clip
 from tests.media.kit import sampled
+from tests.sounds import write_late
 
 
 def box(kind: bytes, body: bytes) -> bytes:
@@ -193,3 +196,11 @@ def test_one_time_stamp_that_leaps_costs_one_frame(
     _, batches, loss = sampled(decoding, path)
     assert sum(len(batch) for batch in batches) == 10
     assert "its time leaps to" in loss
+
+
+@pytest.mark.parametrize("kind", ["mp4", "fragments", "mkv"])
+def test_whether_an_mp4_comes_in_fragments(tmp_path: Path, kind: str) -> None:
+    path = write_late(tmp_path, kind)
+    with opened(path) as (container, name):
+        claims = check_claims(container, name, path)
+    assert claims.fragmented is (kind == "fragments")

@@ -33,12 +33,14 @@ class Claims:
         streams, chapters: Their numbers.
         edits: Entries of the longest edit list.
         samples: Of the track that has most.
+        fragmented: Whether an MP4 says that it comes in fragments.
     """
 
     streams: int = 0
     chapters: int = 0
     edits: int = 0
     samples: int = 0
+    fragmented: bool = False
 
     @property
     def edits_followed(self) -> bool:
@@ -97,6 +99,8 @@ def _count_boxes(
             if claims.streams > MAX_STREAMS:
                 return
             _count_boxes(file, body, min(start + size, end), claims, steps)
+        elif kind == b"mvex":
+            claims.fragmented = True
         elif kind in (b"elst", b"stsz"):
             file.seek(body)
             values = [int.from_bytes(file.read(4), "big") for _ in range(3)]
