@@ -51,8 +51,9 @@ def listen(path: Path) -> Iterator[SoundBlock | SoundEnd]:
         if stream is None:
             yield SoundEnd(status="none", chapters=chapters)
             return
-        if stream.codec_context is None:
-            detail = "its sound is of an unknown codec"
+        if stream.codec_context is None or recording.sound_protected:
+            protected = "its sound is protected against copying (DRM)"
+            detail = protected if recording.sound_protected else "its sound is of an unknown codec"
             yield SoundEnd(status="broken", detail=detail, chapters=chapters)
             return
         for other in container.streams:

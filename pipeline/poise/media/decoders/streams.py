@@ -42,6 +42,7 @@ class OpenedRecording:
         container: PyAV's.
         second_at: Where in the file another recording begins, in bytes; None if there is none.
         edits_followed: Whether the container's edit list, if it has one, is followed.
+        sound_protected: Whether its sound is encrypted, so that nobody can hear it.
 
     Raises:
         VideoError: If it is none that is read, or cannot be opened.
@@ -53,6 +54,7 @@ class OpenedRecording:
             with opened(path) as (kind, name):
                 claims = check_claims(kind, name, path)
                 self.edits_followed = claims.edits_followed
+                self.sound_protected = "sound" in claims.protected
                 self.second_at: int | None = (
                     before.second_at if before else second_recording(kind, name)
                 )
