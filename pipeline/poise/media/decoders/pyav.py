@@ -200,6 +200,8 @@ class PyAVDecoder:
             return Software(self._stream)
         if self._picture.is_fitted:
             raise EngineError("its frames are fitted into others, which a GPU's decoder cannot do")
+        if self._picture.interlaced:
+            raise EngineError("it is interlaced, which a GPU's decoder does not say of its frames")
         return self._engine.opened(self._stream, self._picture.orientation.size(*size))
 
     def _missed(self, clock: SampleClock, plan: SkippingPlan | None, time_s: float) -> float | None:
