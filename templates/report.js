@@ -281,7 +281,7 @@
     show(time, { seek = true } = {}) {
       this.time = clamp(time, 0, this.end);
       if (seek) this.until = undefined; // what is asked for now is not to stop there
-      if (seek && this.video.readyState > 0) this.video.currentTime = this.time;
+      if (seek && this.video.readyState > 0) this.seek(this.time);
       else if (seek) this.waiting = this.time;
       const [low, high] = this.view;
       if (this.time < low || this.time > high) {
@@ -291,6 +291,14 @@
       this.frame.setAttribute("aria-valuetext", this.sentence(this.time));
       this.say(this.time);
       this.place();
+    }
+
+    // Chromium learns how long a recording is that starts late only as it comes to its end, and seeks
+    // no further than it knows: then it is asked again.
+    seek(time) {
+      const { duration } = this.video;
+      this.beyond = time > duration ? { time, duration } : undefined;
+      this.video.currentTime = time;
     }
 
     place() {
@@ -461,7 +469,9 @@
       };
       const differs = () => {
         const least = Math.max(2, 0.01 * this.length);
-        return !known && this.length && Number.isFinite(video.duration) && Math.abs(video.duration - this.length) > least;
+        // Chromium may not count what it waits for before anything starts.
+        const lengths = [video.duration, video.duration + video.currentTime];
+        return !known && this.length && Number.isFinite(video.duration) && lengths.every((one) => Math.abs(one - this.length) > least);
       };
       video.addEventListener("loadedmetadata", () => {
         if (differs()) {
@@ -472,7 +482,7 @@
           return;
         }
         present(true);
-        if (this.waiting) video.currentTime = this.waiting;
+        if (this.waiting) this.seek(this.waiting);
         this.waiting = undefined;
       });
       // A browser that plays the sound alone (HEVC of a phone) gives the pictures no width.
@@ -497,6 +507,9 @@
       });
       video.addEventListener("timeupdate", () => video.currentTime >= this.until && video.pause());
       video.addEventListener("seeked", () => {
+        const { time, duration } = this.beyond ?? {};
+        this.beyond = undefined;
+        if (Math.abs(video.currentTime - duration) < 0.1 && video.duration > duration + 0.1) return this.seek(time);
         const own = Math.abs(video.currentTime - this.time) < 0.1; // the answer to a seek of ours
         if (own) return;
         this.until = undefined;

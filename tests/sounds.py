@@ -44,8 +44,10 @@ def write_sounding(
     pictures_s: tuple[float, float] = (0.0, 1.0),
     codec: str = "aac",
     rate_hz: int = 16_000,
+    picture_codec: str = "libx264",
+    options: dict[str, str] | None = None,
 ) -> Path:
-    """A recording with counting pictures and with sound.
+    """A recording with sound, and with pictures that count tenths of a second.
 
     Args:
         path: Its suffix says the container.
@@ -53,9 +55,12 @@ def write_sounding(
         pictures_s: When the pictures begin and end; ten a second.
         codec: Of the sound.
         rate_hz: Of the stored sound.
+        picture_codec: Of the pictures.
+        options: Of the container.
     """
-    with av.open(str(path), "w") as container:
-        video = container.add_stream("libx264", rate=10, options={"preset": "ultrafast"})
+    with av.open(str(path), "w", options=options or {}) as container:
+        preset = {"preset": "ultrafast"} if picture_codec == "libx264" else {}
+        video = container.add_stream(picture_codec, rate=10, options=preset)
         video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
         video.time_base = video.codec_context.time_base = Fraction(1, TICKS)
         sound = container.add_stream(codec, rate=rate_hz, layout="mono")
@@ -89,3 +94,34 @@ def write_sounding(
         for packet in sorted(packets, key=lambda p: float((p.dts or 0) * p.time_base)):
             container.mux(packet)
     return path
+
+
+LATE = ("mp4", "mov", "mkv", "webm", "fragments")
+"""Kinds of recordings that browsers play, of which `write_late` makes one."""
+_FRAGMENTS = {"movflags": "frag_keyframe+delay_moov+dash+frag_discont"}
+
+
+def write_late(
+    folder: Path,
+    kind: str,
+    pieces: Sequence[tuple[float, FloatArray]] = (),
+    pictures_s: tuple[float, float] = (5.0, 8.0),
+) -> Path:
+    """A recording of which nothing at all starts at 0, as cut from a live stream.
+
+    Args:
+        folder: Where to write it.
+        kind: One of `LATE`, or `ogg`.
+        pieces, pictures_s: See `write_sounding`; by default all lasts from 5 to 8 s.
+    """
+    suffix = "mp4" if kind == "fragments" else kind
+    free = kind in ("webm", "ogg")
+    return write_sounding(
+        folder / f"late {kind}.{suffix}",
+        pieces or [(5.0, vowels(3.0))],
+        pictures_s=pictures_s,
+        picture_codec="libvpx" if free else "libx264",
+        codec="libopus" if free else "aac",
+        rate_hz=48_000,
+        options=_FRAGMENTS if kind == "fragments" else {},
+    )

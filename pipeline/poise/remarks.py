@@ -10,6 +10,7 @@ REMARKS = {
     "was used",
     "odd_pixels": "the shape it claims for its pixels is not believed; they were taken for square",
     "odd_colours": "its colours are of a kind that can only be converted approximately",
+    "interlaced": "its pictures are interlaced, two half pictures in one; of each, one was read",
     "sizes_change": "its picture changes size; all frames were fitted into one",
     "odd_edits": "its edit list is too long to be followed; times are those of the stored frames",
     "stream_chosen": "it holds {count} video streams; stream {stream} was read",

@@ -1,6 +1,6 @@
 """What was heard of a recording: who spoke when, and its answers and questions.
 
-Times are seconds (float) from the container's start, which a player shows as 0:00.
+Times are seconds (float) from what a player shows as 0:00.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """The values that flow from stage to stage.
 
 Coordinates are pixels of the upright, full-resolution frame: origin top left, x to the right.
-Times are seconds (float) from the container's start, which a player shows as 0:00.
+Times are seconds (float) from what a player shows as 0:00 (see
+`poise.media.decoders.streams.OpenedRecording.zero_s`).
 """
 
 from __future__ import annotations
@@ -81,11 +82,11 @@ class VideoInfo:
 
     Args:
         width_px, height_px: Size of the upright frame, its pixels square.
-        duration_s: Time from the container's start to its end; None where it does not say.
+        duration_s: Time from a player's 0:00 to the recording's end; None where it does not say.
         frame_rate_hz: Average rate; for information, never for time stamps. None if unknown.
         rotation_deg: Clockwise rotation that was applied to make frames upright.
         codec: Name of the codec.
-        start_offset_s: Time of the first frame, from the container's start.
+        start_offset_s: Time of the first frame, from a player's 0:00.
         mirrored: Whether frames were mirrored before they were rotated.
         stream: Index of the video stream that is read.
         other_streams: Indices of other streams that could be the recording, best first.
@@ -114,7 +115,7 @@ class FrameBatch:
     Args:
         images: uint8 [N, H, W, 3] RGB, possibly reduced.
         frame_index: Index of each frame among all of the recording, or of the span, int64 [N].
-        pts_s: Presentation time stamps in seconds from the container's start, float64 [N].
+        pts_s: Presentation time stamps in seconds from a player's 0:00, float64 [N].
         scale: Reduced pixels per full-resolution pixel, at most 1.
     """
 
@@ -285,7 +286,7 @@ class Statistics:
         longest: Longest episode of each label that has one.
         flag_shares: Share of the frames that show the candidate, for each quality flag.
         other_people: Most people seen at once beside the candidate.
-        start_s: Time of the first sampled frame, from the container's start; 0 over several
+        start_s: Time of the first sampled frame, from a player's 0:00; 0 over several
             recordings.
         end_s: Where the last one ends, likewise. Less `start_s` it is `duration_s` and the holes in
             which the recording shows no picture.

@@ -11,9 +11,13 @@ import av
 import pytest
 
 from poise.errors import VideoError
+from poise.media.audio import SoundEnd
+from poise.media.container_claims import check_claims
+from poise.media.container_types import opened
 from poise.media.reader import DecodingProcess
 from tests.clips import counting, counting_clip, write_clip
-from tests.media.kit import sampled
+from tests.media.kit import BACKENDS, numbers_of, sampled
+from tests.sounds import vowels, write_late, write_sounding
 
 
 def box(kind: bytes, body: bytes) -> bytes:
@@ -193,3 +197,53 @@ def test_one_time_stamp_that_leaps_costs_one_frame(
     _, batches, loss = sampled(decoding, path)
     assert sum(len(batch) for batch in batches) == 10
     assert "its time leaps to" in loss
+
+
+@pytest.mark.parametrize("kind", ["mp4", "fragments", "mkv"])
+def test_whether_an_mp4_comes_in_fragments(tmp_path: Path, kind: str) -> None:
+    path = write_late(tmp_path, kind)
+    with opened(path) as (container, name):
+        claims = check_claims(container, name, path)
+    assert claims.fragmented is (kind == "fragments")
+
+
+def encrypted(path: Path) -> Path:
+    """A recording as shops and streaming services give them (ISO/IEC 23001-7, AES-CTR)."""
+    keys = {"encryption_key": "76" * 16, "encryption_kid": "a7" * 16}
+    options = {"encryption_scheme": "cenc-aes-ctr", **keys}
+    return write_sounding(path, [(0.0, vowels(1.0))], rate_hz=48_000, options=options)
+
+
+def _encrypted_track(data: bytes) -> bytes:
+    """A track of Matroska that says that it is encrypted (RFC 9559, 5.1.4.1.31)."""
+    encryption = element(b"\x50\x35", element(b"\x47\xe1", b"\x05"))
+    track = element(b"\xae", element(b"\x6d\x80", element(b"\x62\x40", encryption)))
+    return _before_clusters(data, element(b"\x16\x54\xae\x6b", track))
+
+
+@pytest.mark.parametrize("kind", ["mp4", "mkv"])
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_what_is_encrypted_is_said_to_be_protected(
+    tmp_path: Path, decoding: DecodingProcess, kind: str, backend: str
+) -> None:
+    if kind == "mp4":
+        path = encrypted(tmp_path / "a.mp4")
+    else:
+        plain = counting_clip(tmp_path / "plain.mkv", range(0, 1000, 40))
+        path = tmp_path / "a.mkv"
+        path.write_bytes(_encrypted_track(plain.read_bytes()))
+    with pytest.raises(VideoError, match="is protected against copying") as caught:
+        sampled(decoding, path, backend)
+    assert caught.value.code == "protected"
+
+
+def test_pictures_without_protection_are_read_though_the_sound_is_protected(
+    tmp_path: Path, decoding: DecodingProcess
+) -> None:
+    path = write_sounding(tmp_path / "a.mp4", [(0.0, vowels(1.0))])
+    path.write_bytes(path.read_bytes().replace(b"mp4a", b"enca", 1))
+    _, batches, loss = sampled(decoding, path)
+    assert (numbers_of(batches), loss) == ([0, 2, 4, 6, 8], "")
+    end = list(decoding.listen(path))[-1]
+    assert isinstance(end, SoundEnd)
+    assert (end.status, end.detail) == ("broken", "its sound is protected against copying (DRM)")

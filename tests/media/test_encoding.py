@@ -14,7 +14,7 @@ from poise.media.encoding import carry_out
 from poise.media.transcode import Job, Made
 from tests.clips import counting, counting_clip, frames_at, number_in, pts_of, write_clip
 from tests.media.decoders.test_upright import picture, with_matrix
-from tests.sounds import vowels, write_sounding
+from tests.sounds import LATE, vowels, write_late, write_sounding
 
 
 def _made(source: Path, target: Path, **job: object) -> Made:
@@ -116,6 +116,31 @@ def test_zero_is_what_a_player_shows_as_zero(tmp_path: Path) -> None:
     assert [number_in(image) for image in images] == [number for _, number in expected]
     (first,) = frames_at(made.path, [0.0])
     assert number_in(first) == expected[0][1]  # nothing else is there to be shown
+
+
+@pytest.mark.parametrize("kind", LATE)
+def test_what_starts_late_stays_where_it_is_and_shows_its_first_picture_before(
+    tmp_path: Path, kind: str
+) -> None:
+    source = write_late(tmp_path, kind, [(5.5, vowels(2.5))])
+    made = _made(source, tmp_path, may_copy=True)
+    assert not made.copied
+    images = frames_at(made.path, [0.0, 4.9, 5.05, 6.25, 7.85])
+    assert [number_in(image) for image in images] == [50, 50, 50, 62, 78]
+    loud, _ = _loudness(made.path)
+    assert len(loud) == pytest.approx(800, abs=20)
+    assert loud[:548].max() < 0.1 * loud[560:790].mean()
+    clip = _made(source, tmp_path, span_s=(6.0, 7.0), may_copy=False)
+    assert number_in(frames_at(clip.path, [0.25])[0]) == 62
+
+
+def test_sound_that_starts_hours_late_is_kept_and_costs_no_hours_of_silence(tmp_path: Path) -> None:
+    source = write_late(tmp_path, "fragments", [(9000.0, vowels(2.0))], (9000.0, 9002.0))
+    made = _made(source, tmp_path)
+    assert made.path.stat().st_size < 100_000
+    with av.open(str(made.path)) as container:
+        times = [frame.time for frame in container.decode(audio=0)]
+    assert (times[0], times[-1]) == pytest.approx((9000, 9002), abs=0.1)
 
 
 def test_sound_stays_with_the_pictures(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from poise.media.listening import BLOCK_S, listen
 from poise.media.reader import DecodingProcess
 from poise.types import FloatArray
 from tests.clips import counting_clip, cut_off, damaged, write_audio
-from tests.sounds import silence, vowels, write_sounding
+from tests.sounds import LATE, silence, vowels, write_late, write_sounding
 
 
 def _heard(path: Path) -> tuple[list[SoundBlock], SoundEnd]:
@@ -71,10 +72,32 @@ def test_sound_that_begins_later_keeps_its_time(tmp_path: Path) -> None:
     assert _first_loud_s(blocks) == pytest.approx(2.0, abs=0.05)
 
 
-def test_zero_is_the_beginning_of_the_sound_where_the_picture_comes_later(tmp_path: Path) -> None:
-    path = write_sounding(tmp_path / "first.mkv", [(1.0, _tone(3))], pictures_s=(2.5, 4))
+@pytest.mark.parametrize("kind", LATE)
+def test_sound_counts_from_the_containers_zero_where_nothing_starts_there(
+    tmp_path: Path, kind: str
+) -> None:
+    path = write_late(tmp_path, kind, [(5.0, np.concatenate([silence(1.2), _tone(1.0)]))])
     blocks, _ = _heard(path)
-    assert _first_loud_s(blocks) == pytest.approx(0.0, abs=0.05)
+    assert _first_loud_s(blocks) == pytest.approx(6.2, abs=0.05)
+
+
+@pytest.mark.parametrize("suffix", ["mkv", "mp4"])
+def test_chapters_are_on_the_same_clock(tmp_path: Path, suffix: str) -> None:
+    late = write_late(tmp_path, "mkv")
+    path = tmp_path / f"chapters.{suffix}"
+    with av.open(str(late)) as source, av.open(str(path), "w") as target:
+        target.set_chapters([
+            {"id": k, "start": start, "end": end, "time_base": Fraction(1, 1000),
+             "metadata": {"title": title}}
+            for k, (start, end, title) in enumerate([(0, 6000, "Hello"), (6000, 7500, "Why us?")])
+        ])  # fmt: skip
+        into = {s: target.add_stream_from_template(s) for s in source.streams}
+        for packet in source.demux():
+            if packet.size:
+                packet.stream = into[packet.stream]
+                target.mux(packet)
+    hello, why = _heard(path)[1].chapters
+    assert (hello[0], hello[1], why[0]) == pytest.approx((0, 6, 6), abs=0.01)
 
 
 def test_a_hole_is_kept(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from poise.media.encoding import carry_out
 from poise.media.playability import plays_as_it_is
 from poise.media.transcode import Job
 from tests.clips import counting, counting_clip, pts_of
+from tests.sounds import write_late
 
 
 def _plays(path: Path, lines: int = 540) -> str:
@@ -76,6 +77,8 @@ def test_what_a_browser_may_stumble_over(tmp_path: Path) -> None:
     assert _plays(_encoded(tmp_path / "422.mp4", "libx264", pixels="yuv422p")) == ""
     fragments = {"movflags": "frag_keyframe+empty_moov"}
     assert _plays(_encoded(tmp_path / "f.mp4", "libx264", options=fragments)) == ""
+    assert _plays(write_late(tmp_path, "mp4")) == ""
+    assert _plays(write_late(tmp_path, "webm")) == ""
     live = _encoded(tmp_path / "l.webm", "libvpx", options={"live": "1"})
     assert _plays(live) == ""
 

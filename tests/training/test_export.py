@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -36,6 +37,28 @@ def test_what_is_loaded_is_what_was_trained(run: Path, recipe: Recipe, tmp_path:
     crops = np.stack([centre(faces.canvas[k], 48, faces.frame_px) for k in range(4)])
     posterior = ExpressionClassifier(tmp_path / "model", device="cpu").predict(crops).posterior
     assert posterior.shape == (4, 8)
+
+
+def test_a_share_of_the_weights_that_it_started_from_is_kept(
+    run: Path, recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    export(run, tmp_path / "models" / "start", device="cpu")
+    start = load_model(tmp_path / "models" / "start")[0].state_dict()
+    monkeypatch.setenv("POISE_MODELS", str(tmp_path / "models"))
+    goes_on = tmp_path / "run"
+    shutil.copytree(run, goes_on)
+    state = torch.load(goes_on / CHECKPOINT_FILE, weights_only=True)
+    for tensor in state["averaged"].values():
+        if tensor.is_floating_point():
+            tensor += 0.5
+    torch.save(state, goes_on / CHECKPOINT_FILE)
+    plain = json.loads((goes_on / RECIPE_FILE).read_text())
+    plain |= {"pretrained": "$POISE_MODELS/start", "start_share": 0.75}
+    (goes_on / RECIPE_FILE).write_text(json.dumps(plain))
+    export(goes_on, tmp_path / "model", device="cpu")
+    for name, tensor in load_model(tmp_path / "model")[0].state_dict().items():
+        if tensor.is_floating_point():
+            assert torch.allclose(tensor, start[name] + 0.125, rtol=4e-3, atol=2e-3), name
 
 
 def test_where_a_model_came_from(run: Path, drawn: Path, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from poise.errors import ModelError, SettingsError
 from poise.expression.classifier import normalise
 from poise.expression.model_spec import ModelSpec
 from poise.labels import LabelScheme
+from poise.types import FloatArray, Image
 from poise_training.fit import (
     CHECKPOINT_FILE,
     CURVES_FILE,
@@ -156,3 +157,23 @@ def test_negative_logits_of_large_faces_are_raised_while_training(tmp_path: Path
     expected[sizes[order] == 60, 3] = 2.0  # sadness, the only negative emotion
     assert 0 < (expected > 0).sum() < 8
     np.testing.assert_array_equal(added.numpy(), expected)
+
+
+def test_targets_are_asked_for_the_faces_as_they_are_varied(tmp_path: Path) -> None:
+    seen: list[tuple[Image, FloatArray]] = []
+
+    def teach(images: Image, targets: FloatArray) -> FloatArray:
+        seen.append((images, targets))
+        return np.roll(targets, 1, axis=1)
+
+    run = _fit(tmp_path, tiny_faces())
+    run.options = replace(run.options, mixup=0.0)
+    inputs, targets, _ = run.next_batch()
+    run.teach = teach
+    same_inputs, moved, _ = run.next_batch()
+    ((images, given),) = seen
+    assert torch.equal(inputs, same_inputs)
+    assert images.dtype == np.uint8 and images.shape == (len(inputs), 48, 48)
+    assert torch.equal(inputs, run.normalise(images, run.device))
+    np.testing.assert_array_equal(given, targets.numpy())
+    np.testing.assert_array_equal(moved.numpy(), np.roll(given, 1, axis=1))

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from poise.errors import SettingsError
-from poise_training.options import FitOptions
+from poise_training.options import FitOptions, OutsideTeacher
 from poise_training.recipe import data_key, load_recipe, recipe_names
 
 _PLAIN = """name = "mine"
@@ -14,6 +14,13 @@ scheme = "ferplus"
 [[data]]
 kind = "folders"
 path = "faces"
+"""
+
+
+_OUTSIDE = """[[outside]]
+path = "theirs.tflite"
+emotions = ["calm"]
+weight = 1
 """
 
 
@@ -45,8 +52,9 @@ def test_teachers_learned_from_the_same_faces() -> None:
 def test_places_of_a_recipe(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("POISE_MODELS", "/models")
     recipe = load_recipe("poise")
-    assert recipe.pretrained_file == Path("/models/voters")
-    assert recipe.teacher_directories == (Path("/models/voters"),)
+    assert recipe.pretrained_file == Path("/models/portraits")
+    assert recipe.teacher_directories == (Path("/models/portraits"),)
+    assert [path.parent for path in recipe.outside_files] == [Path("/models")] * 2
     monkeypatch.delenv("POISE_MODELS")
     with pytest.raises(SettingsError, match="POISE_MODELS is not set"):
         _ = recipe.teacher_directories
@@ -77,6 +85,12 @@ input_px = 64
 template = [[20, 25.5], [44, 25], [32, 39], [23, 50], [42, 50]]
 shares = [0.5, 0.25, 0.25]
 data_seed = 3
+start_share = 0.25
+[[outside]]
+path = "theirs.tflite"
+emotions = ["calm", "glad", "cross"]
+weight = 2
+lowest = -1.0
 [[data]]
 kind = "csv"
 path = "/faces.zip"
@@ -94,6 +108,12 @@ learning_rate = 1
     assert recipe.scheme.labels.emotions == ("glad", "calm", "cross")
     assert recipe.template_px is not None and recipe.template_px.shape == (5, 2)
     assert recipe.pretrained_file == tmp_path / "vgg.safetensors"
+    assert recipe.start_share == 0.25
+    theirs = OutsideTeacher(
+        path="theirs.tflite", emotions=("calm", "glad", "cross"), weight=2.0, lowest=-1.0
+    )
+    assert recipe.outside == (theirs,)
+    assert recipe.outside_files == (tmp_path / "theirs.tflite",)
     assert recipe.data[0].location == Path("/faces.zip")
     assert recipe.data[0].title == "Own faces"
     assert (recipe.fit.epochs, recipe.fit.learning_rate) == (3, 1.0)
@@ -120,6 +140,12 @@ learning_rate = 1
         ("shares = [1]\n" + _PLAIN, "3 numbers"),
         ('teachers = "one"\n' + _PLAIN, "list of texts"),
         ("teacher_share = 2\n" + _PLAIN, "from 0 to 1"),
+        ("start_share = -1\n" + _PLAIN, "start_share is -1"),
+        (_PLAIN + _OUTSIDE.replace("weight = 1\n", ""), "lacks weight"),
+        (_PLAIN + _OUTSIDE.replace("weight = 1", "weight = 0"), "weight is 0"),
+        (_PLAIN + _OUTSIDE.replace('["calm"]', '"calm"'), "list of texts"),
+        (_PLAIN + _OUTSIDE + "lowest = 1\n", "lowest is 1"),
+        ("outside = 3\n" + _PLAIN, "outside is no list of tables"),
         ('architecture = "VGG19"\n' + _PLAIN, "VGG16DenseNet"),
         ('name = "mine"\nscheme = "ferplus"\n', "no data"),
         ('name = "mine"\nscheme = "ferplus"\ndata = 3\n', "list of tables"),

@@ -15,10 +15,11 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
+from torch import Tensor
 
 from poise import __version__
 from poise.errors import ModelError, SettingsError
-from poise.expression.artefact import build, save_model, write_spec
+from poise.expression.artefact import build, load_model, save_model, write_spec
 from poise.expression.calibration import LARGE_EYE_PX, SMALL_EYE_PX, ValenceCalibration, group_logs
 from poise.expression.classifier import ExpressionClassifier
 from poise.expression.model_spec import ModelSpec
@@ -34,7 +35,7 @@ from poise_training.calibrate import (
 )
 from poise_training.fit import read_checkpoint
 from poise_training.prepare import PreparedFaces, faces_file
-from poise_training.recipe import IMAGENET, NOTHING, data_key
+from poise_training.recipe import IMAGENET, NOTHING, data_key, placed
 from poise_training.testset import Telling, TestSet, predict
 
 RECIPE_FILE = "recipe.json"
@@ -78,8 +79,9 @@ def export(
         metrics=_read_json(metrics).get("tasks", {}) if metrics else {},
     )
     network = build(spec)
+    weights = _with_start(state["averaged"], recipe, spec)
     try:
-        network.load_state_dict(state["averaged"])
+        network.load_state_dict(weights)
     except RuntimeError as error:
         raise ModelError(
             f"the checkpoint is not of a {spec.architecture} ({error})",
@@ -105,6 +107,29 @@ def export(
         training=training,
     )
     return save_model(network, spec, target), calibration
+
+
+def _with_start(
+    weights: Mapping[str, Tensor], recipe: Mapping[str, Any], spec: ModelSpec
+) -> Mapping[str, Tensor]:
+    """The weights of a run, or their mean with those that it started from.
+
+    What a network knew before is kept better by the mean than by either, and what it learnt is
+    largely kept too: Wortsman et al., arXiv:2109.01903.
+    """
+    share = float(recipe.get("start_share", 0.0))
+    if not share:
+        return weights
+    start, _ = load_model(placed(recipe["pretrained"], Path()))
+    if start.state_dict().keys() != weights.keys():
+        raise SettingsError(
+            "the model that the run started from has another architecture",
+            remedy=f"Give one of {spec.architecture} as pretrained, or a start_share of 0.",
+        )
+    return {
+        name: value.lerp(weights[name], 1 - share) if value.is_floating_point() else weights[name]
+        for name, value in start.state_dict().items()
+    }
 
 
 def calibrate(
@@ -242,8 +267,9 @@ def _beginning(recipe: Mapping[str, Any]) -> str:
     if pretrained != NOTHING:
         vgg = pretrained == IMAGENET or pretrained.endswith(".safetensors")
         words = f", starting from {'ImageNet' if vgg else Path(pretrained).name}"
+    teachers = [*teachers, *(teacher["path"] for teacher in recipe.get("outside", []))]
     if teachers:
-        words += f", taught by {' and '.join(Path(teacher).name for teacher in teachers)}"
+        words += f", taught by {' and '.join(Path(teacher).stem for teacher in teachers)}"
     return words
 
 
@@ -253,5 +279,8 @@ def _without_places(recipe: Mapping[str, Any]) -> dict[str, Any]:
     places = {
         "pretrained": Path(recipe["pretrained"]).name,
         "teachers": [Path(teacher).name for teacher in recipe.get("teachers", [])],
+        "outside": [
+            {**teacher, "path": Path(teacher["path"]).name} for teacher in recipe.get("outside", [])
+        ],
     }
     return {**recipe, "data": data, **places}

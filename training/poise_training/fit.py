@@ -40,6 +40,7 @@ FIGURE_FILE = "curves.png"
 _NEGATIVE = VALENCES.index(NEGATIVE)
 
 Normalise = Callable[[Image, torch.device], Tensor]
+Teach = Callable[[Image, FloatArray], FloatArray]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +65,8 @@ class Fit:
         options: How.
         directory: Where checkpoint and curves go.
         device: `cpu` or a GPU.
+        teach: Gives the targets, float [N, C], of faces as they are varied, uint8 [N, S, S], from
+            those of the faces as they are.
 
     Raises:
         SettingsError: If there is no face to train on.
@@ -78,7 +81,9 @@ class Fit:
         options: FitOptions,
         directory: Path,
         device: torch.device,
+        teach: Teach | None = None,
     ) -> None:
+        self.teach = teach
         self.options, self.directory, self.device = options, directory, device
         self.faces, self.normalise = faces, normalise
         self.network = network.to(device)
@@ -177,7 +182,10 @@ class Fit:
             ]
         )
         inputs = self.normalise(images, self.device)
-        targets = torch.from_numpy(faces.targets[chosen]).to(self.device)
+        wanted = faces.targets[chosen]
+        if self.teach:
+            wanted = self.teach(images, wanted)
+        targets = torch.from_numpy(wanted).to(self.device)
         large = torch.from_numpy(faces.eye_px[chosen] >= LARGE_EYE_PX).to(self.device).float()
         added = options.large_bias * large[:, None] * self.valence[:, _NEGATIVE]
         if rng.random() < options.mixup and self._plateau():

@@ -1,4 +1,4 @@
-"""How a network is trained."""
+"""How a network is trained, and by whom it is taught."""
 
 from __future__ import annotations
 
@@ -57,3 +57,26 @@ class FitOptions:
                 raise SettingsError(
                     f"{name} is {getattr(self, name)}", remedy="Use a value from 0 to 1."
                 )
+
+
+@dataclass(frozen=True, kw_only=True)
+class OutsideTeacher:
+    """A network of other software that has a say in the targets.
+
+    Args:
+        path: Its `.tflite` file, which takes one gray face.
+        emotions: What its outputs mean, in their order and by the names of the scheme.
+        weight: Of its log posteriors beside those of the targets, above 0.
+        lowest: What black becomes in its input; white becomes 1.
+    """
+
+    path: str
+    emotions: tuple[str, ...]
+    weight: float
+    lowest: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not self.weight > 0:
+            raise SettingsError(f"weight is {self.weight}", remedy="Use more than 0.")
+        if not self.lowest < 1:
+            raise SettingsError(f"lowest is {self.lowest}", remedy="Use less than 1, such as -1.")

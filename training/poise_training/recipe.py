@@ -21,7 +21,7 @@ from poise.errors import PoiseError, SettingsError
 from poise.expression.architectures import ARCHITECTURES
 from poise.types import FloatArray
 from poise_training.data import SPLITS
-from poise_training.options import FitOptions
+from poise_training.options import FitOptions, OutsideTeacher
 from poise_training.schemes import Scheme, load_scheme
 
 KINDS = {"ferplus": "FER+", "aihub": "AI Hub 82", "folders": "", "csv": ""}
@@ -79,7 +79,7 @@ class DataSource:
         Raises:
             SettingsError: If a variable is not set.
         """
-        return _place(self.path, self.base)
+        return placed(self.path, self.base)
 
     @property
     def title(self) -> str:
@@ -100,6 +100,8 @@ class Recipe:
             them, or a model's directory, whose training goes on.
         teachers: Directories of models that say beside the votes what a face looks like.
         teacher_share: Weight of what they say, 0..1.
+        outside: Networks of other software that have a say afterwards.
+        start_share: Of the weights that the run starts from in those that are exported, 0..1.
         input_px: Side of the network's input.
         template: `measure`, or where the five landmarks lie in the input, 5 points (x, y) in
             pixels.
@@ -116,6 +118,8 @@ class Recipe:
     pretrained: str = IMAGENET
     teachers: tuple[str, ...] = ()
     teacher_share: float = 0.5
+    outside: tuple[OutsideTeacher, ...] = ()
+    start_share: float = 0.0
     input_px: int = 48
     template: str | tuple[tuple[float, float], ...] = MEASURE
     shares: tuple[float, float, float] = (0.8, 0.1, 0.1)
@@ -127,10 +131,11 @@ class Recipe:
         _one_of("architecture", self.architecture, tuple(ARCHITECTURES))
         if not self.data:
             raise SettingsError("no data", remedy="Add a table [[data]] with kind and path.")
-        if not 0 <= self.teacher_share <= 1:
-            raise SettingsError(
-                f"teacher_share is {self.teacher_share}", remedy="Use a value from 0 to 1."
-            )
+        for name in ("teacher_share", "start_share"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise SettingsError(
+                    f"{name} is {getattr(self, name)}", remedy="Use a value from 0 to 1."
+                )
         if self.input_px < 32 or self.input_px % 16:
             raise SettingsError(
                 f"input_px is {self.input_px}", remedy="Use a multiple of 16 from 32, such as 48."
@@ -151,12 +156,17 @@ class Recipe:
     @property
     def pretrained_file(self) -> Path | None:
         """The file with the pretrained weights; None for torchvision's."""
-        return None if self.pretrained == IMAGENET else _place(self.pretrained, self.base)
+        return None if self.pretrained == IMAGENET else placed(self.pretrained, self.base)
 
     @property
     def teacher_directories(self) -> tuple[Path, ...]:
         """Where the teachers lie."""
-        return tuple(_place(teacher, self.base) for teacher in self.teachers)
+        return tuple(placed(teacher, self.base) for teacher in self.teachers)
+
+    @property
+    def outside_files(self) -> tuple[Path, ...]:
+        """Where the networks of other software lie."""
+        return tuple(placed(teacher.path, self.base) for teacher in self.outside)
 
     def to_json(self) -> dict[str, Any]:
         """Plain form, without what differs from machine to machine."""
@@ -173,8 +183,12 @@ class Recipe:
         return json.loads(json.dumps(plain))  # type: ignore[no-any-return]
 
 
-def _place(path: str, base: Path) -> Path:
-    """A path of a recipe with its variables replaced."""
+def placed(path: str, base: Path) -> Path:
+    """A path of a recipe with its variables replaced; a relative one starts from `base`.
+
+    Raises:
+        SettingsError: If a variable is not set.
+    """
     expanded = os.path.expandvars(path)
     unset = re.search(r"\$\{?(\w+)", expanded)
     if unset:
@@ -235,10 +249,13 @@ def load_recipe(name_or_path: str | Path) -> Recipe:
 
 def _recipe_of(table: Mapping[str, Any], base: Path) -> Recipe:
     values = dict(table)
-    data = values.pop("data", [])
+    data, outside = values.pop("data", []), values.pop("outside", [])
     fit, scheme = values.pop("fit", {}), values.pop("scheme", None)
-    if not (isinstance(data, list) and all(isinstance(source, dict) for source in data)):
-        raise SettingsError("data is no list of tables", remedy="Write [[data]] before each.")
+    for name, tables in (("data", data), ("outside", outside)):
+        if not (isinstance(tables, list) and all(isinstance(table, dict) for table in tables)):
+            raise SettingsError(
+                f"{name} is no list of tables", remedy=f"Write [[{name}]] before each."
+            )
     if not (isinstance(fit, dict) and isinstance(scheme, str)):
         raise SettingsError(
             "scheme or fit is of the wrong kind",
@@ -251,15 +268,21 @@ def _recipe_of(table: Mapping[str, Any], base: Path) -> Recipe:
         values["shares"] = _numbers(values["shares"], 3, "shares")
     if "teachers" in values:
         values["teachers"] = _texts(values["teachers"], "teachers")
-    given = ("data", "scheme", "fit", "template", "shares", "teachers")
+    given = ("data", "outside", "scheme", "fit", "template", "shares", "teachers")
     return Recipe(
         **_checked(Recipe, values, "a recipe", given),
         data=tuple(DataSource(**_checked(DataSource, s, "[[data]]"), base=base) for s in data),
+        outside=tuple(_outside(teacher) for teacher in outside),
         scheme=load_scheme(own if own.is_file() else scheme),
         fit=FitOptions(**_checked(FitOptions, fit, "[fit]")),
         base=base,
         **{key: values[key] for key in ("template", "shares", "teachers") if key in values},
     )
+
+
+def _outside(table: Mapping[str, Any]) -> OutsideTeacher:
+    rest = _checked(OutsideTeacher, table, "[[outside]]", ("emotions",))
+    return OutsideTeacher(**rest, emotions=_texts(table.get("emotions"), "emotions"))
 
 
 def _checked(

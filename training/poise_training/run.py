@@ -9,6 +9,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -20,12 +21,16 @@ from poise.expression.device import choose_device
 from poise.expression.model_spec import ModelSpec
 from poise.faces.detection.detector import FaceDetector
 from poise.types import Image
+from poise_training.augment import centre
 from poise_training.export import RECIPE_FILE, read_recipe_json
 from poise_training.files import write_json
 from poise_training.fit import CHECKPOINT_FILE, Fit, Progress
+from poise_training.outside import OutsideTeachers, tflite_network
 from poise_training.prepare import PreparedFaces, prepared
 from poise_training.recipe import NOTHING, Recipe
 from poise_training.teach import taught
+
+_FACES_WEIGHED = 2000  # that say how frequent each class is before and after other software spoke
 
 
 def prepare_run(
@@ -121,9 +126,26 @@ def fit_run(
         recipe.fit,
         directory,
         choose_device(device),
+        _outside(recipe, faces) if recipe.outside else None,
     )
     run.run(training)
     return run
+
+
+def _outside(recipe: Recipe, faces: PreparedFaces) -> OutsideTeachers:
+    """The other software that has a say in the targets."""
+    train = np.flatnonzero(faces.split == "train")
+    some = np.random.default_rng(recipe.data_seed).permutation(train)[:_FACES_WEIGHED]
+    networks = [
+        tflite_network(path, teacher.lowest)
+        for teacher, path in zip(recipe.outside, recipe.outside_files, strict=True)
+    ]
+    return OutsideTeachers(
+        list(zip(recipe.outside, networks, strict=True)),
+        recipe.scheme.labels,
+        np.stack([centre(faces.canvas[k], faces.input_px, faces.frame_px) for k in some]),
+        faces.targets[some],
+    )
 
 
 def _network(

@@ -18,7 +18,7 @@ class SoundBlock:
     """Consecutive samples.
 
     Args:
-        start_s: Time of the first sample from the container's start, which a player shows as 0:00.
+        start_s: Time of the first sample from what a player shows as 0:00.
         samples: 16 kHz, mono, -1..1, float32 [N].
         follows: Whether it begins where the block before ended.
     """
@@ -35,7 +35,7 @@ class SoundEnd:
     Args:
         status: One of `SOUND_STATUSES`.
         detail: What could not be read, in plain words; empty if nothing.
-        chapters: Start, end (seconds from the container's start) and title of each chapter.
+        chapters: Start, end (seconds from there) and title of each chapter.
     """
 
     status: str

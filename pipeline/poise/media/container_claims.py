@@ -1,4 +1,4 @@
-"""What a container claims, counted before FFmpeg believes it.
+"""What a container claims, counted before FFmpeg believes it, and whether it is protected.
 
 FFmpeg sets up a stream for every track, an entry for every sample and a chapter for every mark that
 a header names, and goes through all samples for every entry of an edit list: a header of a few
@@ -8,7 +8,7 @@ kilobytes may cost gigabytes, or minutes. Here only the sizes of boxes and eleme
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
@@ -21,8 +21,12 @@ _MAX_SAMPLES = 20_000_000  # of a track: 46 hours at 120 frames per second
 _MAX_STEPS = 200_000  # boxes or elements looked at
 _REMEDY = "Export it again, with its picture and its sound alone."
 _INSIDE = frozenset((b"moov", b"trak", b"mdia", b"minf", b"stbl", b"edts"))
+# What tracks are called that are encrypted (ISO/IEC 14496-12, 8.12; Apple), by what they hold.
+_PROTECTED = {b"encv": "pictures", b"drmi": "pictures", b"enca": "sound", b"drms": "sound"}
+_ENCODINGS, _ENCODING, _ENCRYPTION = 0x6D80, 0x6240, 0x5035
 _SEGMENT, _TRACKS, _TRACK = 0x18538067, 0x1654AE6B, 0xAE
 _CHAPTERS, _EDITION, _CHAPTER = 0x1043A770, 0x45B9, 0xB6
+_WITHIN = {_SEGMENT, _TRACKS, _TRACK, _ENCODINGS, _ENCODING, _CHAPTERS, _EDITION, _CHAPTER}
 
 
 @dataclass(kw_only=True)
@@ -33,12 +37,16 @@ class Claims:
         streams, chapters: Their numbers.
         edits: Entries of the longest edit list.
         samples: Of the track that has most.
+        fragmented: Whether an MP4 says that it comes in fragments.
+        protected: What of it is encrypted: `pictures`, `sound`; in Matroska both are `pictures`.
     """
 
     streams: int = 0
     chapters: int = 0
     edits: int = 0
     samples: int = 0
+    fragmented: bool = False
+    protected: set[str] = field(default_factory=set)
 
     @property
     def edits_followed(self) -> bool:
@@ -55,7 +63,7 @@ def check_claims(kind: Container, name: str, path: Path) -> Claims:
         path: Of the recording, for errors.
 
     Raises:
-        UnreadableError: If it claims more than any recording holds.
+        UnreadableError: If it claims more than any recording holds, or its pictures are encrypted.
         OSError: If it cannot be read.
     """
     claims = Claims()
@@ -75,6 +83,13 @@ def check_claims(kind: Container, name: str, path: Path) -> Claims:
             raise UnreadableError(
                 f"claims to hold more than {most} {what}", remedy=_REMEDY, path=path
             )
+    if "pictures" in claims.protected:
+        raise UnreadableError(
+            "is protected against copying (DRM)",
+            remedy="Export it without protection, or ask whoever made it for a copy without.",
+            path=path,
+            code="protected",
+        )
     return claims
 
 
@@ -97,6 +112,12 @@ def _count_boxes(
             if claims.streams > MAX_STREAMS:
                 return
             _count_boxes(file, body, min(start + size, end), claims, steps)
+        elif kind == b"mvex":
+            claims.fragmented = True
+        elif kind == b"stsd":
+            file.seek(body + 12)  # version, count, and the size of the first entry
+            if what := _PROTECTED.get(file.read(4)):
+                claims.protected.add(what)
         elif kind in (b"elst", b"stsz"):
             file.seek(body)
             values = [int.from_bytes(file.read(4), "big") for _ in range(3)]
@@ -122,9 +143,11 @@ def _count_elements(
         unknown = size == (1 << 7 * more) - 1
         claims.streams += name == _TRACK
         claims.chapters += name == _CHAPTER
+        if name == _ENCRYPTION:
+            claims.protected.add("pictures")
         if claims.streams > MAX_STREAMS or claims.chapters > _MAX_CHAPTERS:
             return
-        if name in (_SEGMENT, _TRACKS, _CHAPTERS, _EDITION, _CHAPTER):
+        if name in _WITHIN:
             inner_end = end if unknown else min(start + size, end)
             _count_elements(file, start, inner_end, claims, steps)
         if unknown:

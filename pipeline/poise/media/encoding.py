@@ -66,7 +66,9 @@ def carry_out(job: Job, tell: Tell) -> Made:
     target = job.stem.with_name(job.stem.name + ".mp4")
     start_s, end_s = job.span_s or (0.0, math.inf)
     with av.open(f"file:{target}", "w", format="mp4", options={"movflags": "+faststart"}) as out:
-        _encode(out, _pictures(decoder, start_s, end_s), _Sound(job.source, start_s, end_s), tell)
+        first_s = max(0.0, decoder.info.start_offset_s - start_s)
+        sound = _Sound(job.source, start_s, end_s, first_s)
+        _encode(out, _pictures(decoder, start_s, end_s), sound, tell)
     return Made(path=target, detail=decoder.loss)
 
 
@@ -143,16 +145,18 @@ def _video_track(out: OutputContainer, image: Image) -> Any:
 class _Sound:
     """The sound of a recording, or of a span of it, without holes: 48 kHz, stereo.
 
-    Silence fills what is missing; what lies before the start is left out. Sound that cannot be
-    read ends it, as pictures alone are worth having.
+    It begins when it is first heard; from there on silence fills what is missing. What lies before
+    the start is left out. Sound that cannot be read ends it, as pictures alone are worth having.
 
     Args:
         path: The recording.
         start_s, end_s: The span, from what a player shows as 0:00.
+        first_s: When its first picture is shown, from its start.
     """
 
-    def __init__(self, path: Path, start_s: float, end_s: float) -> None:
+    def __init__(self, path: Path, start_s: float, end_s: float, first_s: float) -> None:
         self._path, self._start_s, self._end_s = path, start_s, end_s
+        self._first_s = first_s
         self._graph: Any = None
         self._kind: tuple[object, ...] = ()
         self._made = 0  # samples
@@ -167,7 +171,7 @@ class _Sound:
             for other in container.streams:
                 if other.index != stream.index:
                     other.discard = Discard.all
-            zero_s = (recording.start_s() or 0.0) + self._start_s
+            zero_s = (recording.zero_s() or 0.0) + self._start_s
             if self._start_s > 1:
                 with suppress(av.error.FFmpegError):
                     container.seek(
@@ -189,10 +193,13 @@ class _Sound:
             if time_s + length_s <= 0:
                 continue
             due_s = expected_s or 0.0
-            if not due_s - _MAX_LEAP_S <= time_s <= due_s + _MAX_LEAP_S:
+            latest_s = self._first_s if expected_s is None else expected_s
+            if not due_s - _MAX_LEAP_S <= time_s <= latest_s + _MAX_LEAP_S:
                 continue
             if expected_s is not None and time_s + length_s <= expected_s:
                 continue  # again what was heard already
+            if expected_s is None:
+                self._made = max(0, round(time_s * _SOUND_HZ))
             expected_s = time_s + length_s
             try:
                 yield from self._through(frame, time_s)
@@ -226,7 +233,13 @@ class _Sound:
 
 
 def _graph(frame: AudioFrame, made: int) -> Any:
-    """A filter that resamples, and keeps sound on its time stamps with silence or cuts."""
+    """A filter that resamples, and keeps sound on its time stamps with silence or cuts.
+
+    Args:
+        frame: The first that is to go through it.
+        made: Samples that went out before.
+    """
+    first_pts = round(made * frame.sample_rate / _SOUND_HZ)  # libswresample counts what comes in
     graph = av.filter.Graph()
     source = graph.add_abuffer(
         format=frame.format.name,
@@ -235,7 +248,7 @@ def _graph(frame: AudioFrame, made: int) -> Any:
         time_base=Fraction(1, frame.sample_rate),
     )
     steps = [
-        graph.add("aresample", f"{_SOUND_HZ}:async=1:first_pts={made}"),
+        graph.add("aresample", f"{_SOUND_HZ}:async=1:first_pts={first_pts}"),
         graph.add("aformat", "sample_fmts=fltp:channel_layouts=stereo"),
         graph.add("abuffersink"),
     ]

@@ -34,7 +34,7 @@ _QUIET = 1e-4  # no sample of a silent track is louder: -80 dB
 def listen(path: Path) -> Iterator[SoundBlock | SoundEnd]:
     """The sound of a recording in blocks of `BLOCK_S` seconds at most, and then its end.
 
-    The default sound track is read, else the first. What lies before the container's start is left
+    The default sound track is read, else the first. What lies before a player's 0:00 is left
     out, as players do. Damaged packets are skipped; the end says so. Memory does not grow with the
     length of the recording.
 
@@ -44,15 +44,16 @@ def listen(path: Path) -> Iterator[SoundBlock | SoundEnd]:
     """
     recording = OpenedRecording(path)
     container = recording.container
-    zero_s = recording.start_s() or 0.0
+    zero_s = recording.zero_s() or 0.0
     with container:
         chapters = _chapters(path, container, zero_s)
         stream = chosen_sound(container)
         if stream is None:
             yield SoundEnd(status="none", chapters=chapters)
             return
-        if stream.codec_context is None:
-            detail = "its sound is of an unknown codec"
+        if stream.codec_context is None or recording.sound_protected:
+            protected = "its sound is protected against copying (DRM)"
+            detail = protected if recording.sound_protected else "its sound is of an unknown codec"
             yield SoundEnd(status="broken", detail=detail, chapters=chapters)
             return
         for other in container.streams:
@@ -127,7 +128,7 @@ class _Listening:
         yield self._end()
 
     def _pieces(self) -> Iterator[tuple[float, FloatArray]]:
-        """Time and samples of each gapless piece, from the container's start on."""
+        """Time and samples of each gapless piece, from a player's 0:00 on."""
         run: _Run | None = None
         for frame in self._frames():
             time_s = self._time(frame, run)

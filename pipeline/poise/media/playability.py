@@ -18,8 +18,9 @@ def plays_as_it_is(path: Path, info: VideoInfo, lines: int) -> str:
     """Suffix under which every browser plays a recording as it is; empty where one might not.
 
     A browser must also seek in it: fragments, and WebM that does not say how long it is, as
-    browsers record it, are none of these. The recording must hold nothing beside one picture and
-    one sound, as nobody knows which a player takes.
+    browsers record it, are none of these, nor is what starts late, where they differ on what is
+    0:00. The recording must hold nothing beside one picture and one sound, as nobody knows which a
+    player takes.
 
     Args:
         path: The recording.
@@ -41,6 +42,7 @@ def plays_as_it_is(path: Path, info: VideoInfo, lines: int) -> str:
             or len(streams.video) + len(streams.audio) != len(streams)
             or streams.video[0].codec_context.pix_fmt not in _PIXELS
             or not recording.edits_followed
+            or recording.starts_late
             or any(stream.codec_context is None for stream in streams)
         ):
             return ""

@@ -60,7 +60,7 @@ class Voice:
     """Where a recording holds a voice.
 
     Args:
-        start_s: When each window of `WINDOW_S` begins, from the container's start, ascending,
+        start_s: When each window of `WINDOW_S` begins, from a player's 0:00, ascending,
             float64 [W].
         probability: Of a voice in it, 0..1, float32 [W].
         status: One of `poise.media.audio.SOUND_STATUSES`.

@@ -322,7 +322,7 @@ def _video_columns() -> list[Column]:
         Column(name="frame_rate_hz", dtype="Float64", unit="1/second", decimals=3,
                meaning="Average frame rate, as the container says."),
         Column(name="container_duration_s", dtype="Float64", unit="second", decimals=3,
-               meaning="Length, as the container says."),
+               meaning="From 0:00 to its end, as the container says."),
         Column(name="start_offset_s", dtype="Float64", unit="second", decimals=3,
                meaning="Time of the first picture; 0 is what a player shows as 0:00."),
     ]  # fmt: skip

@@ -186,17 +186,6 @@ def test_other_containers(decoding: DecodingProcess, tmp_path: Path, container: 
     assert loss == ""
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
-@pytest.mark.parametrize("container", ["mp4", "mkv"])
-def test_times_are_counted_from_the_first_frame(
-    decoding: DecodingProcess, tmp_path: Path, container: str, backend: str
-) -> None:
-    path = counting_clip(tmp_path / f"late.{container}", range(5000, 7000, 40))
-    _, batches, loss = sampled(decoding, path, backend)
-    assert times_of(batches)[:3] == pytest.approx([0, 0.2, 0.4], abs=1e-3)
-    assert loss == ""
-
-
 # Single frames
 
 

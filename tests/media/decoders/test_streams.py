@@ -15,8 +15,9 @@ from poise.errors import VideoError
 from poise.media.decoders.protocol import View
 from poise.media.decoders.server import SampleEnd
 from poise.media.reader import DecodingProcess
-from tests.clips import counting, counting_clip, number_in
-from tests.media.kit import BACKENDS, sampled, times_of
+from tests.clips import counting, counting_clip, number_in, pts_of
+from tests.media.kit import BACKENDS, numbers_of, sampled, times_of
+from tests.sounds import LATE, vowels, write_late, write_sounding
 
 
 def clip(
@@ -151,6 +152,74 @@ def test_pictures_that_start_first_start_at_zero(
     info, batches, _ = sampled(decoding, path)
     assert info.start_offset_s == 0
     assert times_of(batches)[:3] == pytest.approx([0, 0.2, 0.4], abs=1e-3)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("kind", LATE)
+def test_time_counts_from_the_containers_zero_also_where_nothing_starts_there(
+    decoding: DecodingProcess, tmp_path: Path, kind: str, backend: str
+) -> None:
+    """As Chromium counts; `tests/reports/pages/test_viewer.py` compares it with what that shows."""
+    path = write_late(tmp_path, kind)
+    info, batches, loss = sampled(decoding, path, backend)
+    assert info.start_offset_s == pytest.approx(5, abs=1e-3)
+    assert [round(10 * time_s) for time_s in times_of(batches)] == numbers_of(batches)
+    assert times_of(batches)[:2] == pytest.approx([5, 5.2], abs=1e-3)
+    assert info.duration_s == pytest.approx(8, abs=0.05)
+    assert loss == ""
+    (image,) = decoding.fetch(path, backend=backend, pts_s=[6.25])
+    assert number_in(image) == 62
+
+
+@pytest.mark.parametrize("kind", LATE)
+def test_of_what_starts_late_it_is_said_where_the_picture_breaks_off(
+    decoding: DecodingProcess, tmp_path: Path, kind: str
+) -> None:
+    path = write_late(tmp_path, kind, [(5.0, vowels(7.0))])
+    assert sampled(decoding, path)[2] == "the picture breaks off at 8.0 s of 12.0 s"
+
+
+def test_ogg_counts_from_its_zero(decoding: DecodingProcess, tmp_path: Path) -> None:
+    info, batches, loss = sampled(decoding, write_late(tmp_path, "ogg"))
+    assert (round(info.start_offset_s), loss) == (5, "")
+    assert [round(10 * time_s) for time_s in times_of(batches)[1:]] == numbers_of(batches)[1:]
+
+
+@pytest.mark.parametrize("kind", ["ts", "flv"])
+def test_containers_that_may_start_anywhere_count_from_what_comes_first(
+    decoding: DecodingProcess, tmp_path: Path, kind: str
+) -> None:
+    path = counting_clip(tmp_path / f"a.{kind}", range(5000, 7000, 40))
+    info, batches, loss = sampled(decoding, path)
+    assert (info.start_offset_s, loss) == (0, "")
+    assert times_of(batches)[:2] == pytest.approx([0, 0.2], abs=1e-3)
+
+
+def test_time_that_counts_from_1970_counts_from_what_comes_first(
+    decoding: DecodingProcess, tmp_path: Path
+) -> None:
+    path = write_late(tmp_path, "fragments", [(1.6e9, vowels(3.0))], (1.6e9, 1.6e9 + 3))
+    info, batches, loss = sampled(decoding, path)
+    assert loss == ""
+    assert times_of(batches)[:2] == pytest.approx([0, 0.2], abs=0.05)
+    assert info.duration_s == pytest.approx(3, abs=0.1)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_pictures_from_before_zero_are_not_shown(
+    decoding: DecodingProcess, tmp_path: Path, backend: str
+) -> None:
+    path = write_sounding(
+        tmp_path / "a.mp4", [(0.0, vowels(2.0))], pictures_s=(-0.4, 2.0), rate_hz=48_000,
+        options={
+            "movflags": "frag_keyframe+empty_moov+frag_discont", "avoid_negative_ts": "disabled",
+        },
+    )  # fmt: skip
+    assert pts_of(path)[0] == pytest.approx(-0.4, abs=0.05)
+    info, batches, _ = sampled(decoding, path, backend)
+    assert 0 <= info.start_offset_s < 0.1
+    assert numbers_of(batches)[:3] == [0, 2, 4]
+    assert times_of(batches)[:3] == pytest.approx([0, 0.2, 0.4], abs=0.06)
 
 
 def test_parts_of_a_recording_whose_picture_starts_late(

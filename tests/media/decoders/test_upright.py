@@ -16,8 +16,8 @@ from poise.media.decoders.protocol import View
 from poise.media.decoders.upright import Orientation, believed_aspect, square_size
 from poise.media.reader import DecodingProcess
 from poise.types import Image
-from tests.clips import write_clip
-from tests.media.kit import BACKENDS, sampled
+from tests.clips import counting, number_in, write_clip
+from tests.media.kit import BACKENDS, numbers_of, sampled
 
 WAYS = [
     Orientation(a, 0, 0, d) for a, d in product((1, -1), repeat=2)
@@ -243,3 +243,39 @@ def test_colours_that_cannot_be_converted_exactly_are_converted_nearly(
     assert [remark.code for remark in end.remarks] == ["odd_colours"]  # type: ignore[union-attr]
     assert batches[0].images[0, 4:12, 4:20, 0].mean() > 180  # type: ignore[union-attr]
     assert decoding.warnings == []
+
+
+def interlaced(path: Path, codec: str, order: str) -> Path:
+    """A recording whose frames hold two half pictures each, which show different numbers."""
+    own = {"x264-params": f"{order}=1", "preset": "ultrafast"} if codec == "libx264" else {}
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=25, options={"flags": "+ildct+ilme", **own})
+        stream.width, stream.height, stream.pix_fmt = 128, 96, "yuv420p"
+        stream.bit_rate = 2_000_000
+        for number in range(50):
+            image = counting(number, (128, 96))
+            image[1::2] = counting(255 - number, (128, 96))[1::2]  # of the lower field
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+        container.mux(stream.encode())
+    return path
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize(
+    ("name", "codec", "order"),
+    [("a.mp4", "libx264", "tff"), ("a.mkv", "libx264", "bff"), ("a.ts", "mpeg2video", "tff")],
+)
+@pytest.mark.parametrize("short_side_px", [None, 48, 72])
+def test_of_interlaced_pictures_one_half_is_read_and_that_is_said(
+    decoding: DecodingProcess, tmp_path: Path, name: str, codec: str, order: str, backend: str,
+    short_side_px: int | None,
+) -> None:  # fmt: skip
+    path = interlaced(tmp_path / name, codec, order)
+    _, items = decoding.sample(path, backend=backend, rate_hz=5, short_side_px=short_side_px)
+    *batches, end = list(items)
+    assert [r.code for r in end.remarks if r.code != "other_decoder"] == ["interlaced"]  # type: ignore[union-attr]
+    assert numbers_of(batches) == list(range(0, 50, 5))  # type: ignore[arg-type]
+    height = short_side_px or 96
+    assert batches[0].images.shape[1:3] == (height, height * 4 // 3)  # type: ignore[union-attr]
+    (image,) = decoding.fetch(path, backend=backend, pts_s=[1.0])
+    assert (image.shape, number_in(image)) == ((96, 128, 3), 25)

@@ -21,6 +21,7 @@ from poise.media.reader import DecodingProcess
 from poise.types import FrameBatch
 from tests.clips import counting_clip
 from tests.conftest import SAMPLES
+from tests.media.decoders.test_upright import interlaced
 
 STAND_IN = Engine({codec: codec for codec in CUVID})
 SAMPLE = SAMPLES / "Sample A" / "interview 1.mp4"
@@ -144,6 +145,8 @@ def test_what_engines_do_not_take_is_not_given_to_them(tmp_path: Path, clip: Pat
         _all(PyAVDecoder(clip, engine=Engine({})))
     with pytest.raises(EngineError, match="fitted"):
         _all(PyAVDecoder(clip, View(canvas_px=(500, 500)), engine=STAND_IN))
+    with pytest.raises(EngineError, match="interlaced"):
+        _all(PyAVDecoder(interlaced(tmp_path / "i.mp4", "libx264", "tff"), engine=STAND_IN))
     with pytest.raises(EngineError, match="cannot be opened"):
         _all(PyAVDecoder(clip, engine=Engine({"h264": "no such decoder"})))
 

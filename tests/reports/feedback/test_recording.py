@@ -234,6 +234,31 @@ def test_an_opening_without_a_smile(begins_s: float, given: bool) -> None:
     assert ("opening" in advice(said)) is given
 
 
+def later(recording: RecordingReport, start_s: float) -> RecordingReport:
+    """The same recording, of which a player shows the first picture at a time."""
+    series, statistics = recording.series, recording.statistics
+    assert series is not None and statistics is not None
+    return replace(
+        recording,
+        series=replace(series, pts_s=series.pts_s + start_s),
+        statistics=replace(statistics, start_s=start_s, end_s=statistics.end_s + start_s),
+        unseen=[(0.0, start_s), *((a + start_s, b + start_s) for a, b in recording.unseen)],
+    )
+
+
+def test_the_opening_is_where_the_pictures_begin() -> None:
+    smiling = scripted(lambda t: "positive" if t >= 40 and t % 10 < 2 else "neutral", 120)
+    piece = only(feedback_on(later(smiling, 3600.0)).advice, "opening")
+    assert piece.start_s == 3600
+
+
+def test_what_is_hard_to_read_is_not_where_no_picture_is() -> None:
+    dark = scripted(now_and_then, 100, flag_shares={"dark": 0.22})
+    dark = later(replace(dark, unseen=[(50.0, 60.0)]), 3600.0)
+    piece = only(feedback_on(dark).advice, "flag")
+    assert (piece.start_s, piece.end_s) == (3650, 3660)
+
+
 @pytest.mark.parametrize(("ends_s", "given"), [(180.0, False), (160.0, True)])
 def test_a_closing_without_a_smile(ends_s: float, given: bool) -> None:
     said = feedback_on(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 import shutil
 from collections.abc import Callable
@@ -11,9 +12,13 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from PIL import Image
 
+from poise.media.decoders.pyav import PyAVDecoder
+from tests.clips import number_in
 from tests.factories import make_answers, make_recording
 from tests.reports.conftest import SAMPLE, Opened, written
+from tests.sounds import vowels, write_late
 
 pytestmark = [
     pytest.mark.browser,
@@ -84,6 +89,51 @@ def test_a_link_opens_at_a_moment(watched: Path, opened: Callable[..., Opened]) 
     there.until("document.querySelector('video').currentTime === 8.5")
     assert there.value("document.querySelector('.plot').ariaValueNow") == "8.5"
     assert there.page.locator(".plot").evaluate("(plot) => plot === document.activeElement")
+
+
+def number_shown(there: Opened) -> int:
+    """The number in the picture that the player shows."""
+    there.value("document.querySelector('video').controls = false")
+    there.page.wait_for_timeout(150)  # until it is painted
+    shot = there.page.locator("video").screenshot()
+    image = np.asarray(Image.open(io.BytesIO(shot)).convert("RGB"))
+    bright = np.flatnonzero(image.max(axis=(0, 2)) > 10)  # what is beside the picture is black
+    return number_in(image[:, bright[0] : bright[-1] + 1])
+
+
+@pytest.mark.parametrize("kind", ["mp4", "webm", "fragments"])
+def test_a_moment_shows_the_picture_that_was_read_also_where_nothing_starts_at_zero(
+    tmp_path: Path, opened: Callable[..., Opened], kind: str
+) -> None:
+    late = write_late(tmp_path, kind, [(5.0, vowels(15.0))], (5.0, 20.0))
+    info = PyAVDecoder(late).info
+    recording = make_recording(
+        tmp_path / "p", duration_s=20, video=f"../{late.name.replace(' ', '%20')}",
+        video_s=info.duration_s, size_px=(64, 48),
+    )  # fmt: skip
+    report = written(tmp_path, [recording]) / "kim" / "report.html"
+    there = opened(report, "#t=18.25")  # further than Chromium believes some of these to go
+    seen = {}
+    for time_s in (18.25, 9.75, 5.05):
+        there.value(f"location.hash = '#t={time_s}'")
+        there.until(f"Math.abs(document.querySelector('video').currentTime - {time_s}) < 0.01")
+        there.until("!document.querySelector('video').seeking")
+        seen[time_s] = number_shown(there)
+    (*read,) = map(number_in, PyAVDecoder(late).fetch(list(seen)))
+    assert list(seen.values()) == read == [182, 97, 50]
+    assert there.faults == []
+
+
+def test_what_starts_late_is_known_again_by_its_length(
+    tmp_path: Path, opened: Callable[..., Opened]
+) -> None:
+    """Chromium does not count what comes before anything starts; Poise does."""
+    late = write_late(tmp_path, "mp4", [(5.0, vowels(5.0))], (5.0, 10.0))
+    assert PyAVDecoder(late).info.duration_s == pytest.approx(10, abs=0.1)
+    there = opened(beside(tmp_path, video_s=10.0))
+    there.page.wait_for_selector(".pick", state="visible")
+    there.page.set_input_files(".pick input", late)
+    there.page.wait_for_selector("video", state="visible")
 
 
 def test_the_playhead_follows_the_recording(watched: Path, opened: Callable[..., Opened]) -> None:

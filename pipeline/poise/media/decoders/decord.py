@@ -49,7 +49,8 @@ class DecordDecoder:
         self._reference, self._picture = reference, reference.stored_picture
         with opened(path) as (container, _):
             loses_frames = container.demuxer == "mpegts"  # the first of them, without a word
-        faithful = reference.is_likeliest_for_ffmpeg and not self._picture.is_fitted
+        other = self._picture.is_fitted or self._picture.interlaced
+        faithful = reference.is_likeliest_for_ffmpeg and not other
         if loses_frames or not faithful or self.info.width_px * self.info.height_px > _MAX_PIXELS:
             raise VideoError("decord cannot read it faithfully", remedy=_REMEDY, path=path)
         self._reader = opened_reader(path, _GLIMPSE_PX, _GLIMPSE_PX)  # it keeps frames waiting

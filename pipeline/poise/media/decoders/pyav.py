@@ -64,7 +64,7 @@ class PyAVDecoder:
         self._begun_again = False  # what comes then belongs to another recording
         self._attach()
         check_stream(self._stream, path)
-        first = next(self._frames(), None)
+        first = self._first_shown()
         if first is None:
             raise VideoError("not a single frame could be read", remedy=REMEDY, path=path)
         self._start_s = float(first.time or 0.0)
@@ -200,6 +200,8 @@ class PyAVDecoder:
             return Software(self._stream)
         if self._picture.is_fitted:
             raise EngineError("its frames are fitted into others, which a GPU's decoder cannot do")
+        if self._picture.interlaced:
+            raise EngineError("it is interlaced, which a GPU's decoder does not say of its frames")
         return self._engine.opened(self._stream, self._picture.orientation.size(*size))
 
     def _missed(self, clock: SampleClock, plan: SkippingPlan | None, time_s: float) -> float | None:
@@ -221,7 +223,7 @@ class PyAVDecoder:
 
     def _goes_on(self, time_s: float, last_s: float, start_s: float) -> bool:
         """Whether a frame comes after the one before; one that belongs nowhere is a loss."""
-        if time_s <= last_s:
+        if time_s <= last_s or time_s < -_EXACT_S:
             return False
         if time_s - max(last_s, start_s) <= _MAX_LEAP_S and time_s <= MAX_LENGTH_S:
             return True
@@ -327,6 +329,15 @@ class PyAVDecoder:
                 if self._losses.damaged > _MAX_DAMAGED:
                     return
 
+    def _first_shown(self) -> VideoFrame | None:
+        """The first frame that players show: not from before 0, if there are others."""
+        first, zero_s = None, min(0.0, self._opened.zero_s() or 0.0) - _EXACT_S
+        for frame in self._frames():
+            if frame.time is None or frame.time >= zero_s:
+                return frame
+            first = first or frame
+        return first
+
     def _attach(self) -> None:
         """Take the chosen stream of the container as it was opened, from its beginning."""
         held = {stream.index: stream for stream in self._opened.container.streams.video}
@@ -390,7 +401,7 @@ class PyAVDecoder:
             self._rewind()
 
     def _describe(self, others: tuple[int, ...]) -> VideoInfo:
-        zero_s = self._opened.start_s()
+        zero_s = self._opened.zero_s()
         offset_s = 0.0 if zero_s is None else self._start_s - zero_s
         if not 0 <= offset_s <= MAX_LENGTH_S:
             offset_s = 0.0

@@ -23,6 +23,8 @@ _NO_RECORDING = Disposition.attached_pic | Disposition.timed_thumbnails | Dispos
 _WITHIN = {"enable_drefs": "0", "use_absolute_path": "0"}  # tracks kept in other files
 _LEAST_LENGTH = 0.5  # of the longest stream: what is shorter is a preview
 _ESTIMATED = ("mpegvideo",)  # containers whose length FFmpeg only guesses from the bit rate
+_LATE_S = 0.1  # what nobody sees
+_FROM_ZERO = ("mov", "matroska", "ogg")  # containers that browsers play
 _WITHOUT_ASPECT = ("mpegts", "mpeg", "mpegvideo")  # containers that say nothing of pixels
 MAX_LENGTH_S = 48 * 3600.0  # what claims to be longer is not believed
 
@@ -40,6 +42,7 @@ class OpenedRecording:
         container: PyAV's.
         second_at: Where in the file another recording begins, in bytes; None if there is none.
         edits_followed: Whether the container's edit list, if it has one, is followed.
+        sound_protected: Whether its sound is encrypted, so that nobody can hear it.
 
     Raises:
         VideoError: If it is none that is read, or cannot be opened.
@@ -51,6 +54,7 @@ class OpenedRecording:
             with opened(path) as (kind, name):
                 claims = check_claims(kind, name, path)
                 self.edits_followed = claims.edits_followed
+                self.sound_protected = "sound" in claims.protected
                 self.second_at: int | None = (
                     before.second_at if before else second_recording(kind, name)
                 )
@@ -63,7 +67,7 @@ class OpenedRecording:
         if not kind.is_called(self.container.format.name):
             self.container.close()
             raise UnreadableError("cannot be opened as what it begins as", remedy=REMEDY, path=path)
-        self._kind = kind
+        self._kind, self._fragmented = kind, claims.fragmented
 
     def video_streams(self) -> list[VideoStream]:
         """Streams that could be the recording, the likeliest first.
@@ -98,19 +102,28 @@ class OpenedRecording:
         return sum(not stream.disposition & _NO_RECORDING for stream in held)
 
     def duration_s(self) -> float | None:
-        """Time from the container's start to the end of its longest stream, as it claims."""
+        """Time from what a player shows as 0:00 to the end of the longest stream, as it claims."""
         duration = self.container.duration
         if not duration or self._kind.demuxer in _ESTIMATED:
             return None
         seconds = duration / av.time_base
-        if self._kind.demuxer == "matroska":  # counts from 0, not from the start
-            seconds -= max(0, self.container.start_time or 0) / av.time_base
+        if self._kind.demuxer in _FROM_ZERO:
+            if not self._duration_from_zero:
+                seconds += max(0.0, self._first_s)
+            seconds -= self.zero_s() or 0.0
         return seconds if seconds > 0 else None
 
-    def start_s(self) -> float | None:
-        """Time stamp that a player shows as 0:00: where the first of sound and pictures starts.
+    def zero_s(self) -> float | None:
+        """Time stamp that a player shows as 0:00; None where nothing says when it starts.
 
-        Sound that starts before 0 is what its codec needs beforehand; players leave it out.
+        Of what browsers play (MP4 and QuickTime, Matroska and WebM, Ogg) it is the container's own
+        0, also where nothing starts there, as in a cut from a live stream: so Chromium counts, in
+        which links of a report lead to their moments. It shows no picture from before 0. Players
+        that show what comes first as 0:00 (mpv, VLC) differ by that much.
+
+        Of other containers, whose time stamps may start anywhere, and where time starts as late as
+        no recording lasts (some count from 1970), it is where the first of sound and pictures
+        starts; sound from before 0 is what its codec needs beforehand, and is left out.
         """
         streams = [*self.container.streams.video, *self.container.streams.audio]
         starts = [
@@ -118,14 +131,36 @@ class OpenedRecording:
             if stream.start_time is not None and stream.time_base is not None
             and not stream.disposition & _NO_RECORDING
         ]  # fmt: skip
+        if self._kind.demuxer in _FROM_ZERO and min(starts, default=0.0) <= MAX_LENGTH_S:
+            return 0.0
+        if not starts:
+            return None
         pictures = [
             float(stream.start_time * stream.time_base)
             for stream in self.container.streams.video
             if stream.start_time is not None and stream.time_base is not None
         ]
-        if not starts:
-            return None
         return max(min(starts), min([0.0, *pictures]))
+
+    @property
+    def starts_late(self) -> bool:
+        """Whether nothing at all starts at a container's 0, so that players differ on what is 0:00
+        and may not reach the end."""
+        return self._kind.demuxer in _FROM_ZERO and self._first_s > _LATE_S
+
+    @property
+    def _first_s(self) -> float:
+        """Time stamp of whatever comes first in the container."""
+        return (self.container.start_time or 0) / av.time_base
+
+    @property
+    def _duration_from_zero(self) -> bool:
+        """Whether what a container says of its length counts from its 0, not from what comes first.
+
+        So does Matroska, and MP4 in fragments, each of which says where it stands; of Ogg it
+        depends on the codec, and what may be too short does no harm.
+        """
+        return self._kind.demuxer in ("matroska", "ogg") or self._fragmented
 
     def pixel_aspect(self, stream: VideoStream) -> Fraction | None:
         """Width of a pixel divided by its height, as the container claims; in those that do not,

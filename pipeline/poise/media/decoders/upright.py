@@ -157,6 +157,8 @@ class Upright:
         wanted_px: The smallest `size_px` in which no frame seen so far would lose detail.
         odd: Whether a display matrix was met that is neither quarter turns nor mirrors.
         recoloured: Whether a frame's colours were of a kind that cannot be converted exactly.
+        interlaced: Whether a frame was interlaced; of such frames one field is taken, as two show a
+            face that moves at two places at once.
     """
 
     def __init__(
@@ -167,7 +169,12 @@ class Upright:
         turn_deg: int = 0,
         canvas_px: tuple[int, int] | None = None,
     ) -> None:
-        self._reducer, self._to_rgb = VideoReformatter(), VideoReformatter()
+        self._reducer, self._to_rgb, self._fields = (
+            VideoReformatter(),
+            VideoReformatter(),
+            _Fields(),
+        )
+        self.interlaced = bool(first.interlaced_frame)
         self._claimed_aspect = pixel_aspect
         self.pixel_aspect, self._aspect_believed = believed_aspect(pixel_aspect())
         self._turn = Orientation.turned(turn_deg)
@@ -193,6 +200,8 @@ class Upright:
             found.append(ReadingRemark(code="odd_pixels"))
         if self.recoloured:
             found.append(ReadingRemark(code="odd_colours"))
+        if self.interlaced:
+            found.append(ReadingRemark(code="interlaced"))
         if self._sizes > 1:
             found.append(ReadingRemark(code="sizes_change"))
         return tuple(found)
@@ -266,17 +275,49 @@ class Upright:
             return image
 
     def _converted(self, frame: VideoFrame, width: int, height: int) -> Image:
+        way = Interpolation.AREA
+        if frame.interlaced_frame and frame.height > 1:
+            self.interlaced = True
+            frame = self._fields.first(frame)
+            if height > frame.height:
+                way = Interpolation.BILINEAR
         if (width, height) != (frame.width, frame.height):
             frame = self._reducer.reformat(
                 frame,
                 width=width,
                 height=height,
                 format="yuv422p" if frame.format.name.startswith("yuv") else "rgb24",
-                interpolation=Interpolation.AREA,
+                interpolation=way,
                 threads=1,
             )
         image = self._to_rgb.reformat(frame, format="rgb24", threads=1).to_ndarray()
         return np.asarray(image, np.uint8)
+
+
+class _Fields:
+    """Takes one field of interlaced frames: every other line, without copying them."""
+
+    def __init__(self) -> None:
+        self._graph: Any = None
+        self._kind: tuple[object, ...] = ()
+
+    def first(self, frame: VideoFrame) -> VideoFrame:
+        """The upper field, of half the height."""
+        kind = (frame.width, frame.height, frame.format.name)
+        if kind != self._kind:
+            self._graph, self._kind = av.filter.Graph(), kind
+            base = frame.time_base or Fraction(1, 25)
+            source = self._graph.add_buffer(
+                width=frame.width, height=frame.height, format=frame.format, time_base=base
+            )
+            field = self._graph.add("field", "type=top")
+            sink = self._graph.add("buffersink")
+            source.link_to(field)
+            field.link_to(sink)
+            self._graph.configure()
+        self._graph.push(frame)
+        taken: VideoFrame = self._graph.pull()
+        return taken
 
 
 def _fitted(

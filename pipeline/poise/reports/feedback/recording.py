@@ -263,7 +263,8 @@ def _flag(recording: RecordingReport, statistics: Statistics) -> Remark | None:
     share = statistics.flag_shares.get(flag, 0.0)
     if share < FLAGGED:
         return None
-    start_s, end_s = max(recording.unseen, key=lambda span: span[1] - span[0], default=(0.0, 0.0))
+    shown = [(max(a, statistics.start_s), b) for a, b in recording.unseen]  # with a picture
+    start_s, end_s = max(shown, key=lambda span: span[1] - span[0], default=(0.0, 0.0))
     if end_s <= start_s:
         return Remark(kind="flag", label=flag, share=share)
     return Remark(kind="flag", label=flag, share=share, start_s=start_s, end_s=end_s)
@@ -282,7 +283,7 @@ def _recording_ends(series: Series, statistics: Statistics) -> list[Remark | Non
     if statistics.duration_s < 2 * LEAST_S or statistics.shares.get(POSITIVE, 0.0) < RARE:
         return []
     tried: list[Remark | None] = []
-    for kind, start_s in (("opening", 0.0), ("closing", end_s - EDGE_S)):
+    for kind, start_s in (("opening", statistics.start_s), ("closing", end_s - EDGE_S)):
         inside = (series.pts_s >= start_s) & (series.pts_s <= start_s + EDGE_S)
         column = series.labels.index(POSITIVE)
         winners = series.smoothed[inside].argmax(axis=1)
