@@ -399,8 +399,8 @@ class Baseline:
         level: Log-odds of negative against neutral of the resting face; 0 where there is none.
         spread: Their robust standard deviation within it; 0 where there is none.
         frames: From how many frames it was found.
-        certainty: How much of the threshold is the person's own, from 0 (the model's) to 1.
-        threshold: Log-odds from which a face reads as negative; 0 is the model's own.
+        certainty: How much of the threshold is the person's own, from 0 to 1.
+        threshold: Log-odds from which a face reads as negative.
     """
 
     kind: str = "none"

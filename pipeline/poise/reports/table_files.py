@@ -209,7 +209,7 @@ def _recording_row(outcome: Outcome, settings: Settings, spec: ModelSpec) -> dic
             **{
                 f"baseline_{name}": value
                 for name, value in asdict(outcome.result.baseline).items()
-                if name == "kind" or outcome.result.baseline.kind != "none"
+                if name in ("kind", "threshold") or outcome.result.baseline.kind != "none"
             },
             "other_people": statistics.other_people,
         }

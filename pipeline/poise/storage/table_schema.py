@@ -102,8 +102,8 @@ def frames_schema(scheme: LabelScheme) -> list[Column]:
         *posterior_columns(scheme),
         *(Column(name=f"rel_p_{v}", dtype="Float64", unit="probability",
                  meaning=f"As p_{v}, read against the candidate's own resting face (baseline_* in "
-                 "recordings.csv), and with a margin for what speaking does to a face while the "
-                 "candidate speaks; equal to it where there is neither.")
+                 "recordings.csv; without one, negative has to be clearer than p_negative says), "
+                 "and with a margin for what speaking does to a face while the candidate speaks.")
           for v in VALENCES),
         *(Column(name=f"smooth_p_{label}", dtype="Float64", unit="probability", decimals=6,
                  meaning=f"Posterior of the label {label}, smoothed in time (over several "
@@ -297,9 +297,10 @@ def recordings_schema(labels: Iterable[str]) -> list[Column]:
         Column(name="baseline_frames", dtype="Int64",
                meaning="Frames from which the resting face was found."),
         Column(name="baseline_certainty", dtype="Float64", unit="share",
-               meaning="How much of the threshold is the person's own, from 0 (the model's) to 1."),
+               meaning="How much of the threshold is the person's own, from 0 (as where no resting "
+               "face is known) to 1."),
         Column(name="baseline_threshold", dtype="Float64", unit="log-odds",
-               meaning="Log-odds from which a face reads as negative; 0 is the model's own."),
+               meaning="Log-odds of negative against neutral from which a face reads as negative."),
         Column(name="other_people", dtype="Int64",
                meaning="Most people seen at once beside the candidate."),
         Column(name="unsure_who", dtype="string",

@@ -25,7 +25,7 @@ from poise.labels import NEGATIVE, VALENCES
 from poise.spoken import Turn
 from poise.types import FloatArray, TimeArray
 
-NEGATIVE_MARGIN, APART_MARGIN = 1.0, 0.5  # in log-odds
+NEGATIVE_MARGIN, APART_MARGIN = 1.5, 0.5  # in log-odds
 SYLLABLES_S = 0.8  # bandwidth of the smoothing: four to five syllables a second are spoken
 REACH_S = 0.4  # before the voice the mouth opens; after it, and in a breath, it has yet to close
 _MAY_SPEAK = ("candidate", "unsure")

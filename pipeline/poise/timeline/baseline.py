@@ -5,7 +5,8 @@ resting faces vary three to five times as much between people as within one sitt
 is read by its change against the resting face that it shows: from a span that was named for it,
 and from the recording itself, where most of what it shows is alike: a few seconds show only one of
 the ways in which a face rests. Where both are there and agree, their mean counts, else the span. A
-mix of expressions has no resting face; then none is claimed, and the reading is the model's own.
+mix of expressions has no resting face; then none is claimed, and negative has to be clearer than in
+a photograph.
 
 Smiles keep their own odds: resting faces differ little in them, and shifting them as well read
 fewer faces right (`benchmarks/sessions.py`).
@@ -30,10 +31,14 @@ _LEAST_GIVEN, _LEAST_AUTO = 5, 50  # frames
 _WIDEST_HALF = 1.5  # of the shortest half of a recording that shows a resting face
 _WIDEST_SPREAD = 1.0  # of a named span that shows one
 _HIGHEST_LEVEL = 1.0  # above it, half of a recording is rather a scowl
-_LEAST_MARGIN, _MARGIN_SPREADS = 0.85, 0.75
+_LEAST_MARGIN, _MARGIN_SPREADS = 1.2, 0.75
 _SAME_FACE = 1.0  # between a named span and the recording: both show the resting face
 _BETWEEN = 1.2  # standard deviation between people
 _FRAMES_ALIKE = 5  # frames that tell as much as one
+
+UNKNOWN = Baseline(threshold=1.0)
+"""Where no resting face is known. Photographs count as negative from 0, but a recording mostly
+shows a face at rest, and many of these lie above it (`benchmarks/README.md`)."""
 
 
 def find_baseline(
@@ -55,10 +60,10 @@ def find_baseline(
         span_s: The span in which the person rests, if one was named, in seconds.
 
     Returns:
-        One of kind `none` where too few frames are there, or too unlike each other.
+        `UNKNOWN` where too few frames are there, or too unlike each other.
     """
     if mode == NONE:
-        return Baseline()
+        return UNKNOWN
     given = _of_span(pts_s, odds, calm, span_s)
     own = _of_recording(odds, calm) if mode == AUTO else None
     if given and own and abs(given.level - own.level) <= _SAME_FACE:
@@ -68,7 +73,7 @@ def find_baseline(
             max(given.spread, own.spread),
             given.frames + own.frames,
         )
-    return given or own or Baseline()
+    return given or own or UNKNOWN
 
 
 def _of_span(
@@ -111,7 +116,7 @@ def _shrunk(kind: str, level: float, spread: float, frames: int) -> Baseline:
         spread=spread,
         frames=frames,
         certainty=certainty,
-        threshold=certainty * (level + margin),
+        threshold=certainty * (level + margin) + (1 - certainty) * UNKNOWN.threshold,
     )
 
 

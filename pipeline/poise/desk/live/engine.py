@@ -34,7 +34,7 @@ from poise.faces.quality import quality_flags
 from poise.labels import QUALITY_FLAGS, display_labels, display_posterior
 from poise.media.decoders.sizes import reduced_size
 from poise.settings import Settings
-from poise.timeline.baseline import GIVEN, against, find_baseline, resting_odds
+from poise.timeline.baseline import GIVEN, UNKNOWN, against, find_baseline, resting_odds
 from poise.types import Baseline, FaceDetections, FloatArray, Image
 
 MOST_WIDTH_PX, MOST_HEIGHT_PX = 1280, 960
@@ -107,7 +107,7 @@ class LiveEngine:
 
     def begin(self) -> None:
         """Somebody sits down: nothing of who was there before is left."""
-        self.baseline = Baseline()
+        self.baseline = UNKNOWN
         self._looked_at_px = self._short_side_px
         self._follower = FaceFollower(self._detector)
         self._eyes_px: deque[float] = deque(maxlen=_EYES_KEPT)
@@ -126,7 +126,7 @@ class LiveEngine:
         From here on expressions are read against it.
         """
         seen, self._resting = list(self._resting or ()), None
-        self.use(Baseline())
+        self.use(UNKNOWN)
         if seen:
             times = np.array([time_s for time_s, _ in seen])
             found = np.stack([posterior for _, posterior in seen])
