@@ -43,7 +43,7 @@ def found_in(path: Path, *_: object, **__: object) -> RecordingAnalysis:
     """What an analysis might have found in a recording; in `1.mp4` two people alike."""
     if path.name == "lee.mp4":
         raise VideoError("is not a kind of recording that Poise reads", path=path)
-    doubt = "two_alike" if path.name == "1.mp4" else ""
+    doubt = "after_a_cut" if path.name == "1.mp4" else ""
     identity = IdentityFindings(
         doubt=doubt, by_portrait=False, embedding=np.zeros((1, 128), np.float32),
         others=np.ones((1, 128), np.float32), uncertain_frames=0,

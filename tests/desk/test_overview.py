@@ -19,7 +19,7 @@ def test_doubts_and_faces_are_those_of_the_result(night: Night) -> None:
     desk = _desk(night)
     seen = overview(desk, desk.batches.standing())
     assert [(r.recording.recording_id, r.doubt) for r in seen.rows] == [
-        ("kim/1.mp4", "two_alike"), ("kim/2.mp4", ""), ("lee.mp4", ""),
+        ("kim/1.mp4", "after_a_cut"), ("kim/2.mp4", ""), ("lee.mp4", ""),
     ]  # fmt: skip
     one, broken = seen.row("kim/1.mp4"), seen.row("lee.mp4")
     assert one is not None and [p.name for p in faces_of(desk, one)] == ["face-0.jpg", "face-1.jpg"]

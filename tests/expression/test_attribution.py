@@ -206,9 +206,9 @@ def test_what_the_map_calls_decisive_decides(
     said = display_posterior(
         classifier.spec.labels, classifier.predict(tried, mirrored=False).posterior
     )
-    whole, hot, cool = said[:, column]
-    assert whole - hot > 0.3
-    assert whole - cool < 0.1
+    whole, hot, cool = np.log(said[:, column] / (1 - said[:, column]))
+    assert whole - hot > 1.0
+    assert whole - hot > 4 * abs(whole - cool)
 
 
 def test_faces_of_a_batch_do_not_see_each_other(

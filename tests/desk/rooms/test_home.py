@@ -27,7 +27,7 @@ def test_it_tells_of_the_night_in_words(morning: Served, language: str) -> None:
     assert all(words in text for words in wanted)
     texts = morning.desk.texts
     assert texts("error.unreadable.cause") in text and texts("error.unreadable.remedy") in text
-    assert texts("unsure.two_alike") in text
+    assert texts("unsure.after_a_cut") in text
     assert len(re.findall(r'<button type="button" class="face"', text)) == 2
 
 

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from poise.types import FloatArray, Image, IntArray
 
 _LEAST_STEP = 1.5  # gray levels, mean, from frame to frame
+_LEAST_CHANGE = 10.0  # from one picture to the other; a head that moves on evenly has 4
 _EVENLY = 0.9  # cosine of the changes before and behind a frame
 _BESIDE = 3  # frames before and behind a dissolve that tell whose it is
 
@@ -42,7 +43,11 @@ def dissolves(coarse: Image) -> list[tuple[int, int]]:
                 first = found.pop()[0] if goes_on else k - 2
                 found.append((first, k))
         before = change
-    return found
+    return [(first, last) for first, last in found if _apart(coarse, first, last) >= _LEAST_CHANGE]
+
+
+def _apart(coarse: Image, first: int, last: int) -> float:
+    return float(np.abs(coarse[last].astype(np.int16) - coarse[max(0, first)]).mean())
 
 
 def going_over(coarse: Image, own: IntArray, others: IntArray) -> npt.NDArray[np.bool_]:
