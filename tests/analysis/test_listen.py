@@ -34,25 +34,46 @@ def _context(items: list[object], *, sound: bool = True) -> Any:
 
 
 def test_sound_that_is_not_wanted_is_not_asked_for() -> None:
-    sound, speaking = listen(Path("a"), _context([OSError()], sound=False), **NOBODY)
-    assert (sound.status, speaking) == ("off", None)
+    heard = listen(Path("a"), _context([OSError()], sound=False), **NOBODY)
+    assert (heard.sound.status, heard.speaking) == ("off", None)
 
 
 @pytest.mark.parametrize("error", [OSError("gone"), RuntimeError("odd"), ValueError("no")])
 def test_sound_that_cannot_be_heard_is_said(error: Exception) -> None:
-    sound, speaking = listen(Path("a"), _context([error]), **NOBODY)
-    assert (sound.status, speaking) == ("broken", None)
-    assert str(error) in sound.detail
+    heard = listen(Path("a"), _context([error]), **NOBODY)
+    assert (heard.sound.status, heard.speaking) == ("broken", None)
+    assert str(error) in heard.sound.detail
 
 
 def test_without_sound_the_chapters_stay() -> None:
     end = SoundEnd(status="none", chapters=((0.0, 5.0, "one"),))
-    sound, speaking = listen(Path("a"), _context([end]), **NOBODY)
-    assert (sound.status, sound.chapters, speaking) == ("none", end.chapters, None)
+    heard = listen(Path("a"), _context([end]), **NOBODY)
+    assert (heard.sound.status, heard.sound.chapters, heard.speaking) == (
+        "none",
+        end.chapters,
+        None,
+    )
 
 
 def test_where_nobody_speaks_there_are_no_turns() -> None:
     silence = SoundBlock(start_s=0.0, samples=np.zeros(32_000, np.float32), follows=False)
-    sound, speaking = listen(Path("a"), _context([silence, SoundEnd(status="silent")]), **NOBODY)
-    assert (sound.status, sound.turns) == ("silent", ())
-    assert speaking is None or (speaking <= 0).all()
+    heard = listen(Path("a"), _context([silence, SoundEnd(status="silent")]), **NOBODY)
+    assert (heard.sound.status, heard.sound.turns) == ("silent", ())
+    assert heard.speaking is None or (heard.speaking <= 0).all()
+
+
+@pytest.mark.parametrize("sound", [True, False])
+def test_without_sound_the_mouth_alone_says_when_it_may_speak(sound: bool) -> None:
+    rng = np.random.default_rng(0)
+    still = rng.integers(0, 256, (48, 48, 3), dtype=np.uint8)
+    talking = [rng.integers(0, 256, (48, 48, 3), dtype=np.uint8) for _ in range(30)]
+    crops = [still] * 30 + talking + [still] * 30
+    seen = {
+        "crops": SimpleNamespace(read=lambda rows: np.stack([crops[row] for row in rows])),
+        "pts_s": np.arange(90) * 0.2, "face_frame": np.arange(90), "face_crop": np.arange(90),
+        "track_id": np.zeros(90, np.int64),
+    }  # fmt: skip
+    heard = listen(Path("a"), _context([SoundEnd(status="none")], sound=sound), **seen)
+    assert heard.sound.turns == () and heard.speaking is None
+    (turn,) = heard.turns
+    assert (turn.start_s, turn.end_s) == pytest.approx((6.0, 12.0), abs=0.8)

@@ -14,6 +14,7 @@ from poise.timeline.speech import (
     find_turns,
     heard_spans,
     look_pairs,
+    mouthed,
     speaking_at,
     voiced_stretches,
 )
@@ -102,3 +103,17 @@ def test_looks_across_a_hole_are_not_compared() -> None:
     earlier, _ = look_pairs(pts_s, np.zeros(5, np.int64))
     assert earlier.tolist() == [0, 1, 3]
     assert len(look_pairs(pts_s[:1], np.zeros(1, np.int64))[0]) == 0
+
+
+def test_without_sound_a_mouth_that_keeps_moving_may_speak() -> None:
+    looks = _looks(150, (30, 40, 2 * MOVES), (100, 104, 2 * MOVES))
+    (first, second) = mouthed(*looks)
+    assert first.speaker == second.speaker == "unsure"
+    assert (first.start_s, first.end_s) == pytest.approx((30, 40), abs=1.0)
+    assert (second.start_s, second.end_s) == pytest.approx((100, 104), abs=1.0)
+    assert mouthed(*_looks(0.1)) == []
+
+
+def test_a_picture_that_jumps_now_and_then_does_not_speak() -> None:
+    jumps = tuple((start, start + 0.2, 0.5) for start in np.arange(1.0, 30.0, 1.2))
+    assert mouthed(*_looks(30, *jumps)) == []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,18 +11,35 @@ import numpy.typing as npt
 from poise.analysis.context import AnalysisContext
 from poise.analysis.crop_file import CropFile
 from poise.faces.mouth import mouth_motion, mouth_profiles
-from poise.media.voice_activity import WINDOW_S, hear
-from poise.spoken import Sound
+from poise.media.voice_activity import WINDOW_S, Voice, hear
+from poise.spoken import Sound, Turn
 from poise.timeline.speech import (
     find_turns,
     heard_spans,
     look_pairs,
+    mouthed,
     speaking_at,
     voiced_stretches,
 )
 from poise.types import FloatArray, IntArray, TimeArray
 
 _COMPARED_AT_ONCE = 256
+
+
+@dataclass(frozen=True, kw_only=True)
+class Heard:
+    """What was heard, and seen of a mouth.
+
+    Args:
+        sound: What was heard.
+        speaking: Who speaks in each sampled frame, int8 [F]; None without any sound.
+        turns: When the candidate's mouth may speak, for the reading: those of the sound, or where
+            there is none, when it moves so.
+    """
+
+    sound: Sound
+    speaking: npt.NDArray[np.int8] | None
+    turns: tuple[Turn, ...]
 
 
 def listen(
@@ -33,7 +50,7 @@ def listen(
     face_frame: IntArray,
     face_crop: IntArray,
     track_id: IntArray,
-) -> tuple[Sound, npt.NDArray[np.int8] | None]:
+) -> Heard:
     """Who speaks when. Whatever is wrong with the sound, the rest of the analysis goes on.
 
     Args:
@@ -44,28 +61,30 @@ def listen(
         face_frame: Rows, among the F, of the frames that show the candidate, int64 [J].
         face_crop: Rows of the candidate's crops, int64 [J].
         track_id: Face tracks of the candidate there, int64 [J].
-
-    Returns:
-        What was heard, and who speaks in each sampled frame, int8 [F]; None without any sound.
     """
+    look_s, motion = _looks(crops, pts_s[face_frame], face_crop, track_id)
+    sound, voice = _heard(path, context)
+    if voice is None:
+        return Heard(sound=sound, speaking=None, turns=tuple(mouthed(look_s, motion)))
+    stretches = voiced_stretches(voice.start_s, voice.probability, WINDOW_S)
+    turns = tuple(  # whole milliseconds, as tables have them
+        replace(turn, start_s=round(turn.start_s, 3), end_s=round(turn.end_s, 3))
+        for turn in find_turns(stretches, look_s, motion)
+    )
+    speaking = speaking_at(pts_s.round(3), turns, heard_spans(voice.start_s, WINDOW_S))
+    return Heard(sound=replace(sound, turns=turns), speaking=speaking, turns=turns)
+
+
+def _heard(path: Path, context: AnalysisContext) -> tuple[Sound, Voice | None]:
+    """What the sound is like, and where there is voice; None where nothing was heard."""
     if not context.settings.sound:
         return Sound(status="off"), None
     try:
         voice = hear(context.decoding.listen(path))
     except (OSError, RuntimeError, ValueError) as error:  # the picture is worth more than the sound
         return Sound(status="broken", detail=f"the sound could not be heard ({error})"), None
-    if not len(voice.start_s):
-        return Sound(status=voice.status, detail=voice.detail, chapters=voice.chapters), None
-    stretches = voiced_stretches(voice.start_s, voice.probability, WINDOW_S)
-    look_s, motion = _looks(crops, pts_s[face_frame], face_crop, track_id)
-    turns = [  # whole milliseconds, as tables have them
-        replace(turn, start_s=round(turn.start_s, 3), end_s=round(turn.end_s, 3))
-        for turn in find_turns(stretches, look_s, motion)
-    ]
-    sound = Sound(
-        status=voice.status, detail=voice.detail, turns=tuple(turns), chapters=voice.chapters
-    )
-    return sound, speaking_at(pts_s.round(3), turns, heard_spans(voice.start_s, WINDOW_S))
+    sound = Sound(status=voice.status, detail=voice.detail, chapters=voice.chapters)
+    return sound, voice if len(voice.start_s) else None
 
 
 def _looks(

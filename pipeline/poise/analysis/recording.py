@@ -156,7 +156,7 @@ def _conclude(
     with timing("classify"):
         posterior = _classified(context, seen, crops, usable, sampled_s)
     with timing("listen"):
-        sound, speaking = listen(
+        heard = listen(
             path, context, crops, seen.pts_s, seen.frame[shown], shown, decision.track_id[shown]
         )
     read = read_through_time(
@@ -165,7 +165,7 @@ def _conclude(
         sampled_s,
         seen.frame[usable],
         settings=settings,
-        turns=sound.turns,
+        turns=heard.turns,
         neutral_span_s=neutral_span_s,
     )
     readings = Readings(
@@ -175,7 +175,7 @@ def _conclude(
         raw=read.posterior,
         sharpness=seen.sharpness[usable],
     )
-    answers = in_force(segments, sound)
+    answers = in_force(segments, heard.sound)
     picked = choose_frames(read.episodes, readings, settings.frames_per_class, answers)
     with timing("explain"):
         pictures, drawn, loss = illustrate(
@@ -202,10 +202,10 @@ def _conclude(
             landmarks=seen.landmarks[shown],
             sharpness=seen.sharpness[shown],
             brightness=seen.brightness[shown],
-            speaking=speaking,
+            speaking=heard.speaking,
         ),
         baseline=read.baseline,
-        sound=sound,
+        sound=heard.sound,
         statistics=_statistics(context, seen, shown, usable, others, sampled_s, posterior, read),
         episodes=read.episodes,
         pictures=pictures,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +27,8 @@ _LOOK_MIN_S, _LOOK_MAX_S = 0.1, 0.6
 _REACH_S = 0.8  # looks within this time count for a moment, if they lie in the same voice
 _WHOLE_S = 2.4  # a shorter stretch of voice is one person's
 _LEAST_LOOKS = 2
+_PIECE_S = 60.0  # of a recording that is looked at without sound
+_SYLLABLE = 1.2 * MOVES  # most that one motion counts there
 
 
 def look_pairs(pts_s: TimeArray, track_id: IntArray) -> tuple[IntArray, IntArray]:
@@ -110,6 +113,22 @@ def find_turns(
         said = [_speaker(moved[a:b]) for a, b in zip(first, last, strict=True)]
         turns += _runs(times, said, start_s, end_s)
     return turns
+
+
+def mouthed(look_s: TimeArray, motion: FloatArray) -> list[Turn]:
+    """Where a mouth moves as one that speaks, for recordings of which nothing was heard.
+
+    That it speaks is likely there, not sure: who laughs or chews moves it too. One large motion, as
+    when a smile begins or the picture jumps, counts as no more than a syllable.
+
+    Args:
+        look_s, motion: As for `find_turns`.
+    """
+    if not len(look_s):
+        return []
+    edges_s = [*np.arange(look_s[0], look_s[-1], _PIECE_S).tolist(), float(look_s[-1])]
+    found = find_turns(list(pairwise(edges_s)), look_s, np.minimum(motion, _SYLLABLE))
+    return [replace(turn, speaker="unsure") for turn in found if turn.speaker == "candidate"]
 
 
 def _speaker(motion: FloatArray) -> str:
