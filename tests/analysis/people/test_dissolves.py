@@ -57,3 +57,12 @@ def test_light_that_changes_evenly_on_one_person_takes_no_frame() -> None:
     everybody = np.arange(12)
     assert not going_over(coarse, everybody, np.zeros(0, np.int64)).any()
     assert not going_over(coarse, everybody, everybody).any()  # somebody else beside
+
+
+def test_a_head_that_moves_on_evenly_is_no_dissolve() -> None:
+    rng = np.random.default_rng(4)
+    first = rng.integers(40, 200, 288).astype(float)
+    moved = first + np.where(np.arange(288) < 60, 20.0, 0.0)  # 4 gray levels, mean
+    shares = np.clip((np.arange(12) - 4) / 2, 0, 1)[:, None]
+    coarse = (first * (1 - shares) + moved * shares).round().astype(np.uint8)
+    assert dissolves(coarse) == []
