@@ -15,14 +15,14 @@ from poise.types import FloatArray, IntArray
 STILL, TWO_ALIKE, TWO_PRESENT = "still", "two_alike", "two_present"
 AFTER_A_CUT, NOT_THE_PORTRAIT = "after_a_cut", "portrait"
 """Why it is not sure who the candidate is: only a picture of a face is there; another face is as
-prominent; somebody else is beside the candidate for most of the time; the recording cuts or changes
+prominent; somebody else is beside the candidate almost all the time; the recording cuts or changes
 its layout and faces were not compared; nobody looks like the portrait that was given."""
 
 # One picture of another day against the mean of a recording (LFW: half of all pairs of one person
 # below 0.43, 95 % below 0.56; of pairs of different people 0.1 % below 0.51).
 _PORTRAIT_SAME, _PORTRAIT_NEAR, _PORTRAIT_AHEAD = 0.50, 0.60, 0.10
 _AS_PROMINENT = 0.75
-_MOSTLY, _IN_THE_BACKGROUND = 0.5, 0.25  # share of the candidate's frames; of their size
+_MOSTLY, _IN_THE_BACKGROUND = 0.8, 0.25  # share of the candidate's frames; of their size
 _MIN_FRAMES = 10  # of a living person who takes the place of a picture
 _MIN_CONFIDENCE = 0.9  # patterns on cloth are found as faces, too, but less surely
 _MIN_CONFIDENCE_ONCE = 0.98  # of what is seen in a single frame

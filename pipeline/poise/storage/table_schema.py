@@ -306,7 +306,7 @@ def recordings_schema(labels: Iterable[str]) -> list[Column]:
         Column(name="unsure_who", dtype="string",
                meaning="Why it is not sure that the recording shows the candidate: still (only a "
                "picture of a face), two_alike (another face is as prominent), two_present "
-               "(somebody else is there for most of the time), after_a_cut (faces "
+               "(somebody else is there almost all the time), after_a_cut (faces "
                "were not compared), portrait (nobody looks like it), not_the_same (as in the other "
                "recordings), in_both (another recording shows this face beside the candidate). "
                "Blank where it is sure."),
