@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import pickle
@@ -38,6 +39,17 @@ SAMPLES = ROOT / "sample_videos"
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
+# While modules and tests are collected nothing is thrown away: to look for cycles in all of it, again
+# and again, takes as long as the rest. What is there then stays, and is not looked at again.
+gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    """Cycles are collected again, but for those of what was loaded."""
+    gc.freeze()
+    gc.enable()
+
+
 # The same examples each time, and as long as it takes: a run tells about a change, not about luck.
 hypothesis.settings.register_profile(
     "house",
@@ -50,8 +62,8 @@ hypothesis.settings.load_profile("house")
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """For `-n auto`: one more than there are cores, as one test or another always waits."""
-    return (os.cpu_count() or 1) + 1
+    """For `-n auto`: two more than there are cores, as one test or another always waits."""
+    return (os.cpu_count() or 1) + 2
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
