@@ -9,6 +9,7 @@ import pickle
 import shutil
 import signal
 import socket
+import sqlite3
 import sys
 import threading
 import unicodedata
@@ -16,7 +17,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import hypothesis
 import pytest
@@ -39,8 +40,8 @@ SAMPLES = ROOT / "sample_videos"
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
-# While modules and tests are collected nothing is thrown away: to look for cycles in all of it, again
-# and again, takes as long as the rest. What is there then stays, and is not looked at again.
+# While modules and tests are collected nothing is thrown away: to look for cycles in all of it,
+# again and again, takes as long as the rest. What is there then is not looked at again.
 gc.disable()
 
 
@@ -133,11 +134,18 @@ def one_thread() -> None:
     multiprocessing.get_start_method()  # whoever asks first decides it
 
 
+class _Unsynced(sqlite3.Connection):
+    """A database that does not wait for the disk."""
+
+    def execute(self, statement: str, *values: Any) -> sqlite3.Cursor:
+        return super().execute(statement.replace("synchronous=FULL", "synchronous=OFF"), *values)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def nothing_twice(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """What tests need not wait for: templates compiled by another process, and the disk.
 
-    Files are there at once; `fsync` is for power cuts.
+    Files are there at once; `fsync`, and that of SQLite, is for power cuts.
     """
     from jinja2 import FileSystemBytecodeCache
     from jinja2.sandbox import SandboxedEnvironment
@@ -151,7 +159,14 @@ def nothing_twice(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
             partial(SandboxedEnvironment, bytecode_cache=cache),
         )
         patch.setattr("os.fsync", os.fstat)
+        patch.setattr("sqlite3.connect", partial(sqlite3.connect, factory=_Unsynced))
         yield
+
+
+@pytest.fixture
+def synced(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Databases wait for the disk, as they do outside of tests."""
+    monkeypatch.setattr("sqlite3.connect", sqlite3.connect.func)  # type: ignore[attr-defined]
 
 
 @pytest.fixture(autouse=True)

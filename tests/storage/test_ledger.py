@@ -60,7 +60,7 @@ def test_an_earlier_run_is_remembered_but_is_not_the_last(tmp_path: Path) -> Non
         assert len(ledger.entries(earlier=True)) == 2
 
 
-def test_it_is_written_so_that_a_power_cut_does_not_harm_it(tmp_path: Path) -> None:
+def test_it_is_written_so_that_a_power_cut_does_not_harm_it(tmp_path: Path, synced: None) -> None:
     with Ledger(tmp_path) as ledger, ledger.changing() as database:
         asked = ("journal_mode", "synchronous", "secure_delete", "user_version")
         said = [database.execute(f"PRAGMA {name}").fetchone()[0] for name in asked]
