@@ -6,6 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from poise.labels import VALENCES, LabelScheme
@@ -67,7 +68,8 @@ def write_table(
 def write_csv(rows: pd.DataFrame, schema: list[Column], target: Path, *, bom: bool) -> None:
     """Write a CSV file of exactly that name; otherwise as `write_table`."""
     table = as_table(rows, schema)
-    table = pd.DataFrame({c.name: _as_written(table[c.name], c) for c in schema})
+    written = {c.name: _as_written(table[c.name].array, c) for c in schema}
+    table = pd.DataFrame(written, index=table.index)
     encoding = "utf-8-sig" if bom else "utf-8"
     write_whole(
         target,
@@ -77,12 +79,18 @@ def write_csv(rows: pd.DataFrame, schema: list[Column], target: Path, *, bom: bo
     )
 
 
-def _as_written(values: pd.Series[Any], column: Column) -> pd.Series[Any]:
+def _as_written(values: Any, column: Column) -> Any:
+    """An array of pandas as it stands in a CSV file; what is None or missing is blank."""
     if column.dtype == "Float64":
         return values.round(column.decimals)
     if column.dtype == "boolean":  # as R and spreadsheets write it
-        return values.map({True: "TRUE", False: "FALSE"}, na_action="ignore")
-    return values.map(as_plain_text, na_action="ignore") if column.foreign else values
+        words = np.where(values.to_numpy(bool, na_value=False), "TRUE", "FALSE").astype(object)
+        words[values.isna()] = None
+        return words
+    if column.foreign:
+        texts = values.to_numpy(object, na_value=None)
+        return np.array([text and as_plain_text(text) for text in texts], object)
+    return values
 
 
 def data_dictionary(tables: dict[str, list[Column]]) -> tuple[pd.DataFrame, list[Column]]:
