@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 
 from poise.system.atomic_files import write_whole
 from poise.types import IntArray
 from poise_training.metrics import Interval, Reliability
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 # Apart from one another for colour-blind readers; line style or place says the same.
 _BLUE, _ORANGE, _GRAY = "#0072b2", "#c04b00", "#6b7280"
@@ -27,7 +29,7 @@ def learning_curves(curves: Sequence[Mapping[str, float]], path: Path) -> None:
             split `validation_loss`, `emotion_accuracy`, `valence_macro_f1`.
         path: PNG file to write.
     """
-    figure = Figure(figsize=(9, 3.6), layout="constrained")
+    figure = _blank(9, 3.6)
     left, right = figure.subplots(1, 2)
     epochs = [row["epoch"] for row in curves]
     panels = (
@@ -53,7 +55,7 @@ def learning_curves(curves: Sequence[Mapping[str, float]], path: Path) -> None:
 def confusion_figure(confusion: IntArray, classes: Sequence[str], title: str, path: Path) -> None:
     """A confusion matrix int [C, C] with counts and the share of each row."""
     side = 2.2 + 0.75 * len(classes)
-    figure = Figure(figsize=(side + 0.8, side), layout="constrained")
+    figure = _blank(side + 0.8, side)
     axes = figure.subplots()
     _draw_confusion(axes, confusion, classes)
     axes.set_title(title)
@@ -62,7 +64,7 @@ def confusion_figure(confusion: IntArray, classes: Sequence[str], title: str, pa
 
 def reliability_figure(found: Reliability, title: str, path: Path) -> None:
     """Accuracy over confidence, with the number of answers in each bin below."""
-    figure = Figure(figsize=(4.6, 5.2), layout="constrained")
+    figure = _blank(4.6, 5.2)
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
     bins = len(found.count)
     centre = (np.arange(bins) + 0.5) / bins
@@ -99,7 +101,7 @@ def comparison_figure(
         path: PNG file to write.
     """
     side = 2.2 + 0.75 * len(classes)
-    figure = Figure(figsize=(3.4 + 2 * side, side + 0.4), layout="constrained")
+    figure = _blank(3.4 + 2 * side, side + 0.4)
     bars, *matrices = figure.subplots(1, 3, width_ratios=(3.2, side, side))
     for number, name in enumerate(names):
         colour, hatch = ((_GRAY, "//"), (_BLUE, ""))[number]
@@ -119,6 +121,13 @@ def comparison_figure(
     _save(figure, path)
 
 
+def _blank(width_in: float, height_in: float) -> Figure:
+    """A figure of that size. Matplotlib takes half a second to load: only what draws does it."""
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width_in, height_in), layout="constrained")
+
+
 def _draw_confusion(axes: Axes, confusion: IntArray, classes: Sequence[str]) -> None:
     share = confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
     axes.imshow(share, vmin=0, vmax=1, cmap="Blues")
@@ -133,5 +142,7 @@ def _draw_confusion(axes: Axes, confusion: IntArray, classes: Sequence[str]) -> 
 
 def _save(figure: Figure, path: Path) -> None:
     """Write a PNG file, at once or not at all."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
     FigureCanvasAgg(figure)
     write_whole(path, lambda draft: figure.savefig(draft, format="png", dpi=_DPI))

@@ -115,7 +115,7 @@ class VGG16DenseNet(ExpressionNetwork):
         self.backbone = _vgg16_features(_RELU4_3)
         self.head = nn.Sequential(OrderedDict(denseblock4=block, norm5=nn.BatchNorm2d(channels)))
         for module in self.head.modules():
-            if isinstance(module, nn.Conv2d):
+            if isinstance(module, nn.Conv2d) and not module.weight.is_meta:
                 nn.init.kaiming_normal_(module.weight)
         self.dropout = nn.Dropout(0.2)
         self.classifier = nn.Linear(channels, n_classes)

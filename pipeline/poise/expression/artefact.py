@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -70,13 +71,15 @@ def load_model(directory: Path) -> tuple[ExpressionNetwork, ModelSpec]:
             remedy=f"Export the model again, or restore {WEIGHTS_FILE}.",
             path=path,
         )
-    network = build(spec)
+    with torch.device("meta"):  # fresh weights would take as long as all else here
+        network = ARCHITECTURES[spec.architecture](len(spec.labels.emotions))
     try:
-        network.load_state_dict(weights)  # to float32 one by one
+        network.load_state_dict(ready(weights), assign=True)
     except RuntimeError as error:
         raise ModelError(f"the weights do not fit {spec.architecture} ({error})", path=path) from (
             error
         )
+    network.eval()
     convolutions = sum(isinstance(layer, nn.Conv2d) for layer in network.backbone)
     if len(spec.activation_ranges) not in (0, convolutions):
         raise ModelError(
@@ -85,6 +88,17 @@ def load_model(directory: Path) -> tuple[ExpressionNetwork, ModelSpec]:
             path=directory / SPEC_FILE,
         )
     return network, spec
+
+
+def ready(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Weights as they are computed with: numbers in float32, kernels channels last."""
+    return {
+        name: tensor.to(
+            dtype=torch.float32 if tensor.is_floating_point() else tensor.dtype,
+            memory_format=torch.channels_last if tensor.ndim == 4 else torch.preserve_format,
+        )
+        for name, tensor in weights.items()
+    }
 
 
 def read_safetensors(path: Path) -> dict[str, Tensor]:

@@ -140,9 +140,10 @@ class FaceEmbedder:
 
     def __init__(self, *, device: str = "cpu", path: Path = IDENTITY_MODEL) -> None:
         self.device = torch.device(device)
-        network = IdentityNetwork()
+        with torch.device("meta"):  # fresh weights would take longer than to load these
+            network = IdentityNetwork()
         try:
-            network.load_state_dict(_read(path))
+            network.load_state_dict(_read(path), assign=True)
         except (OSError, SafetensorError, RuntimeError) as error:
             raise ModelError(
                 f"cannot read the weights of the identity network ({error})",
