@@ -30,8 +30,9 @@ from tests.processes import with_python_path
 
 @pytest.fixture(autouse=True)
 def _three_threads() -> Iterator[None]:
-    """As in a notebook; nothing is kept from other tests."""
+    """As in a notebook; nothing is kept from other tests, and nothing frozen."""
     close_context()
+    gc.unfreeze()
     before = torch.get_num_threads(), cv2.getNumThreads()
     torch.set_num_threads(3)
     cv2.setNumThreads(3)
