@@ -31,6 +31,7 @@ class Pretended:
 
     def __init__(self, settings: Settings) -> None:
         Pretended.last, self.seen, self.ended = self, [], False
+        self.busy = False
         self.baseline: Baseline | None = None
 
     def load(self) -> list[str]:
@@ -39,6 +40,7 @@ class Pretended:
     def see(self, jpeg: bytes, time_s: float) -> dict[str, Any]:
         if jpeg == b"die":
             raise EngineGone("it has ended")
+        self.busy = True
         assert Pretended.go.wait(60)
         self.seen.append((jpeg, time_s))
         return {"state": "no_face"}
@@ -118,7 +120,9 @@ def test_the_backlog_is_one_picture_the_newest(enter: Callable[..., ClientConnec
     visitor = enter()
     heard(visitor)
     Pretended.go.clear()
-    for number in range(1, 30):
+    visitor.send(picture(1))
+    wait_until(lambda: Pretended.last.busy)
+    for number in range(2, 30):
         visitor.send(picture(number))
         time.sleep(0.005)
     assert visitor.ping().wait(60)  # all of them have arrived
