@@ -17,7 +17,7 @@ from tests.clips import TICKS, counting, quick
 
 @cache
 def vowels(seconds: float) -> FloatArray:
-    """What sounds like a voice, read-only: a buzz through three moving formants; 16 kHz, float32."""
+    """What sounds like a voice, read-only: a buzz in three moving formants; 16 kHz, float32."""
     t = np.arange(round(seconds * SAMPLE_RATE_HZ)) / SAMPLE_RATE_HZ
     pitch = 120 + 20 * np.sin(2 * np.pi * 0.7 * t)
     phase = np.cumsum(pitch) / SAMPLE_RATE_HZ
