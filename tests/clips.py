@@ -13,6 +13,22 @@ import numpy as np
 from poise.types import Image
 
 TICKS = 1000  # per second, of the time stamps
+ONE_THREAD = {"threads": "1"}  # of an encoder: of small pictures, threads take most of the time
+_QUICK = {
+    "libx264": ONE_THREAD | {"preset": "ultrafast"},
+    "libvpx": ONE_THREAD | {"deadline": "realtime", "cpu-used": "8"},
+    "libvpx-vp9": ONE_THREAD | {"deadline": "realtime", "cpu-used": "8"},
+    "aac": {"aac_coder": "fast"},
+    "libopus": {"compression_level": "0"},
+}
+
+
+def quick(codec: str) -> dict[str, str]:
+    """Options with which an encoder takes no more time than small recordings are worth.
+
+    With these, H.264 has no picture that is predicted from a later one; `ONE_THREAD` leaves it so.
+    """
+    return _QUICK.get(codec, ONE_THREAD)
 
 
 def frames_at(path: Path, times_s: Sequence[float]) -> Image:
@@ -61,7 +77,7 @@ def write_clip(
         stream = container.add_stream(
             "libx264",
             rate=25,
-            options={"preset": "ultrafast", "crf": "23", "threads": "1", **(options or {})},
+            options=quick("libx264") | {"crf": "23"} | (options or {}),
         )
         stream.pix_fmt = "yuv420p"
         stream.time_base = stream.codec_context.time_base = Fraction(1, TICKS)
@@ -131,6 +147,7 @@ def changing_clip(path: Path, *, late: str, seconds: int = 60) -> Path:
             encoder.time_base, encoder.framerate = Fraction(1, 1000), Fraction(25)
             encoder.options = {
                 "preset": "fast", "crf": "10", "g": "50", "bf": b_frames, "b_strategy": "0",
+                "threads": "1",
                 "x264-params": "b-pyramid=none:bframes=" + b_frames,
             }  # fmt: skip
             frames = []

@@ -19,7 +19,7 @@ from poise.media import container_types
 from poise.media.container_types import begun_as, container_of, names_others, opened
 from poise.media.decoders.streams import OpenedRecording
 from poise.media.reader import DecodingProcess
-from tests.clips import counting, number_in
+from tests.clips import ONE_THREAD, counting, number_in
 from tests.media.disguises import (
     BACKENDS,
     VICTIM_SIZE,
@@ -126,7 +126,7 @@ def _make(path: Path) -> Path:
     options = {"mpegts_m2ts_mode": "1"} if path.suffix == ".m2ts" else {}
     format_ = {".m2ts": "mpegts", ".m2v": "mpeg2video", ".m4v": "mp4"}.get(path.suffix)
     with av.open(str(path), "w", format=format_, options=options) as container:
-        stream = container.add_stream(codec, rate=25)
+        stream = container.add_stream(codec, rate=25, options=ONE_THREAD)
         stream.width, stream.height, stream.pix_fmt = 64, 48, pixels
         stream.bit_rate = 2_000_000
         for number in range(50):

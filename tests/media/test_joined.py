@@ -12,6 +12,7 @@ from poise.errors import VideoError
 from poise.media.container_types import container_of
 from poise.media.decoders import open_decoder
 from poise.media.joined import second_recording
+from tests.clips import quick
 
 # By ending: codec, and options of the container.
 _KINDS = {
@@ -34,7 +35,7 @@ def _clip(path: Path, kind: str, frames: int, gray: int) -> Path:
     codec, options = _ALL[kind]
     name = _FORMATS.get(kind)
     with av.open(str(path), "w", format=name, options=options) as container:
-        stream = container.add_stream(codec, rate=25)
+        stream = container.add_stream(codec, rate=25, options=quick(codec))
         stream.width, stream.height = 64, 48
         stream.pix_fmt = "rgb8" if codec == "gif" else "yuv420p"
         for number in range(frames):

@@ -11,7 +11,7 @@ from poise.media.decoders.pyav import PyAVDecoder
 from poise.media.encoding import carry_out
 from poise.media.playability import plays_as_it_is
 from poise.media.transcode import Job
-from tests.clips import counting, counting_clip, pts_of
+from tests.clips import counting, counting_clip, pts_of, quick
 from tests.sounds import write_late
 
 
@@ -24,7 +24,7 @@ def _encoded(
     options: dict[str, str] | None = None,
 ) -> Path:  # fmt: skip
     with av.open(str(path), "w", options=options or {}) as container:
-        videos = [container.add_stream(codec, rate=25) for _ in range(tracks)]
+        videos = [container.add_stream(codec, rate=25, options=quick(codec)) for _ in range(tracks)]
         heard = container.add_stream(sound, rate=48_000) if sound else None
         for video in videos:
             video.width, video.height, video.pix_fmt = 64, 48, pixels

@@ -20,7 +20,7 @@ from poise.media.decoders.sampling import SampleSpan
 from poise.media.decoders.sizes import MAX_PIXELS
 from poise.types import FloatArray, Image, IntArray, VideoInfo
 
-_TURNS = (0, 90, 180, 270)
+_TURNS = (90, 180, 270)
 _LOOKS = 6  # frames that are asked which way is up, or which stream shows a face
 _FACE = 0.95  # confidence of a face that a stream shows
 # Certainty is minus the decimal logarithm of a detection's doubt: 2 is 99 %, 3 is 99.9 %. Upright
@@ -78,22 +78,25 @@ def is_doubtful(
 def upright_turn(path: Path, context: AnalysisContext, look: Look, info: VideoInfo) -> int:
     """Clockwise turn that brings faces upright, in degrees; 0 where none is clearly better.
 
-    Frames spread over the recording are shown to the detector in all four turns.
+    Frames spread over the recording are shown to the detector in all four turns, each turn for as
+    long as it may still turn out to be clearly better.
     """
     images = _spread(path, context, look, info)
-    best: list[list[float]] = []
-    for degrees in _TURNS:
-        sure = [_surest(context, np.rot90(image, -degrees // 90)) for image in images]
-        best.append([float(certainty(np.array(s, np.float32))) for s, _ in sure])
-    means = [float(np.mean(values)) if values else 0.0 for values in best]
-    winner = int(np.argmax(means))
-    seen = sum(value > 0 for value in best[winner])
-    if (
-        means[winner] < max(means[0] + _CLEARLY_BETTER, _LEAST_CERTAIN)
-        or seen <= len(images) * _LEAST_PRESENCE
-    ):
+    if not images:
         return 0
-    return _TURNS[winner]
+    as_it_is = [_certainty_of(context, image) for image in images]
+    least = len(images) * max(float(np.mean(as_it_is)) + _CLEARLY_BETTER, _LEAST_CERTAIN)
+    best, turned_by = as_it_is, 0
+    for degrees in _TURNS:
+        found: list[float] = []
+        for image in images:
+            if sum(found) + _MOST_CERTAIN * (len(images) - len(found)) < least:
+                break  # even if all others were certain
+            found.append(_certainty_of(context, np.rot90(image, -degrees // 90)))
+        if sum(found) >= least and sum(found) > sum(best):
+            best, turned_by = found, degrees
+    seen = sum(value > 0 for value in best)
+    return turned_by if seen > len(images) * _LEAST_PRESENCE else 0
 
 
 def stream_with_faces(path: Path, context: AnalysisContext, look: Look, info: VideoInfo) -> int:
@@ -150,6 +153,12 @@ def _spread(path: Path, context: AnalysisContext, look: Look, info: VideoInfo) -
         step = 4 if len(spans) == 1 else max(1, len(found))
         images += found[::step]
     return images
+
+
+def _certainty_of(context: AnalysisContext, image: Image) -> float:
+    """Of the surest face of a picture, see `certainty`; 0 without one."""
+    sure, _ = _surest(context, image)
+    return float(certainty(np.array([sure], np.float32))[0])
 
 
 def _surest(context: AnalysisContext, image: Image) -> tuple[float, float]:

@@ -16,7 +16,7 @@ from tests.conftest import SAMPLES
 
 RESTING_S = (0.3, 2.7)  # of the sample, in which its face is neutral
 CAMERA_PX = (400, 300)
-CAMERA_HZ = 10
+CAMERA_HZ = 5
 
 
 @pytest.fixture(scope="session")

@@ -17,6 +17,7 @@ from poise.media.decoders import open_decoder
 from poise.media.decoders.sampling import SampleSpan
 from poise.media.reader import DecodingProcess
 from tests.clips import (
+    ONE_THREAD,
     copy,
     counting,
     counting_clip,
@@ -117,7 +118,7 @@ def test_every_kind_of_pixels_shows_the_same(
     image = np.stack([row, row, row], axis=1)[None].repeat(240, axis=0)
     path = tmp_path / ("a.gif" if codec == "gif" else "a.mkv")
     with av.open(str(path), "w") as container:
-        stream = container.add_stream(codec, rate=10)
+        stream = container.add_stream(codec, rate=10, options=ONE_THREAD)
         stream.width, stream.height, stream.pix_fmt = 320, 240, pixels
         for _ in range(3):
             container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))

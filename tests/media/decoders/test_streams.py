@@ -15,7 +15,7 @@ from poise.errors import VideoError
 from poise.media.decoders.protocol import View
 from poise.media.decoders.server import SampleEnd
 from poise.media.reader import DecodingProcess
-from tests.clips import counting, counting_clip, number_in, pts_of
+from tests.clips import ONE_THREAD, counting, counting_clip, number_in, pts_of, quick
 from tests.media.kit import BACKENDS, numbers_of, sampled, times_of
 from tests.sounds import LATE, vowels, write_late, write_sounding
 
@@ -38,12 +38,14 @@ def clip(
     with av.open(str(path), "w") as container:
         streams = []
         for _, _, disposition in tracks:
-            stream = container.add_stream(codec, rate=25)
+            options = ONE_THREAD if codec == "libx264" else quick(codec)
+            stream = container.add_stream(codec, rate=25, options=options)
             stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
             stream.time_base = stream.codec_context.time_base = Fraction(1, 1000)
             stream.disposition = disposition
             streams.append(stream)
-        sound = container.add_stream("libopus" if codec == "libvpx" else "aac", rate=48000)
+        heard = "libopus" if codec == "libvpx" else "aac"
+        sound = container.add_stream(heard, rate=48000, options=quick(heard))
         if sound_ms is None:
             sound_ms = (0, 0)
         packets: list[av.Packet] = []

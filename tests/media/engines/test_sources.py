@@ -19,7 +19,7 @@ from poise.media.engines.slots import EngineSlots
 from poise.media.engines.sources import CUVID, Engine, EngineError, EngineFrames
 from poise.media.reader import DecodingProcess
 from poise.types import FrameBatch
-from tests.clips import counting_clip
+from tests.clips import ONE_THREAD, counting_clip
 from tests.conftest import SAMPLES
 from tests.media.decoders.test_upright import interlaced
 
@@ -32,7 +32,7 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three seconds with frames that no other frame refers to."""
     path = tmp_path_factory.mktemp("engines") / "clip.mp4"
     with av.open(str(path), "w") as out:
-        stream = out.add_stream("libx264", rate=30, options={"bf": "3", "g": "40"})
+        stream = out.add_stream("libx264", rate=30, options=ONE_THREAD | {"bf": "3", "g": "40"})
         stream.width, stream.height, stream.pix_fmt = 320, 240, "yuv420p"
         rng = np.random.default_rng(0)
         for number in range(90):
