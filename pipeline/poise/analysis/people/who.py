@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -21,7 +20,7 @@ from poise.faces.appearance import (
     is_still,
     steps,
 )
-from poise.faces.candidate import AFTER_A_CUT, STILL, Choice, choose_candidate
+from poise.faces.candidate import AFTER_A_CUT, STILL, Choice, choose_candidate, is_sure
 from poise.faces.identity import EMBEDDING, Embedder
 from poise.faces.people import (
     FaceTrack,
@@ -32,7 +31,6 @@ from poise.faces.people import (
     seam,
 )
 from poise.faces.tracker import Link, Tracker, rows_by_track
-from poise.identity_findings import IdentityFindings
 from poise.timeline.smoothing import GAP_INTERVALS, GAP_S, local_intervals
 from poise.types import FloatArray, Image, IntArray
 
@@ -46,7 +44,6 @@ _ELSEWHERE, _STIRS = 10.0, 5.0
 _SMALL_PX = 100.0
 _STEP_AROUND = 14.0  # around a face alone, in a copy of its own
 _JUDGED_STILL = 20  # people, the most prominent ones
-_OTHERS = 5  # whose embeddings are stored
 _NOTABLE = 10  # frames that show them, at least
 
 
@@ -163,39 +160,6 @@ def decide(
     )
 
 
-def findings(
-    decision: Decision, seen: Sightings, crops: CropFile, *, by_portrait: bool
-) -> tuple[IdentityFindings, dict[str, bytes]]:
-    """What is kept of who was seen, for the centre alone, and a small picture of each face."""
-    choice = decision.choice
-    notable, maybe = (
-        [p for p in people if len(p.frames) >= _NOTABLE and p.look_count][:_OTHERS]
-        for people in (choice.others, choice.uncertain)
-    )
-    people = [p for p in (choice.candidate, *maybe, *notable) if p is not None]
-    files = {}
-    for number, person in enumerate(people):
-        chips = seen.chip[person.rows]
-        sharp = np.where(chips >= 0, seen.sharpness[person.rows], -1.0)
-        sharp -= seen.flags[person.rows].any(axis=1)
-        if len(chips) and chips[int(sharp.argmax())] >= 0:
-            (chip,) = crops.read_chips([int(chips[int(sharp.argmax())])])
-            files[f"face-{number}.jpg"] = _jpeg(chip)
-    own = choice.candidate
-    uncertain = [person.frames for person in choice.uncertain]
-    found = IdentityFindings(
-        doubt=choice.doubt,
-        by_portrait=by_portrait,
-        embedding=own.embedding[None] if own and own.look_count else _NOTHING,
-        others=np.array([p.embedding for p in notable], np.float32).reshape(-1, EMBEDDING),
-        uncertain_frames=len(np.unique(np.concatenate([np.zeros(0, np.int64), *uncertain]))),
-    )
-    return found, files
-
-
-_NOTHING = np.zeros((0, EMBEDDING), np.float32)
-
-
 def _tracks(
     seen: Sightings,
     track_id: IntArray,
@@ -219,7 +183,11 @@ def _choose(seen: Sightings, people: list[Person], portrait: FloatArray | None) 
     prominent = sorted(people, key=lambda p: -p.prominence(height))[:_JUDGED_STILL]
     pictures = {id(p) for p in prominent if is_still(*_through_time(seen, p))}
     return choose_candidate(
-        people, height, still=[id(p) in pictures for p in people], portrait=portrait
+        people,
+        height,
+        still=[id(p) in pictures for p in people],
+        sure=[is_sure(p, seen.confidence) for p in people],
+        portrait=portrait,
     )
 
 
@@ -398,8 +366,3 @@ def _clear_one(seen: Sightings, rows: IntArray, where: float) -> int:
     clear = rows[~seen.flags[rows].any(axis=1)]
     rows = clear if len(clear) else rows
     return int(rows[round(where * (len(rows) - 1))])
-
-
-def _jpeg(chip: Image) -> bytes:
-    _, data = cv2.imencode(".jpg", cv2.cvtColor(chip, cv2.COLOR_RGB2BGR))
-    return data.tobytes()
