@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -20,6 +21,7 @@ from poise.faces.appearance import (
     is_still,
     steps,
 )
+from poise.faces.boxes import part_of_smaller
 from poise.faces.candidate import AFTER_A_CUT, STILL, Choice, choose_candidate, is_sure
 from poise.faces.identity import EMBEDDING, Embedder
 from poise.faces.people import (
@@ -28,6 +30,7 @@ from poise.faces.people import (
     gather_tracks,
     people_by_identity,
     people_by_place,
+    same_face,
     seam,
 )
 from poise.faces.tracker import Link, Tracker, rows_by_track
@@ -43,6 +46,9 @@ _AT_ONCE = 64
 _ELSEWHERE, _STIRS = 10.0, 5.0
 _SMALL_PX = 100.0
 _STEP_AROUND = 14.0  # around a face alone, in a copy of its own
+# Part of the smaller of two boxes that lie over each other: heads side by side share less; and how
+# tall the other is, at least: patterns within a face are found as faces now and then.
+_OVER, _AS_TALL = 0.2, 0.5
 _JUDGED_STILL = 20  # people, the most prominent ones
 _NOTABLE = 10  # frames that show them, at least
 
@@ -90,7 +96,8 @@ class Decision:
         track_id: Of each face, int64 [M].
         choice: Who the candidate is.
         motionless: Faces of the candidate that are a picture's or a frozen call's, bool [M].
-        undecided: Faces that are more than half another's, in a dissolve, bool [M].
+        undecided: The candidate's faces that may be another's: in a dissolve from or to one, or
+            over one, bool [M].
     """
 
     track_id: IntArray
@@ -211,12 +218,29 @@ def _motionless(seen: Sightings, choice: Choice) -> npt.NDArray[np.bool_]:
 def _undecided(seen: Sightings, choice: Choice) -> npt.NDArray[np.bool_]:
     marked = np.zeros(len(seen.frame), bool)
     if choice.candidate is not None:
-        rest = [person.frames for person in (*choice.others, *choice.uncertain)]
-        others = np.concatenate([np.zeros(0, np.int64), *rest])
-        frames = going_over(seen.signature, choice.candidate.frames, others)
-        own = choice.candidate.rows
+        own, rest = choice.candidate.rows, (*choice.others, *choice.uncertain)
+        frames = going_over(seen.signature, choice.candidate.frames, _all(p.frames for p in rest))
         marked[own] = frames[seen.frame[own]]
+        strangers = _all(p.rows for p in rest if not same_face(choice.candidate, p))
+        marked[_crossing(seen, own, strangers)] = True
     return marked
+
+
+def _all(parts: Iterable[IntArray]) -> IntArray:
+    return np.concatenate([np.zeros(0, np.int64), *parts])
+
+
+def _crossing(seen: Sightings, own: IntArray, others: IntArray) -> IntArray:
+    """Faces of one person that lie over another's, as where two pass each other: any of the two
+    may be the one in front, and a box may hold parts of both."""
+    found = []
+    for frame in np.intersect1d(seen.frame[own], seen.frame[others]):
+        first, second = (rows[seen.frame[rows] == frame] for rows in (own, others))
+        shared = part_of_smaller(seen.boxes[first, None], seen.boxes[second])
+        tall = seen.boxes[..., 3] - seen.boxes[..., 1]
+        near = tall[second] >= _AS_TALL * tall[first, None]
+        found.append(first[((shared >= _OVER) & near).any(axis=1)])
+    return _all(found)
 
 
 def _changes(seen: Sightings, choice: Choice) -> bool:
