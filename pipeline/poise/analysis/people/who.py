@@ -233,14 +233,14 @@ def _all(parts: Iterable[IntArray]) -> IntArray:
 def _crossing(seen: Sightings, own: IntArray, others: IntArray) -> IntArray:
     """Faces of one person that lie over another's, as where two pass each other: any of the two
     may be the one in front, and a box may hold parts of both."""
-    found = []
-    for frame in np.intersect1d(seen.frame[own], seen.frame[others]):
-        first, second = (rows[seen.frame[rows] == frame] for rows in (own, others))
-        shared = part_of_smaller(seen.boxes[first, None], seen.boxes[second])
-        tall = seen.boxes[..., 3] - seen.boxes[..., 1]
-        near = tall[second] >= _AS_TALL * tall[first, None]
-        found.append(first[((shared >= _OVER) & near).any(axis=1)])
-    return _all(found)
+    others = np.sort(others)  # so that they are in order of time
+    start = np.searchsorted(seen.frame[others], seen.frame[own])
+    end = np.searchsorted(seen.frame[others], seen.frame[own], side="right")
+    first = np.repeat(own, end - start)
+    second = _all(others[a:b] for a, b in zip(start, end, strict=True))
+    tall = seen.boxes[:, 3] - seen.boxes[:, 1]
+    over = part_of_smaller(seen.boxes[first], seen.boxes[second]) >= _OVER
+    return np.unique(first[over & (tall[second] >= _AS_TALL * tall[first])])
 
 
 def _changes(seen: Sightings, choice: Choice) -> bool:
