@@ -16,8 +16,9 @@ from poise.analysis.listen import listen
 from poise.analysis.looks import classify_in_turn
 from poise.analysis.moments import illustrate
 from poise.analysis.observe import next_look, observe
+from poise.analysis.people.findings import findings
 from poise.analysis.people.portraits import portrait_embedding
-from poise.analysis.people.who import Decision, decide, findings, rough_choice
+from poise.analysis.people.who import Decision, decide, rough_choice
 from poise.analysis.picking import Readings, choose_frames
 from poise.analysis.sightings import Sightings
 from poise.analysis.views import Look, wider_canvas

@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -23,7 +22,7 @@ from poise.faces.appearance import (
     steps,
 )
 from poise.faces.boxes import part_of_smaller
-from poise.faces.candidate import AFTER_A_CUT, STILL, Choice, choose_candidate
+from poise.faces.candidate import AFTER_A_CUT, STILL, Choice, choose_candidate, is_sure
 from poise.faces.identity import EMBEDDING, Embedder
 from poise.faces.people import (
     FaceTrack,
@@ -35,7 +34,6 @@ from poise.faces.people import (
     seam,
 )
 from poise.faces.tracker import Link, Tracker, rows_by_track
-from poise.identity_findings import IdentityFindings
 from poise.timeline.smoothing import GAP_INTERVALS, GAP_S, local_intervals
 from poise.types import FloatArray, Image, IntArray
 
@@ -52,7 +50,6 @@ _STEP_AROUND = 14.0  # around a face alone, in a copy of its own
 # tall the other is, at least: patterns within a face are found as faces now and then.
 _OVER, _AS_TALL = 0.2, 0.5
 _JUDGED_STILL = 20  # people, the most prominent ones
-_OTHERS = 5  # whose embeddings are stored
 _NOTABLE = 10  # frames that show them, at least
 
 
@@ -170,39 +167,6 @@ def decide(
     )
 
 
-def findings(
-    decision: Decision, seen: Sightings, crops: CropFile, *, by_portrait: bool
-) -> tuple[IdentityFindings, dict[str, bytes]]:
-    """What is kept of who was seen, for the centre alone, and a small picture of each face."""
-    choice = decision.choice
-    notable, maybe = (
-        [p for p in people if len(p.frames) >= _NOTABLE and p.look_count][:_OTHERS]
-        for people in (choice.others, choice.uncertain)
-    )
-    people = [p for p in (choice.candidate, *maybe, *notable) if p is not None]
-    files = {}
-    for number, person in enumerate(people):
-        chips = seen.chip[person.rows]
-        sharp = np.where(chips >= 0, seen.sharpness[person.rows], -1.0)
-        sharp -= seen.flags[person.rows].any(axis=1)
-        if len(chips) and chips[int(sharp.argmax())] >= 0:
-            (chip,) = crops.read_chips([int(chips[int(sharp.argmax())])])
-            files[f"face-{number}.jpg"] = _jpeg(chip)
-    own = choice.candidate
-    uncertain = [person.frames for person in choice.uncertain]
-    found = IdentityFindings(
-        doubt=choice.doubt,
-        by_portrait=by_portrait,
-        embedding=own.embedding[None] if own and own.look_count else _NOTHING,
-        others=np.array([p.embedding for p in notable], np.float32).reshape(-1, EMBEDDING),
-        uncertain_frames=len(np.unique(np.concatenate([np.zeros(0, np.int64), *uncertain]))),
-    )
-    return found, files
-
-
-_NOTHING = np.zeros((0, EMBEDDING), np.float32)
-
-
 def _tracks(
     seen: Sightings,
     track_id: IntArray,
@@ -226,7 +190,11 @@ def _choose(seen: Sightings, people: list[Person], portrait: FloatArray | None) 
     prominent = sorted(people, key=lambda p: -p.prominence(height))[:_JUDGED_STILL]
     pictures = {id(p) for p in prominent if is_still(*_through_time(seen, p))}
     return choose_candidate(
-        people, height, still=[id(p) in pictures for p in people], portrait=portrait
+        people,
+        height,
+        still=[id(p) in pictures for p in people],
+        sure=[is_sure(p, seen.confidence) for p in people],
+        portrait=portrait,
     )
 
 
@@ -265,14 +233,14 @@ def _all(parts: Iterable[IntArray]) -> IntArray:
 def _crossing(seen: Sightings, own: IntArray, others: IntArray) -> IntArray:
     """Faces of one person that lie over another's, as where two pass each other: any of the two
     may be the one in front, and a box may hold parts of both."""
-    found = []
-    for frame in np.intersect1d(seen.frame[own], seen.frame[others]):
-        first, second = (rows[seen.frame[rows] == frame] for rows in (own, others))
-        shared = part_of_smaller(seen.boxes[first, None], seen.boxes[second])
-        tall = seen.boxes[..., 3] - seen.boxes[..., 1]
-        near = tall[second] >= _AS_TALL * tall[first, None]
-        found.append(first[((shared >= _OVER) & near).any(axis=1)])
-    return _all(found)
+    others = np.sort(others)  # so that they are in order of time
+    start = np.searchsorted(seen.frame[others], seen.frame[own])
+    end = np.searchsorted(seen.frame[others], seen.frame[own], side="right")
+    first = np.repeat(own, end - start)
+    second = _all(others[a:b] for a, b in zip(start, end, strict=True))
+    tall = seen.boxes[:, 3] - seen.boxes[:, 1]
+    over = part_of_smaller(seen.boxes[first], seen.boxes[second]) >= _OVER
+    return np.unique(first[over & (tall[second] >= _AS_TALL * tall[first])])
 
 
 def _changes(seen: Sightings, choice: Choice) -> bool:
@@ -422,8 +390,3 @@ def _clear_one(seen: Sightings, rows: IntArray, where: float) -> int:
     clear = rows[~seen.flags[rows].any(axis=1)]
     rows = clear if len(clear) else rows
     return int(rows[round(where * (len(rows) - 1))])
-
-
-def _jpeg(chip: Image) -> bytes:
-    _, data = cv2.imencode(".jpg", cv2.cvtColor(chip, cv2.COLOR_RGB2BGR))
-    return data.tobytes()
