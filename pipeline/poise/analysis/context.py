@@ -62,21 +62,21 @@ class AnalysisContext:
         decoding = DecodingProcess(
             stall_timeout_s=settings.stall_timeout_s, engines=engines_for(settings)
         )
-        if server:
-            try:
-                networks = RemoteNetworks(server)
-                return cls(
-                    settings,
-                    classifier=networks,
-                    detector=networks,
-                    decoding=decoding,
-                    embedder=FaceEmbedder() if settings.identity else None,
-                )
-            except GpuServerGone as gone:
-                notes = (f"{gone.cause}; computed on the processor",)
-                settings = replace(settings, device="cpu")
-        decoding.prepare()  # its libraries and the networks are loaded at the same time
+        decoding.prepare()  # its libraries are loaded while networks are, here or in the server
         try:
+            if server:
+                try:
+                    networks = RemoteNetworks(server)
+                    return cls(
+                        settings,
+                        classifier=networks,
+                        detector=networks,
+                        decoding=decoding,
+                        embedder=FaceEmbedder() if settings.identity else None,
+                    )
+                except GpuServerGone as gone:
+                    notes = (f"{gone.cause}; computed on the processor",)
+                    settings = replace(settings, device="cpu")
             classifier = ExpressionClassifier(
                 Path(settings.model) if settings.model else None,
                 device=settings.device,

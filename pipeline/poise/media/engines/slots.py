@@ -16,7 +16,7 @@ from filelock import FileLock, Timeout
 
 from poise.system.file_names import safe_name
 
-SLOTS_PER_GPU = 8  # two recordings for each engine of a large GPU; not yet measured
+SLOTS_PER_GPU = 4  # each takes half a gigabyte of the GPU; with eight at once some frames were lost
 
 
 class EngineSlots:
