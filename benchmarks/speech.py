@@ -1,6 +1,6 @@
 """What articulation does to a reading: episodes while neutral people speak, and smiles kept.
 
-    python benchmarks/speech.py make FACES.zip FOLDER [--people 28]
+    python benchmarks/speech.py make FACES.zip FOLDER [--people 28] [--silent]
     python benchmarks/speech.py score SPANS.csv NAME=REPORTS ...
     python benchmarks/speech.py draw FACES.zip FOLDER [--people 30]
     python benchmarks/speech.py mixed NAME=CLASSIFIED.csv ...
@@ -9,7 +9,8 @@
 and person unless that is the image's name up to its number) and the pictures. Each person with two
 neutral pictures becomes an interview: a question, an answer, another question, another answer,
 neutral all along; and their first picture of each expression a short clip of one sentence, as
-actors record them. FOLDER then holds `recordings/` and `spans.csv`.
+actors record them. With `--silent` their sound tracks hold nothing, as of microphones that were
+off. FOLDER then holds `recordings/` and `spans.csv`.
 
 `score` reads the tables (`frames.csv`, `episodes.csv`) below each REPORTS, made by Poise of any
 version, and prints a row for each. SPANS.csv has the columns clip, start_s, end_s, speaking
@@ -78,7 +79,7 @@ def people(faces: zipfile.ZipFile) -> dict[str, dict[str, list[str]]]:
     return found
 
 
-def make(source: Path, folder: Path, most: int) -> None:
+def make(source: Path, folder: Path, most: int, *, silent: bool = False) -> None:
     """Make the recordings and the table of their spans."""
     recordings = folder / "recordings"
     recordings.mkdir(parents=True, exist_ok=True)
@@ -104,7 +105,9 @@ def make(source: Path, folder: Path, most: int) -> None:
                 parts = [stretch(*part) for part in plan]
                 if any(part is None for part in parts):
                     continue
-                truth = film([part for part in parts if part], number, recordings / name)
+                truth = film(
+                    [part for part in parts if part], number, recordings / name, silent=silent
+                )
                 for start_s, end_s, expression, speaker in truth:
                     spans.append((name, start_s, end_s, speaker, expression))
     with (folder / "spans.csv").open("w", encoding="utf-8", newline="") as file:
@@ -331,6 +334,7 @@ def main() -> None:
     maker.add_argument("faces", type=Path, help="zip file of the pictures")
     maker.add_argument("folder", type=Path, help="for recordings and their spans")
     maker.add_argument("--people", type=int, default=28, help="at most so many")
+    maker.add_argument("--silent", action="store_true", help="with nothing on the sound tracks")
     scorer = commands.add_parser("score", help="count false episodes, and smiles kept")
     scorer.add_argument("spans", type=Path, help="what is shown when")
     scorer.add_argument("reports", nargs="+", help="NAME=REPORTS, one for each version of Poise")
@@ -342,7 +346,7 @@ def main() -> None:
     mixer.add_argument("tables", nargs="+", help="NAME=CLASSIFIED.csv, one for each version")
     options = parser.parse_args()
     if options.command == "make":
-        make(options.faces, options.folder, options.people)
+        make(options.faces, options.folder, options.people, silent=options.silent)
     elif options.command == "draw":
         draw(options.faces, options.folder, options.people)
     elif options.command == "mixed":

@@ -158,8 +158,17 @@ def speaking_face(
     return np.asarray(np.clip(result, 0, 255), np.uint8)
 
 
-def film(shown: list[Shown], number: int, path: Path) -> list[tuple[float, float, str, str]]:
-    """Encode a recording; returns start, end, expression and speaker of each stretch."""
+def film(
+    shown: list[Shown], number: int, path: Path, *, silent: bool = False
+) -> list[tuple[float, float, str, str]]:
+    """Encode a recording; returns start, end, expression and speaker of each stretch.
+
+    Args:
+        shown: Its stretches.
+        number: Which voice, and where among the sentences it begins.
+        path: Where to write it.
+        silent: Whether nothing is on its sound track, as of a microphone that is off.
+    """
     truth: list[tuple[float, float, str, str]] = []
     with av.open(str(path), "w") as container:
         video = container.add_stream("libx264", rate=RATE_HZ)
@@ -198,7 +207,8 @@ def film(shown: list[Shown], number: int, path: Path) -> list[tuple[float, float
             end_s = begun_s + frames / RATE_HZ
             truth.append((begun_s, end_s, item.expression, item.speaker))
             begun_s = end_s
-        _encode_sound(container, audio, np.concatenate(sounds))
+        heard = np.concatenate(sounds)
+        _encode_sound(container, audio, np.zeros_like(heard) if silent else heard)
         container.mux(video.encode(None))
     return truth
 

@@ -99,6 +99,29 @@ def write_sounding(
     return path
 
 
+def with_sound(source: Path, path: Path, samples: FloatArray) -> Path:
+    """The pictures of a recording with another sound.
+
+    Args:
+        source: The recording.
+        path: Its suffix says the container.
+        samples: From its beginning, 16 kHz.
+    """
+    with av.open(str(source)) as old, av.open(str(path), "w") as container:
+        pictures = container.add_stream_from_template(old.streams.video[0])
+        sound = container.add_stream("aac", rate=SAMPLE_RATE_HZ, layout="mono")
+        for packet in old.demux(old.streams.video[0]):
+            if packet.size:
+                packet.stream = pictures
+                container.mux(packet)
+        for start in range(0, len(samples), 1024):
+            part = av.AudioFrame.from_ndarray(samples[None, start : start + 1024], "fltp", "mono")
+            part.sample_rate, part.pts = SAMPLE_RATE_HZ, start
+            container.mux(sound.encode(part))
+        container.mux(sound.encode(None))
+    return path
+
+
 LATE = ("mp4", "mov", "mkv", "webm", "fragments")
 """Kinds of recordings that browsers play, of which `write_late` makes one."""
 _FRAGMENTS = {"movflags": "frag_keyframe+delay_moov+dash+frag_discont"}

@@ -11,9 +11,12 @@ import pytest
 
 from poise.batch.rerender import export
 from poise.batch.run import analyze
+from poise.media.audio import SAMPLE_RATE_HZ, SoundBlock
+from poise.media.listening import listen
 from poise.settings import Settings
 from tests.clips import beginning, copy
 from tests.conftest import ROOT, SAMPLES
+from tests.sounds import with_sound
 
 NAME = "interview with sound.mp4"
 ANNOTATED = ROOT / "tests" / "annotations" / "speech.csv"
@@ -128,6 +131,35 @@ def test_given_segments_prevail_and_may_change_without_a_new_analysis(
     assert [outcome.reused for outcome in again.outcomes] == [True]
     (own,) = (tmp_path / "out").rglob("segments.csv")
     assert pd.read_csv(own)["label"].dropna().unique().tolist() == ["Pumps"]
+
+
+def test_a_mouth_that_speaks_into_a_dead_microphone_is_read_as_one_that_speaks(
+    interview: tuple[pd.DataFrame, pd.DataFrame],
+    tmp_path: Path,
+    model_dir: Path,
+    workers_closed: None,
+) -> None:
+    source, noise = SAMPLES / "Sample C" / NAME, np.random.default_rng(0)
+    heard = np.concatenate([i.samples for i in listen(source) if isinstance(i, SoundBlock)])
+    hiss = noise.normal(0, 0.003, len(heard)).astype(np.float32)
+    dying = np.where(np.arange(len(heard)) < 14 * SAMPLE_RATE_HZ, heard, hiss)
+    sounds = {"muted.mp4": 0 * heard, "hiss.mp4": hiss, "dying.mp4": dying}
+    clips = {name: with_sound(source, tmp_path / name, made) for name, made in sounds.items()}
+    frames, _ = _analysed(clips, tmp_path, model_dir)
+    remarks = pd.read_csv(tmp_path / "tables" / "recordings.csv").set_index("recording_id")
+    spoken = [(a + 0.8, b - 0.8) for a, b, who in _turns() if who == "candidate" and a > 14]
+    with_voice = interview[0]
+    inside = np.any([with_voice["pts_ms"].between(1000 * a, 1000 * b) for a, b in spoken], axis=0)
+    for name in clips:
+        own = frames[frames["recording_id"] == name].reset_index(drop=True)
+        said = own["rel_p_negative"][inside].to_numpy()
+        assert said == pytest.approx(with_voice["rel_p_negative"][inside].to_numpy(), abs=1e-3)
+        assert own["speaking"].isna().all() == (name == "muted.mp4")
+        assert "no voice is heard; the microphone" in remarks.loc[name, "remarks"]
+        smoothed = own.filter(like="smooth_p_").dropna()  # as the episodes have them
+        assert (np.diff(smoothed, axis=0) ** 2).sum() < 2 * (
+            np.diff(with_voice.filter(like="smooth_p_").dropna(), axis=0) ** 2
+        ).sum()
 
 
 @pytest.mark.slow

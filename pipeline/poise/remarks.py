@@ -19,6 +19,8 @@ REMARKS = {
     "other_decoder": "{decoder}: {cause}; {other} read it from {from_s} s on",
     "uncertain_face": "for {total_s} s it shows a face that may be the candidate's or another's; "
     "these were left out",
+    "unheard": "for {total_s} s the candidate's mouth moves as in speaking, but no voice is heard; "
+    "the microphone may have been off",
     "sparse": "it shows a picture only every {interval_s} s; what is shorter may be missed",
     "no_picture": "it shows no picture from {start_s} s to {end_s} s",
     "more_without_picture": "it shows no picture in {count} more places, {total_s} s in all",

@@ -50,10 +50,17 @@ class Sound:
         status: One of `poise.media.audio.SOUND_STATUSES`.
         detail: What could not be read of it, in plain words; empty if nothing.
         turns: Who spoke when, in order of time.
+        unheard: Where the candidate may speak though no voice is heard, in order of time.
         chapters: Start, end and title of the container's chapters.
     """
 
     status: str = "off"
     detail: str = ""
     turns: tuple[Turn, ...] = ()
+    unheard: tuple[Turn, ...] = ()
     chapters: tuple[tuple[float, float, str], ...] = ()
+
+    @property
+    def spoken(self) -> tuple[Turn, ...]:
+        """Who spoke when, and may have spoken unheard: what a reading of the face has to know."""
+        return tuple(sorted([*self.turns, *self.unheard], key=lambda turn: turn.start_s))

@@ -20,6 +20,8 @@ NOBODY: dict[str, Any] = {
     "face_crop": np.zeros(0, np.int64), "track_id": np.zeros(0, np.int64),
 }  # fmt: skip
 
+SILENCE = SoundBlock(start_s=0.0, samples=np.zeros(320_000, np.float32), follows=False)
+
 
 def _context(items: list[object], *, sound: bool = True) -> Any:
     def said(path: Path) -> Iterator[object]:
@@ -56,14 +58,24 @@ def test_without_sound_the_chapters_stay() -> None:
 
 
 def test_where_nobody_speaks_there_are_no_turns() -> None:
-    silence = SoundBlock(start_s=0.0, samples=np.zeros(32_000, np.float32), follows=False)
-    heard = listen(Path("a"), _context([silence, SoundEnd(status="silent")]), **NOBODY)
-    assert (heard.sound.status, heard.sound.turns) == ("silent", ())
-    assert heard.speaking is None or (heard.speaking <= 0).all()
+    heard = listen(Path("a"), _context([SILENCE, SoundEnd(status="heard")]), **NOBODY)
+    assert (heard.sound.status, heard.sound.turns, heard.sound.unheard) == ("heard", (), ())
+    assert heard.speaking is not None and (heard.speaking == 0).all()
 
 
-@pytest.mark.parametrize("sound", [True, False])
-def test_without_sound_the_mouth_alone_says_when_it_may_speak(sound: bool) -> None:
+@pytest.mark.parametrize(
+    ("items", "sound"),
+    [
+        ([SoundEnd(status="none")], True),
+        ([SoundEnd(status="none")], False),
+        ([SILENCE, SoundEnd(status="silent")], True),
+        ([SILENCE, SoundEnd(status="heard")], True),
+    ],
+    ids=["no track", "not listened to", "a dead track", "noise"],
+)
+def test_without_a_voice_the_mouth_alone_says_when_it_may_speak(
+    items: list[object], sound: bool
+) -> None:
     rng = np.random.default_rng(0)
     still = rng.integers(0, 256, (48, 48, 3), dtype=np.uint8)
     talking = [rng.integers(0, 256, (48, 48, 3), dtype=np.uint8) for _ in range(30)]
@@ -73,7 +85,8 @@ def test_without_sound_the_mouth_alone_says_when_it_may_speak(sound: bool) -> No
         "pts_s": np.arange(90) * 0.2, "face_frame": np.arange(90), "face_crop": np.arange(90),
         "track_id": np.zeros(90, np.int64),
     }  # fmt: skip
-    heard = listen(Path("a"), _context([SoundEnd(status="none")], sound=sound), **seen)
-    assert heard.sound.turns == () and heard.speaking is None
-    (turn,) = heard.turns
-    assert (turn.start_s, turn.end_s) == pytest.approx((6.0, 12.0), abs=0.8)
+    heard = listen(Path("a"), _context(items, sound=sound), **seen)
+    assert heard.sound.turns == () and (heard.speaking is None) is (heard.sound.status != "heard")
+    turns = heard.sound.unheard
+    assert turns and heard.sound.spoken == turns
+    assert (turns[0].start_s, turns[-1].end_s) == pytest.approx((6.0, 12.0), abs=0.8)

@@ -25,7 +25,7 @@ class Seen:
     who: int | None = 0
     face: int | None = None  # whose thumbnail; as `who` if None
     link: Link | None = None
-    room: int = 0  # what is around the face
+    room: float = 0  # what is around the face
     aside: float = 0.0  # how far the embedding lies from the person's
 
 
@@ -40,9 +40,14 @@ def thumbnail_of(person: int) -> Image:
     return np.random.default_rng(person).integers(40, 200, THUMBNAIL, np.uint8)
 
 
-def room_of(room: int) -> Image:
-    """What is around a face in a room."""
-    return np.random.default_rng(500 + room).integers(0, 255, SURROUNDINGS, np.uint8)
+def room_of(room: float) -> Image:
+    """What is around a face in a room: 85 gray levels from any other; 0.2 is a fifth of the way."""
+    whole, part = divmod(room, 1)
+    first, second = (
+        np.random.default_rng(500 + int(whole) + k).integers(0, 255, SURROUNDINGS, np.uint8)
+        for k in (0, 1)
+    )
+    return np.asarray(first * (1 - part) + second * part, np.uint8)
 
 
 def box(place: tuple[float, float], side: float) -> list[float]:

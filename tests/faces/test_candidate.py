@@ -16,6 +16,7 @@ from poise.faces.candidate import (
     Choice,
     choose_candidate,
     frames_with_others,
+    is_sure,
     of_people,
 )
 from poise.faces.people import people_by_identity
@@ -142,6 +143,15 @@ def test_a_pattern_seen_once_is_no_person() -> None:
     assert of_people(track_id, confidence).tolist() == [True, True, False, True, False, False]
 
 
+def test_somebody_is_sure_to_be_a_person_where_most_of_the_faces_are() -> None:
+    first, second = Seen(frames=range(10)), Seen(frames=range(10, 18))
+    (person,) = people_by_identity(tracks_of([first, second]))
+    confidence = np.full(18, 0.82, np.float32)
+    confidence[10:] = 0.99
+    assert not is_sure(person, confidence)
+    assert is_sure(person, confidence[::-1])
+
+
 LARGE = Seen(frames=range(100), side=240)
 
 
@@ -178,3 +188,11 @@ def test_who_beside_the_candidate_is_not_known_as_one_is_counted_as_one() -> Non
     ]
     assert _chosen([LARGE, *parts]).doubt == TWO_PRESENT
     assert _chosen([LARGE, *parts[:2]]).doubt == ""
+
+
+def test_what_is_hardly_a_face_raises_no_doubt() -> None:
+    beside = Seen(frames=range(100), who=1, side=80, place=(560, 400))
+    people = people_by_identity(tracks_of([LARGE, beside]))
+    sure = [person.side_px > 100 for person in people]
+    assert choose_candidate(people, SIZE[1]).doubt == TWO_PRESENT
+    assert choose_candidate(people, SIZE[1], sure=sure).doubt == ""

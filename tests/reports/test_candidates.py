@@ -12,7 +12,7 @@ from poise.identity_findings import IdentityFindings
 from poise.reports.candidates import candidate_report, write_candidate, write_overview
 from poise.reports.locales import LANGUAGES, load_texts
 from poise.settings import Settings
-from poise.spoken import Segment, Sound
+from poise.spoken import Segment, Sound, Turn
 from poise.storage.results.format import StoredResult, write_result
 from poise.storage.results.outcome import LeftAside, Outcome
 from poise.types import Status
@@ -148,3 +148,24 @@ def test_a_report_knows_the_answers(outcomes: list[Outcome], tmp_path: Path) -> 
     assert [answer.label for answer in recording.answers] == ["Why?", ""]
     assert recording.answers[0].whole.usable_frames > 0
     assert recording.sound == "silent" and recording.speaking is None
+
+
+@pytest.mark.parametrize(
+    ("status", "speakers", "said"),
+    [
+        ("heard", ["someone_else", "candidate"], "heard"),
+        ("heard", ["unsure"], "heard"),
+        ("heard", ["someone_else"], "not_yours"),
+        ("heard", [], "no_voice"),
+        ("silent", [], "silent"),
+    ],
+)
+def test_a_report_knows_whose_voice_was_heard(
+    outcomes: list[Outcome], tmp_path: Path, status: str, speakers: list[str], said: str
+) -> None:
+    turns = tuple(Turn(speaker=who, start_s=k, end_s=k + 1) for k, who in enumerate(speakers))
+    read = outcomes[0]
+    assert read.result is not None
+    result = replace(read.result, sound=Sound(status=status, turns=turns))
+    report = candidate_report([replace(read, result=result)], Settings(), SPEC, tmp_path / "o")
+    assert report.recordings[0].sound == said

@@ -16,6 +16,7 @@ from poise.timeline.speech import (
     look_pairs,
     mouthed,
     speaking_at,
+    unheard,
     voiced_stretches,
 )
 from poise.types import FloatArray, TimeArray
@@ -114,6 +115,46 @@ def test_without_sound_a_mouth_that_keeps_moving_may_speak() -> None:
     assert mouthed(*_looks(0.1)) == []
 
 
+def test_a_mouth_that_moves_less_clearly_goes_on_speaking_for_three_seconds() -> None:
+    unsure = (MOVES + RESTS) / 2
+    looks = _looks(40, (10, 20, 2 * MOVES), (20, 40, unsure))
+    turns = mouthed(*looks)
+    assert (turns[0].start_s, turns[-1].end_s) == pytest.approx((10, 23), abs=1.0)
+    assert mouthed(*_looks(40, (0, 40, unsure))) == []
+
+
 def test_a_picture_that_jumps_now_and_then_does_not_speak() -> None:
     jumps = tuple((start, start + 0.2, 0.5) for start in np.arange(1.0, 30.0, 1.2))
     assert mouthed(*_looks(30, *jumps)) == []
+
+
+def _spans(turns: list[Turn]) -> list[float]:
+    assert {turn.speaker for turn in turns} <= {"unsure"}
+    return [edge for turn in turns for edge in (turn.start_s, turn.end_s)]
+
+
+def test_where_nothing_is_heard_a_mouth_that_keeps_moving_may_speak_unheard() -> None:
+    looks = _looks(60, (10, 20, 2 * MOVES))
+    assert _spans(unheard([], *looks)) == pytest.approx([10, 20], abs=1.0)
+    assert unheard([], *_looks(60)) == []  # who keeps silent
+
+
+def test_a_microphone_that_dies_says_no_more_that_somebody_is_silent() -> None:
+    looks = _looks(60, (2, 55, 2 * MOVES))
+    own = [Turn(speaker="candidate", start_s=2.0, end_s=20.0)]
+    assert _spans(unheard(own, *looks)) == pytest.approx([25, 55], abs=1.0)
+
+
+def test_a_breath_or_a_smile_between_two_sentences_is_silent() -> None:
+    looks = _looks(60, (2, 55, 2 * MOVES))
+    own = [Turn(speaker="candidate", start_s=float(s), end_s=s + 6.0) for s in range(0, 60, 12)]
+    assert unheard(own, *looks) == []
+
+
+def test_where_only_another_voice_is_heard_the_mouth_may_speak_in_its_pauses() -> None:
+    looks = _looks(60, (10, 30, 2 * MOVES))
+    others = [
+        Turn(speaker="someone_else", start_s=2.0, end_s=10.0),
+        Turn(speaker="someone_else", start_s=16.0, end_s=18.0),
+    ]
+    assert _spans(unheard(others, *looks)) == pytest.approx([10, 16, 18, 30], abs=1.0)

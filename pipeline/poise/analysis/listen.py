@@ -17,8 +17,8 @@ from poise.timeline.speech import (
     find_turns,
     heard_spans,
     look_pairs,
-    mouthed,
     speaking_at,
+    unheard,
     voiced_stretches,
 )
 from poise.types import FloatArray, IntArray, TimeArray
@@ -32,14 +32,11 @@ class Heard:
 
     Args:
         sound: What was heard.
-        speaking: Who speaks in each sampled frame, int8 [F]; None without any sound.
-        turns: When the candidate's mouth may speak, for the reading: those of the sound, or where
-            there is none, when it moves so.
+        speaking: Who speaks in each sampled frame, int8 [F]; None where nothing can be heard.
     """
 
     sound: Sound
     speaking: npt.NDArray[np.int8] | None
-    turns: tuple[Turn, ...]
 
 
 def listen(
@@ -64,19 +61,25 @@ def listen(
     """
     look_s, motion = _looks(crops, pts_s[face_frame], face_crop, track_id)
     sound, voice = _heard(path, context)
-    if voice is None:
-        return Heard(sound=sound, speaking=None, turns=tuple(mouthed(look_s, motion)))
-    stretches = voiced_stretches(voice.start_s, voice.probability, WINDOW_S)
-    turns = tuple(  # whole milliseconds, as tables have them
-        replace(turn, start_s=round(turn.start_s, 3), end_s=round(turn.end_s, 3))
-        for turn in find_turns(stretches, look_s, motion)
+    turns: tuple[Turn, ...] = ()
+    speaking = None
+    if voice is not None:
+        stretches = voiced_stretches(voice.start_s, voice.probability, WINDOW_S)
+        turns = _in_milliseconds(find_turns(stretches, look_s, motion))
+        speaking = speaking_at(pts_s.round(3), turns, heard_spans(voice.start_s, WINDOW_S))
+    besides = _in_milliseconds(unheard(turns, look_s, motion))
+    return Heard(sound=replace(sound, turns=turns, unheard=besides), speaking=speaking)
+
+
+def _in_milliseconds(turns: list[Turn]) -> tuple[Turn, ...]:
+    """In whole ones, as tables have them."""
+    return tuple(
+        replace(turn, start_s=round(turn.start_s, 3), end_s=round(turn.end_s, 3)) for turn in turns
     )
-    speaking = speaking_at(pts_s.round(3), turns, heard_spans(voice.start_s, WINDOW_S))
-    return Heard(sound=replace(sound, turns=turns), speaking=speaking, turns=turns)
 
 
 def _heard(path: Path, context: AnalysisContext) -> tuple[Sound, Voice | None]:
-    """What the sound is like, and where there is voice; None where nothing was heard."""
+    """What the sound is like, and where there is voice; None where nothing can be heard."""
     if not context.settings.sound:
         return Sound(status="off"), None
     try:
@@ -84,7 +87,7 @@ def _heard(path: Path, context: AnalysisContext) -> tuple[Sound, Voice | None]:
     except (OSError, RuntimeError, ValueError) as error:  # the picture is worth more than the sound
         return Sound(status="broken", detail=f"the sound could not be heard ({error})"), None
     sound = Sound(status=voice.status, detail=voice.detail, chapters=voice.chapters)
-    return sound, voice if len(voice.start_s) else None
+    return sound, voice if len(voice.start_s) and voice.status != "silent" else None
 
 
 def _looks(

@@ -16,8 +16,9 @@ from poise.analysis.listen import listen
 from poise.analysis.looks import classify_in_turn
 from poise.analysis.moments import illustrate
 from poise.analysis.observe import next_look, observe
+from poise.analysis.people.findings import findings
 from poise.analysis.people.portraits import portrait_embedding
-from poise.analysis.people.who import Decision, decide, findings, rough_choice
+from poise.analysis.people.who import Decision, decide, rough_choice
 from poise.analysis.picking import Readings, choose_frames
 from poise.analysis.sightings import Sightings
 from poise.analysis.views import Look, wider_canvas
@@ -30,7 +31,7 @@ from poise.labels import QUALITY_FLAGS, display_labels, display_posterior
 from poise.media.decoders.sampling import SampleSpan
 from poise.remarks import ReadingRemark
 from poise.settings import Settings
-from poise.spoken import Segment
+from poise.spoken import Segment, Sound
 from poise.timeline.reading import Reading, read_through_time
 from poise.timeline.segments import in_force
 from poise.timeline.smoothing import holes, local_intervals, shown_for
@@ -48,6 +49,7 @@ from poise.types import (
 SIGHTINGS_FILE, CROPS_FILE = "sightings.npz", "crops.u8"
 _SPARSE_S = 0.5  # from picture to picture; what is sparser misses short expressions
 _LEFT_OUT_TOLD_S = 1.0  # of a face that may be the candidate's or not
+_UNHEARD_TOLD_S = 10.0  # of a mouth that moves as in speaking
 _HOLES_TOLD = 3  # the longest; the others are told in one line
 
 
@@ -165,7 +167,7 @@ def _conclude(
         sampled_s,
         seen.frame[usable],
         settings=settings,
-        turns=heard.turns,
+        turns=heard.sound.spoken,
         neutral_span_s=neutral_span_s,
     )
     readings = Readings(
@@ -185,7 +187,7 @@ def _conclude(
         labels=spec.labels,
         info=info,
         loss="; ".join(filter(None, [seen.loss, loss])),
-        remarks=_remarks(decision, seen, shown, settings),
+        remarks=_remarks(decision, seen, shown, settings, heard.sound),
         frames=SampledFrames(
             frame_index=seen.frame_index,
             pts_s=seen.pts_s,
@@ -311,10 +313,10 @@ def _span(pts_s: TimeArray, shown_s: TimeArray) -> tuple[float, float]:
 
 
 def _remarks(
-    decision: Decision, seen: Sightings, shown: IntArray, settings: Settings
+    decision: Decision, seen: Sightings, shown: IntArray, settings: Settings, sound: Sound
 ) -> tuple[ReadingRemark, ...]:
-    """What was unusual about a recording: how it was read, when it shows no picture, and how long
-    a face that may be the candidate's or not."""
+    """What was unusual about a recording: how it was read, when it shows no picture, how long a
+    face that may be the candidate's or not, and how long a mouth that may speak unheard."""
     interval_s = 1 / settings.sample_rate_hz
     found = [one for one in seen.remarks if settings.sound or one.code != "sound_chosen"]
     if turn_deg := seen.look.view.turn_deg:
@@ -322,6 +324,9 @@ def _remarks(
     left_out_s = _left_out_s(decision, seen, shown, interval_s)
     if left_out_s >= _LEFT_OUT_TOLD_S:
         found.append(ReadingRemark(code="uncertain_face", values={"total_s": left_out_s}))
+    unheard_s = sum(turn.end_s - turn.start_s for turn in sound.unheard)
+    if unheard_s >= _UNHEARD_TOLD_S and sound.status in ("heard", "silent"):
+        found.append(ReadingRemark(code="unheard", values={"total_s": unheard_s}))
     usual_s = float(np.median(local_intervals(seen.pts_s))) if len(seen.pts_s) > 1 else 0.0
     if usual_s > max(_SPARSE_S, 1.5 * interval_s):
         found.append(ReadingRemark(code="sparse", values={"interval_s": usual_s}))

@@ -55,6 +55,7 @@ def choose_candidate(
     frame_height_px: int,
     *,
     still: Sequence[bool] | None = None,
+    sure: Sequence[bool] | None = None,
     portrait: FloatArray | None = None,
 ) -> Choice:
     """Choose the candidate among the people of a recording.
@@ -66,6 +67,7 @@ def choose_candidate(
         people: All that are seen.
         frame_height_px: Of the full frame.
         still: Which of them never move (`poise.faces.appearance.is_still`).
+        sure: Which of them are sure to be people (`is_sure`); the others raise no doubt.
         portrait: Embedding of the candidate's portrait, float32 [128].
     """
     if not people:
@@ -85,7 +87,8 @@ def choose_candidate(
     others = [p for p in rest if not any(p is u for u in uncertain)]
     if portrait is None and not doubt:
         least = _AS_PROMINENT * candidate.prominence(frame_height_px)
-        alive = [p for p in rest if id(p) not in pictures]
+        faces = {id(p) for p, s in zip(people, sure or [True] * len(people), strict=True) if s}
+        alive = [p for p in rest if id(p) in faces - pictures]
         if any(p.prominence(frame_height_px) >= least for p in alive[:1]):
             doubt = TWO_ALIKE
         elif _beside(candidate, alive) >= _MOSTLY * len(candidate.frames):
@@ -132,12 +135,26 @@ def of_people(track_id: IntArray, detection_confidence: FloatArray) -> npt.NDArr
         track_id: int64 [M].
         detection_confidence: float32 [M].
     """
-    sure = []
-    for track, rows in rows_by_track(track_id).items():
-        least = _MIN_CONFIDENCE if len(rows) > 1 else _MIN_CONFIDENCE_ONCE
-        if np.median(detection_confidence[rows]) >= least:
-            sure.append(track)
+    tracks = rows_by_track(track_id).items()
+    sure = [track for track, rows in tracks if _is_face(detection_confidence[rows])]
     return np.isin(track_id, sure)
+
+
+def is_sure(person: Person, detection_confidence: FloatArray) -> bool:
+    """Whether most of what was found of somebody is in tracks that are sure to be of people.
+
+    Args:
+        person: Its rows are places in the next.
+        detection_confidence: Of all faces, float32 [M].
+    """
+    sure = [len(t.rows) for t in person.tracks if _is_face(detection_confidence[t.rows])]
+    return 2 * sum(sure) > len(person.rows)
+
+
+def _is_face(detection_confidence: FloatArray) -> bool:
+    """Whether a track is sure to be of a person, by how surely its faces were found."""
+    least = _MIN_CONFIDENCE if len(detection_confidence) > 1 else _MIN_CONFIDENCE_ONCE
+    return float(np.median(detection_confidence)) >= least
 
 
 def frames_with_others(

@@ -32,6 +32,7 @@ _ALONE = 0.34  # by the only one
 _WELL_KNOWN = 4  # looks
 _SEEN_WELL = 6  # looks: so many tell at `_SAME` what one or two do not
 _OTHER_AROUND = 10.0  # gray levels from the nearest that is seen around another person
+_ALL_OTHER_AROUND = 35.0  # the same, for a group that is not seen well
 _COPIES, _NEAR_COPIES = 20, 3  # of what is around a track; of these, the nearest are compared
 _NEARER = 0.05  # a track to another person than to its own
 _ANOTHER = 0.50  # from here on, somebody else
@@ -373,7 +374,8 @@ def _offer(child: Person, known: list[Person]) -> tuple[float, Person | None]:
 
 
 def _takes_turns(child: Person, parent: Person) -> bool:
-    """Whether a group that is seen well is there before or after cuts alone, and elsewhere.
+    """Whether a group is there before or after cuts alone, and elsewhere; the less it is seen, the
+    more so.
 
     Another speaker of a call, who may look alike, is told by all of it together: the face, what is
     around it, and the cuts. Neither a living face, nor one that comes back, changes all at once.
@@ -381,12 +383,13 @@ def _takes_turns(child: Person, parent: Person) -> bool:
     own, others = ({track.track_id for track in group.tracks} for group in (child, parent))
     links = [t.link for t in child.tracks if t.link and t.link.track_id in others]
     links += [t.link for t in parent.tracks if t.link and t.link.track_id in own]
-    if child.look_count < _SEEN_WELL or not links or not all(link.cut for link in links):
+    if not links or not all(link.cut for link in links):
         return False
+    least = _OTHER_AROUND if child.look_count >= _SEEN_WELL else _ALL_OTHER_AROUND
     near = np.concatenate([track.around for track in parent.tracks])
     middle = np.array([track.around[len(track.around) // 2] for track in child.tracks])
     apart = np.sort(apart_around(middle[:, None], near), axis=1)[:, :_NEAR_COPIES].mean(axis=1)
-    return float(np.median(apart)) > _OTHER_AROUND
+    return float(np.median(apart)) > least
 
 
 def _separation(person: Person, others: Sequence[Person]) -> npt.NDArray[np.float64]:

@@ -33,6 +33,7 @@ from poise.reports.table_files import (
     write_segments,
 )
 from poise.settings import Settings
+from poise.spoken import Sound
 from poise.storage.results.format import StoredResult
 from poise.storage.results.outcome import LeftAside, Outcome
 from poise.system.atomic_files import write_text
@@ -265,7 +266,7 @@ def _recording_report(
         video_s=info.get("duration_s"),
         baseline=result.baseline if result else None,
         remarks=result.remarks if result else (),
-        sound=result.sound.status if result else "off",
+        sound=_sound(result.sound) if result else "off",
         answers=answers_of(segments, figures) if figures else [],
         speaking=in_state(figures, "speaking"),
         listening=in_state(figures, "listening"),
@@ -273,6 +274,13 @@ def _recording_report(
         coach_notes=result.notes if result and not settings.anonymous else (),
         size_px=(int(size[0]), int(size[1])) if size[0] and size[1] else None,
     )
+
+
+def _sound(sound: Sound) -> str:
+    """What became of it; where it was heard, whether a voice was, and the candidate's own."""
+    if sound.status != "heard" or any(turn.speaker != "someone_else" for turn in sound.turns):
+        return sound.status
+    return "not_yours" if sound.turns else "no_voice"
 
 
 def _unseen(result: StoredResult) -> list[tuple[float, float]]:

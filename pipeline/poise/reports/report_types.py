@@ -75,7 +75,8 @@ class RecordingReport:
         speaking, listening: Figures while the candidate, and while somebody else spoke; None
             where nothing was listened to.
         excluded: Stretches that the centre excludes, from and to in seconds; they are in no figure.
-        sound: What became of its sound, one of `poise.media.audio.SOUND_STATUSES`.
+        sound: What became of its sound, one of `poise.media.audio.SOUND_STATUSES`; of what was
+            heard, `no_voice` where no voice is in it, `not_yours` where the candidate's is not.
     """
 
     recording_id: str

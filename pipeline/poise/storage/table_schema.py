@@ -103,7 +103,8 @@ def frames_schema(scheme: LabelScheme) -> list[Column]:
         *(Column(name=f"rel_p_{v}", dtype="Float64", unit="probability",
                  meaning=f"As p_{v}, read against the candidate's own resting face (baseline_* in "
                  "recordings.csv; without one, negative has to be clearer than p_negative says), "
-                 "and with a margin for what speaking does to a face while the candidate speaks.")
+                 "and with a margin for what speaking does to a face while the candidate speaks, "
+                 "or the mouth moves so and the candidate was not heard for five seconds.")
           for v in VALENCES),
         *(Column(name=f"smooth_p_{label}", dtype="Float64", unit="probability", decimals=6,
                  meaning=f"Posterior of the label {label}, smoothed in time (over several "
@@ -117,8 +118,8 @@ def frames_schema(scheme: LabelScheme) -> list[Column]:
                "sampling interval, or the recording's own where its pictures are sparser."),
         Column(name="speaking", dtype="string",
                meaning="Who speaks: candidate (voice, and the candidate's mouth moves), "
-               "someone_else (voice, and it does not), unsure, silent; missing where nothing was "
-               "listened to."),
+               "someone_else (voice, and it does not), unsure, silent (no voice is heard); missing "
+               "where nothing was listened to, or nothing is on the track."),
         Column(name="segment", dtype="Int64",
                meaning="Number of the answer, question or part, as in segments.csv; missing "
                "between segments. What is excluded has a number, too; nothing is smoothed there."),

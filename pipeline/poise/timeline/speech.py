@@ -1,7 +1,9 @@
 """Who speaks: voices that were heard, put together with a mouth that was seen.
 
 The candidate speaks where there is voice and the candidate's mouth moves; somebody else does where
-there is voice and it does not; between the two it is unsure. Everything else is silent.
+there is voice and it does not; between the two it is unsure. Everything else is silent. That the
+candidate is silent is believed only near what was heard of them: a microphone may be muted, dead,
+or another's. Elsewhere a mouth that keeps moving may speak unheard.
 """
 
 from __future__ import annotations
@@ -9,11 +11,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
+from math import inf
 
 import numpy as np
 import numpy.typing as npt
 
 from poise.spoken import SPEAKING, Turn
+from poise.timeline.segments import left_of
 from poise.types import FloatArray, IntArray, TimeArray
 
 UNKNOWN = -1  # nothing was heard there that could be looked at
@@ -28,7 +32,9 @@ _REACH_S = 0.8  # looks within this time count for a moment, if they lie in the 
 _WHOLE_S = 2.4  # a shorter stretch of voice is one person's
 _LEAST_LOOKS = 2
 _PIECE_S = 60.0  # of a recording that is looked at without sound
+_HEARD_S = 5.0  # so near to where the candidate is heard, no voice means that they are silent
 _SYLLABLE = 1.2 * MOVES  # most that one motion counts there
+_BESIDE_S = 3.0  # of a mouth that moves less clearly, beside one that does
 
 
 def look_pairs(pts_s: TimeArray, track_id: IntArray) -> tuple[IntArray, IntArray]:
@@ -116,10 +122,11 @@ def find_turns(
 
 
 def mouthed(look_s: TimeArray, motion: FloatArray) -> list[Turn]:
-    """Where a mouth moves as one that speaks, for recordings of which nothing was heard.
+    """Where a mouth moves as one that speaks, whatever is heard.
 
     That it speaks is likely there, not sure: who laughs or chews moves it too. One large motion, as
-    when a smile begins or the picture jumps, counts as no more than a syllable.
+    when a smile begins or the picture jumps, counts as no more than a syllable. Where it moves
+    less clearly, it may speak as far as it clearly does just before or behind.
 
     Args:
         look_s, motion: As for `find_turns`.
@@ -128,7 +135,29 @@ def mouthed(look_s: TimeArray, motion: FloatArray) -> list[Turn]:
         return []
     edges_s = [*np.arange(look_s[0], look_s[-1], _PIECE_S).tolist(), float(look_s[-1])]
     found = find_turns(list(pairwise(edges_s)), look_s, np.minimum(motion, _SYLLABLE))
-    return [replace(turn, speaker="unsure") for turn in found if turn.speaker == "candidate"]
+    sure = [turn for turn in found if turn.speaker == "candidate"]
+    edges_s = [-inf, *(t for s in sure for t in (s.start_s - _BESIDE_S, s.end_s + _BESIDE_S)), inf]
+    far = [(a, b) for a, b in zip(edges_s[::2], edges_s[1::2], strict=True) if a < b]
+    moving = [turn for turn in found if turn.speaker != "someone_else"]
+    return left_of([replace(turn, speaker="unsure") for turn in moving], far)
+
+
+def unheard(turns: Sequence[Turn], look_s: TimeArray, motion: FloatArray) -> list[Turn]:
+    """Where the candidate may speak though no voice is heard, as far as sound does not rule it out.
+
+    Somebody who keeps silent is not concerned, as the mouth rests.
+
+    Args:
+        turns: Of `find_turns`; none where there is no sound.
+        look_s, motion: As for `find_turns`.
+    """
+    told = [
+        (turn.start_s, turn.end_s)
+        if turn.speaker == "someone_else"
+        else (turn.start_s - _HEARD_S, turn.end_s + _HEARD_S)
+        for turn in turns
+    ]
+    return left_of(mouthed(look_s, motion), told)
 
 
 def _speaker(motion: FloatArray) -> str:

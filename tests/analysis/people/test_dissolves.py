@@ -1,4 +1,4 @@
-"""Dissolves are found by frames that change evenly; the half beyond is not the person's."""
+"""Dissolves are found by frames that change evenly; none of their mixes is the person's."""
 
 from __future__ import annotations
 
@@ -43,13 +43,13 @@ def test_what_moves_through_the_picture_is_none() -> None:
 
 
 @pytest.mark.parametrize("back", [False, True], ids=["to another", "back from another"])
-def test_the_half_of_a_dissolve_beyond_is_not_the_persons(back: bool) -> None:
+def test_what_is_mixed_with_somebody_else_is_not_the_persons(back: bool) -> None:
     own, others = np.arange(8), np.arange(8, 12)  # told too late
     shares = EVENLY
     if back:
         own, others, shares = 11 - own, 11 - others, EVENLY[::-1]
     beyond = going_over(_shares(*shares), own, others)
-    assert np.flatnonzero(beyond).tolist() == ([3, 4, 5] if back else [6, 7, 8])
+    assert np.flatnonzero(beyond).tolist() == ([3, 4, 5, 6, 7] if back else [4, 5, 6, 7, 8])
 
 
 def test_light_that_changes_evenly_on_one_person_takes_no_frame() -> None:

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from poise.types import FloatArray, Image, IntArray
 
 _LEAST_STEP = 1.5  # gray levels, mean, from frame to frame
-_LEAST_CHANGE = 10.0  # from one picture to the other; a head that moves on evenly has 4
+_LEAST_CHANGE = 7.0  # from one picture to the other; a head that moves on evenly has 4
 _EVENLY = 0.9  # cosine of the changes before and behind a frame
 _BESIDE = 3  # frames before and behind a dissolve that tell whose it is
 
@@ -51,24 +51,25 @@ def _apart(coarse: Image, first: int, last: int) -> float:
 
 
 def going_over(coarse: Image, own: IntArray, others: IntArray) -> npt.NDArray[np.bool_]:
-    """Frames in which a person's face is already, or still, more than half somebody else's.
+    """Frames in which a person's face is already, or still, in part somebody else's.
 
     Args:
         coarse: As for `dissolves`.
         own, others: Frames in which the person is told, and somebody else, int64 [K].
 
     Returns:
-        bool [F]: of each dissolve from the person to somebody else or back, the half beyond.
+        bool [F]: of each dissolve from the person to somebody else, all but its first frame; of
+        one back, all but its last.
     """
     found = np.zeros(len(coarse), bool)
     is_own, is_other = np.zeros((2, len(coarse)), bool)
     is_own[own], is_other[others] = True, True
     for first, last in dissolves(coarse):
-        start, middle = max(0, first - _BESIDE), (first + last) / 2
+        start = max(0, first - _BESIDE)
         before, behind = slice(start, first + 2), slice(last - 1, last + 1 + _BESIDE)
         long_before, long_behind = slice(start, first), slice(last + 1, last + 1 + _BESIDE)
         if is_own[before].any() and is_other[behind].any() and not is_own[long_behind].any():
-            found[int(middle) + 1 : last + 1] = True
+            found[first + 1 : last + 1] = True
         if is_other[before].any() and is_own[behind].any() and not is_own[long_before].any():
-            found[first : int(np.ceil(middle))] = True
+            found[first:last] = True
     return found

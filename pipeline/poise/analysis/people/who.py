@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -21,7 +21,8 @@ from poise.faces.appearance import (
     is_still,
     steps,
 )
-from poise.faces.candidate import AFTER_A_CUT, STILL, Choice, choose_candidate
+from poise.faces.boxes import part_of_smaller
+from poise.faces.candidate import AFTER_A_CUT, STILL, Choice, choose_candidate, is_sure
 from poise.faces.identity import EMBEDDING, Embedder
 from poise.faces.people import (
     FaceTrack,
@@ -29,10 +30,10 @@ from poise.faces.people import (
     gather_tracks,
     people_by_identity,
     people_by_place,
+    same_face,
     seam,
 )
 from poise.faces.tracker import Link, Tracker, rows_by_track
-from poise.identity_findings import IdentityFindings
 from poise.timeline.smoothing import GAP_INTERVALS, GAP_S, local_intervals
 from poise.types import FloatArray, Image, IntArray
 
@@ -45,8 +46,10 @@ _AT_ONCE = 64
 _ELSEWHERE, _STIRS = 10.0, 5.0
 _SMALL_PX = 100.0
 _STEP_AROUND = 14.0  # around a face alone, in a copy of its own
+# Part of the smaller of two boxes that lie over each other: heads side by side share less; and how
+# tall the other is, at least: patterns within a face are found as faces now and then.
+_OVER, _AS_TALL = 0.2, 0.5
 _JUDGED_STILL = 20  # people, the most prominent ones
-_OTHERS = 5  # whose embeddings are stored
 _NOTABLE = 10  # frames that show them, at least
 
 
@@ -93,7 +96,8 @@ class Decision:
         track_id: Of each face, int64 [M].
         choice: Who the candidate is.
         motionless: Faces of the candidate that are a picture's or a frozen call's, bool [M].
-        undecided: Faces that are more than half another's, in a dissolve, bool [M].
+        undecided: The candidate's faces that may be another's: in a dissolve from or to one, or
+            over one, bool [M].
     """
 
     track_id: IntArray
@@ -163,39 +167,6 @@ def decide(
     )
 
 
-def findings(
-    decision: Decision, seen: Sightings, crops: CropFile, *, by_portrait: bool
-) -> tuple[IdentityFindings, dict[str, bytes]]:
-    """What is kept of who was seen, for the centre alone, and a small picture of each face."""
-    choice = decision.choice
-    notable, maybe = (
-        [p for p in people if len(p.frames) >= _NOTABLE and p.look_count][:_OTHERS]
-        for people in (choice.others, choice.uncertain)
-    )
-    people = [p for p in (choice.candidate, *maybe, *notable) if p is not None]
-    files = {}
-    for number, person in enumerate(people):
-        chips = seen.chip[person.rows]
-        sharp = np.where(chips >= 0, seen.sharpness[person.rows], -1.0)
-        sharp -= seen.flags[person.rows].any(axis=1)
-        if len(chips) and chips[int(sharp.argmax())] >= 0:
-            (chip,) = crops.read_chips([int(chips[int(sharp.argmax())])])
-            files[f"face-{number}.jpg"] = _jpeg(chip)
-    own = choice.candidate
-    uncertain = [person.frames for person in choice.uncertain]
-    found = IdentityFindings(
-        doubt=choice.doubt,
-        by_portrait=by_portrait,
-        embedding=own.embedding[None] if own and own.look_count else _NOTHING,
-        others=np.array([p.embedding for p in notable], np.float32).reshape(-1, EMBEDDING),
-        uncertain_frames=len(np.unique(np.concatenate([np.zeros(0, np.int64), *uncertain]))),
-    )
-    return found, files
-
-
-_NOTHING = np.zeros((0, EMBEDDING), np.float32)
-
-
 def _tracks(
     seen: Sightings,
     track_id: IntArray,
@@ -219,7 +190,11 @@ def _choose(seen: Sightings, people: list[Person], portrait: FloatArray | None) 
     prominent = sorted(people, key=lambda p: -p.prominence(height))[:_JUDGED_STILL]
     pictures = {id(p) for p in prominent if is_still(*_through_time(seen, p))}
     return choose_candidate(
-        people, height, still=[id(p) in pictures for p in people], portrait=portrait
+        people,
+        height,
+        still=[id(p) in pictures for p in people],
+        sure=[is_sure(p, seen.confidence) for p in people],
+        portrait=portrait,
     )
 
 
@@ -243,12 +218,29 @@ def _motionless(seen: Sightings, choice: Choice) -> npt.NDArray[np.bool_]:
 def _undecided(seen: Sightings, choice: Choice) -> npt.NDArray[np.bool_]:
     marked = np.zeros(len(seen.frame), bool)
     if choice.candidate is not None:
-        rest = [person.frames for person in (*choice.others, *choice.uncertain)]
-        others = np.concatenate([np.zeros(0, np.int64), *rest])
-        frames = going_over(seen.signature, choice.candidate.frames, others)
-        own = choice.candidate.rows
+        own, rest = choice.candidate.rows, (*choice.others, *choice.uncertain)
+        frames = going_over(seen.signature, choice.candidate.frames, _all(p.frames for p in rest))
         marked[own] = frames[seen.frame[own]]
+        strangers = _all(p.rows for p in rest if not same_face(choice.candidate, p))
+        marked[_crossing(seen, own, strangers)] = True
     return marked
+
+
+def _all(parts: Iterable[IntArray]) -> IntArray:
+    return np.concatenate([np.zeros(0, np.int64), *parts])
+
+
+def _crossing(seen: Sightings, own: IntArray, others: IntArray) -> IntArray:
+    """Faces of one person that lie over another's, as where two pass each other: any of the two
+    may be the one in front, and a box may hold parts of both."""
+    others = np.sort(others)  # so that they are in order of time
+    start = np.searchsorted(seen.frame[others], seen.frame[own])
+    end = np.searchsorted(seen.frame[others], seen.frame[own], side="right")
+    first = np.repeat(own, end - start)
+    second = _all(others[a:b] for a, b in zip(start, end, strict=True))
+    tall = seen.boxes[:, 3] - seen.boxes[:, 1]
+    over = part_of_smaller(seen.boxes[first], seen.boxes[second]) >= _OVER
+    return np.unique(first[over & (tall[second] >= _AS_TALL * tall[first])])
 
 
 def _changes(seen: Sightings, choice: Choice) -> bool:
@@ -398,8 +390,3 @@ def _clear_one(seen: Sightings, rows: IntArray, where: float) -> int:
     clear = rows[~seen.flags[rows].any(axis=1)]
     rows = clear if len(clear) else rows
     return int(rows[round(where * (len(rows) - 1))])
-
-
-def _jpeg(chip: Image) -> bytes:
-    _, data = cv2.imencode(".jpg", cv2.cvtColor(chip, cv2.COLOR_RGB2BGR))
-    return data.tobytes()

@@ -48,7 +48,7 @@ def _made_anew(result: StoredResult, settings: Settings, seen: Arrays) -> Stored
     shown_s = shown_for(sampled_s, nominal_s)[inside]
     left = counted(seen, stretches)
     pts_s, gap_s = usable_times(left), usable_gaps(left, stretches)
-    bandwidth_s = bandwidths(pts_s, result.sound.turns, settings.smoothing_s)
+    bandwidth_s = bandwidths(pts_s, result.sound.spoken, settings.smoothing_s)
     episodes = find_episodes(
         pts_s,
         smooth(pts_s, left["reading"], bandwidth_s, gap_s),

@@ -201,7 +201,7 @@ class StoredResult:
         """
         arrays = self.read_arrays()
         return frames_table(
-            arrays, self.labels, smoothing_s, nominal_s, self.segments, self.sound.turns
+            arrays, self.labels, smoothing_s, nominal_s, self.segments, self.sound.spoken
         )
 
     @property
@@ -256,7 +256,7 @@ class StoredResult:
             return None
         pts_s, gap_s = usable_times(seen), usable_gaps(seen, self.excluded_s)
         posterior = seen["posterior"]
-        bandwidth_s = bandwidths(pts_s, self.sound.turns, smoothing_s)
+        bandwidth_s = bandwidths(pts_s, self.sound.spoken, smoothing_s)
         return Series(
             pts_s=pts_s,
             labels=display_labels(self.labels),

@@ -19,6 +19,7 @@ def sound_from_json(plain: dict[str, Any]) -> Sound:
         status=plain["status"],
         detail=plain["detail"],
         turns=tuple(Turn(**turn) for turn in plain["turns"]),
+        unheard=tuple(Turn(**turn) for turn in plain.get("unheard", [])),
         chapters=tuple((start, end, title) for start, end, title in plain["chapters"]),
     )
 

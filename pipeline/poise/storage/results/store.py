@@ -25,7 +25,7 @@ from poise.system.atomic_files import not_written, sha256, sweep_drafts, sync, w
 from poise.types import Recording
 
 HOUSE = ".poise"  # below the reports: what Poise keeps for itself
-ANALYSIS_VERSION = 14  # raise it when the same input would give another result
+ANALYSIS_VERSION = 15  # raise it when the same input would give another result
 _RUN_FILE = "run.json"
 _NO_MEANING = ("name", "training", "metrics")  # of a model's description
 
