@@ -319,8 +319,14 @@ def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path],
 def analysed(
     tmp_path_factory: pytest.TempPathFactory, model_dir: Path, workers_closed: None
 ) -> Analysed:
-    """See `Analysed`; not to be changed by a test."""
+    """See `Analysed`; not to be changed by a test, nor run in: other processes read it."""
     return made_once(tmp_path_factory, "analysed", lambda base: _analysed(base, model_dir))
+
+
+@pytest.fixture
+def own_reports(analysed: Analysed, tmp_path: Path) -> Path:
+    """A copy of its reports, for a test that runs in them."""
+    return Path(shutil.copytree(analysed.output, tmp_path / analysed.output.name))
 
 
 def _analysed(base: Path, model_dir: Path) -> Analysed:

@@ -176,21 +176,21 @@ def test_representative_frames_show_what_they_say(analysed: Analysed) -> None:
 
 
 def test_a_second_run_analyses_nothing_and_writes_the_same_tables(
-    analysed: Analysed, monkeypatch: pytest.MonkeyPatch
+    analysed: Analysed, own_reports: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
         "poise.analysis.recording.analyse_recording", lambda *a: pytest.fail("analysed again")
     )
-    before = {name: data for name, data in contents(analysed.output).items() if "csv" in name}
+    before = {name: data for name, data in contents(own_reports).items() if "csv" in name}
     plans: list[Plan] = []
     again = analyze(
-        analysed.recordings, analysed.output, analysed.settings,
+        analysed.recordings, own_reports, analysed.settings,
         listener=Listener(planned=plans.append),
     )  # fmt: skip
     assert again.exit_code == 0
     assert all(outcome.reused for outcome in again.outcomes)
     assert (plans[0].recordings, plans[0].reused, plans[0].bytes_to_read) == (3, 3, 0)
-    after = {name: data for name, data in contents(analysed.output).items() if "csv" in name}
+    after = {name: data for name, data in contents(own_reports).items() if "csv" in name}
     assert after == before
 
 

@@ -53,11 +53,11 @@ def test_version(poise: Poise) -> None:
     assert __version__ in poise("--version").output
 
 
-def test_as_a_process(tmp_path: Path, analysed: Analysed) -> None:
+def test_as_a_process(tmp_path: Path, analysed: Analysed, own_reports: Path) -> None:
     """A second run over what is done: the streams of a real process, in seconds."""
     started = time.monotonic()
     done = _subprocess(
-        "analyze", str(analysed.recordings), "-o", str(analysed.output),
+        "analyze", str(analysed.recordings), "-o", str(own_reports),
         "--model", analysed.settings.model, "--device", "cpu", "--jobs", "1", "--json",
         cwd=tmp_path,
     )  # fmt: skip

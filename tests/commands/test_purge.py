@@ -24,6 +24,6 @@ def test_a_candidate_goes_and_may_come_back(
     assert poise("purge", reports, "표본 B", "--undo").exit_code == 2
 
 
-def test_nobody_of_that_name(poise: Poise, analysed: Analysed) -> None:
-    done = poise("purge", analysed.output, "Nobody")
+def test_nobody_of_that_name(poise: Poise, own_reports: Path) -> None:
+    done = poise("purge", own_reports, "Nobody")
     assert done.exit_code == 2 and "Error: " in done.output

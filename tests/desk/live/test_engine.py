@@ -21,6 +21,8 @@ from poise.faces.detection.detector import FaceDetector
 from poise.labels import VALENCES, display_labels
 from poise.media.reader import DecodingProcess
 from poise.settings import Settings
+from poise.timeline.articulation import NEGATIVE_MARGIN
+from poise.timeline.baseline import against
 from poise.types import Image
 from tests.clips import beginning
 from tests.conftest import SAMPLES, SampleFaces
@@ -70,6 +72,24 @@ def test_what_is_no_picture_is_refused(engine: LiveEngine) -> None:
             engine.see(wrong, 0.0)
     with pytest.raises(PictureRefused, match="1296 x 960"):
         engine.see(as_jpeg(np.zeros((960, 1296, 3), np.uint8)), 0.0)
+
+
+def test_while_the_mouth_moves_negative_has_to_be_clearer(
+    engine: LiveEngine, sample_faces: SampleFaces
+) -> None:
+    def asked_for(time_s: float, moves: bool) -> float:
+        """How much clearer negative has to be than against the resting face alone, log-odds."""
+        shown = sample_faces.images[round(time_s / 0.2) % 2 if moves else 0]
+        answer = engine.look(shown, time_s)
+        read = against(engine.baseline, np.array([answer.posterior], np.float32))[0]
+        negative, neutral = VALENCES.index("negative"), VALENCES.index("neutral")
+        odds = read[negative] / read[neutral], answer.reading[negative] / answer.reading[neutral]
+        return float(np.log(odds[0] / odds[1]))
+
+    resting = [asked_for(0.2 * k, False) for k in range(12)]
+    assert resting == pytest.approx([0.0] * 12, abs=0.05)
+    moving = [asked_for(0.2 * k, True) for k in range(12, 24)]
+    assert moving[-1] == pytest.approx(NEGATIVE_MARGIN, abs=0.1)
 
 
 def test_expressions_are_read_against_the_resting_face(

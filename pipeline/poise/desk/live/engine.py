@@ -24,6 +24,7 @@ from PIL import UnidentifiedImageError
 from poise.analysis.looks import BESIDE_S, TURN_S, is_mirrored, look_at
 from poise.desk.live.cue import NOTHING, Cue
 from poise.desk.live.following import FaceFollower
+from poise.desk.live.mouth import Mouth
 from poise.expression.calibration import posteriors
 from poise.expression.classifier import Classifier, ExpressionClassifier
 from poise.faces.alignment import align_face
@@ -34,6 +35,7 @@ from poise.faces.quality import quality_flags
 from poise.labels import QUALITY_FLAGS, display_labels, display_posterior
 from poise.media.decoders.sizes import reduced_size
 from poise.settings import Settings
+from poise.timeline.articulation import while_speaking
 from poise.timeline.baseline import GIVEN, UNKNOWN, against, find_baseline, resting_odds
 from poise.types import Baseline, FaceDetections, FloatArray, Image
 
@@ -60,7 +62,8 @@ class Answer:
         flags: Of `QUALITY_FLAGS`, those that hold.
         label: The most visible of `labels`, as the model reads it; empty unless read.
         posterior: Of `labels`, as the model reads it.
-        reading: The same against the resting face.
+        reading: The same against the resting face; while the mouth speaks, negative and what has no
+            valence have to be clearer, as in `poise.timeline.articulation`.
         smoothed: The mean of the last readings, the newer the heavier.
         cue: The label that prevails, with hysteresis as episodes have it; empty where none does.
     """
@@ -114,6 +117,7 @@ class LiveEngine:
         self._resting: deque[tuple[float, FloatArray]] | None = None
         # Of the last moment's looks at the face: when, what was said, and whether it was mirrored.
         self._looks: list[tuple[float, FloatArray, bool]] = []
+        self._mouth = Mouth()
         self._cue.clear()
 
     def rest(self) -> None:
@@ -201,7 +205,9 @@ class LiveEngine:
         posterior = display_posterior(spec.labels, emotions)
         if self._resting is not None:
             self._resting.append((time_s, posterior[0]))
-        reading = against(self.baseline, posterior)[0]
+        speaks = np.array([self._mouth.speaks(crop, time_s)])
+        against_rest = against(self.baseline, posterior)
+        (reading,) = while_speaking(against_rest, speaks, self.baseline.threshold)
         smoothed, prevails = self._cue.after(reading, time_s)
         return {
             "label": self.labels[int(posterior[0].argmax())],
