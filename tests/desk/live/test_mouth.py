@@ -6,22 +6,16 @@ import math
 import pickle
 from collections.abc import Callable
 
-import cv2
-import numpy as np
 import pytest
 
 from poise.desk.live.mouth import Mouth
 from poise.types import Image
+from tests.mouths import face_speaking
 
 
 def _face(opening: float) -> Image:
-    """A drawn aligned crop, uint8 [1, 48, 48, 3]."""
-    face = np.full((96, 96, 3), 190, np.uint8)
-    for x in (31, 66):
-        cv2.circle(face, (x, 37), 4, (50, 40, 40), -1)
-    cv2.line(face, (48, 46), (46, 58), (150, 130, 120), 2)
-    cv2.ellipse(face, (49, 76), (15, 1 + round(8 * opening)), 0, 0, 360, (80, 30, 30), -1)
-    return np.asarray(cv2.resize(face, (48, 48), interpolation=cv2.INTER_AREA), np.uint8)[None]
+    """An aligned crop, uint8 [1, 48, 48, 3]."""
+    return face_speaking(opening)[None]
 
 
 def _syllables(time_s: float) -> Image:
