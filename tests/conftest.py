@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from poise.batch.run import RunResult
     from poise.expression.classifier import ExpressionClassifier
     from poise.faces.detection.detector import FaceDetector
+    from poise.media.reader import DecodingProcess
     from poise.settings import Settings
     from poise.types import FaceDetections, Image
 
@@ -220,6 +221,15 @@ def detector() -> FaceDetector:
     from poise.faces.detection.detector import FaceDetector
 
     return FaceDetector()
+
+
+@pytest.fixture(scope="session")
+def decoding() -> Iterator[DecodingProcess]:
+    """One process that reads recordings, as in a batch."""
+    from poise.media.reader import DecodingProcess
+
+    with DecodingProcess(stall_timeout_s=60) as process:
+        yield process
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,10 +18,11 @@ from tests.conftest import SampleFaces
 
 
 @pytest.fixture
-def context(classifier: ExpressionClassifier, detector: FaceDetector) -> Iterator[AnalysisContext]:
+def context(
+    classifier: ExpressionClassifier, detector: FaceDetector, decoding: DecodingProcess
+) -> AnalysisContext:
     settings = Settings(device="cpu", frames_per_class=0, sound=False)
-    with DecodingProcess(stall_timeout_s=60) as decoding:
-        yield AnalysisContext(settings, classifier, detector, decoding)
+    return AnalysisContext(settings, classifier, detector, decoding)
 
 
 @pytest.fixture
