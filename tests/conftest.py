@@ -46,6 +46,16 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 gc.disable()
 
 
+# They wait, for time limits and processes, longer than all others: begun last, they would be waited
+# for alone.
+_FIRST = ("tests/batch/workers/", "tests/chaos/", "tests/desk/live/", "tests/system/")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests that wait long come first."""
+    items.sort(key=lambda item: not item.nodeid.startswith(_FIRST))
+
+
 def pytest_collection_finish() -> None:
     """Cycles are collected again, but for those of what was loaded."""
     gc.freeze()

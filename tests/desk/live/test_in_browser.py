@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from poise.batch.intake.discovery import discover
+from poise.desk.batches import Batches
 from poise.desk.live import socket
 from poise.settings import Settings
 from poise.storage.given_segments import with_segments
@@ -175,7 +176,8 @@ class Pretended:
 def there(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Served]:
-    """A desk with that engine; in English, or in the language that is asked for."""
+    """A desk with that engine, and without batches; in English, or in the language asked for."""
+    monkeypatch.setattr(Batches, "start", lambda *_: None)
     Pretended.answer, Pretended.baseline = {}, {"kind": "none"}
     monkeypatch.setattr(socket, "EngineProcess", Pretended)
     language = getattr(request, "param", "en")
