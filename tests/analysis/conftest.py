@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from poise.analysis.context import AnalysisContext
@@ -35,6 +36,6 @@ def analyse(context: AnalysisContext, tmp_path: Path) -> Analyse:
 
 @pytest.fixture(scope="module")
 def images(sample_faces: SampleFaces) -> list[Image]:
-    """Two seconds of a neutral face, two of a smile, ten pictures a second."""
-    neutral, smile = sample_faces.images[0], sample_faces.images[1]
+    """Two seconds of a neutral face, two of a smile, ten pictures a second, 320 x 240."""
+    neutral, smile = (np.ascontiguousarray(i[::2, ::2]) for i in sample_faces.images[:2])
     return [neutral] * 20 + [smile] * 20

@@ -356,6 +356,7 @@ def as_table(rows: pd.DataFrame, schema: list[Column]) -> pd.DataFrame:
 
 def as_arrays(rows: pd.DataFrame, schema: list[Column]) -> dict[str, Any]:
     """The columns of `as_table` by name, as arrays of pandas."""
+    import numpy as np
     import pandas as pd
 
     types: dict[str, Any] = {c.dtype: pd.api.types.pandas_dtype(c.dtype) for c in schema}
@@ -364,7 +365,7 @@ def as_arrays(rows: pd.DataFrame, schema: list[Column]) -> dict[str, Any]:
     def column(c: Column) -> Any:
         values = given.get(c.name)
         if values is None:
-            nothing: list[Any] = [None] * len(rows)
+            nothing: Any = np.full(len(rows), None, object)
             return pd.array(nothing, dtype=types[c.dtype])
         return values if values.dtype == types[c.dtype] else values.astype(types[c.dtype])
 
