@@ -19,6 +19,7 @@ from poise.faces.appearance import (
     cuts,
     frozen,
     is_still,
+    standardised,
     steps,
 )
 from poise.faces.boxes import part_of_smaller
@@ -115,13 +116,17 @@ def linked(seen: Sightings) -> tuple[IntArray, dict[int, Link]]:
     own_s = float(np.median(local_intervals(seen.pts_s))) if len(seen.pts_s) > 1 else 0.0
     tracker = Tracker(max_gap_s=max(GAP_S, GAP_INTERVALS * own_s))
     of_frame = np.searchsorted(seen.frame, np.arange(len(seen.pts_s) + 1))
-    after_cut = cuts(seen.signature)
+    after_cut, standard = cuts(seen.signature), standardised(seen.thumbnail)
     ids = []
     for k, pts_s in enumerate(seen.pts_s):
         own = slice(of_frame[k], of_frame[k + 1])
         ids.append(
             tracker.update(
-                float(pts_s), seen.boxes[own], seen.thumbnail[own], cut=bool(after_cut[k])
+                float(pts_s),
+                seen.boxes[own],
+                seen.thumbnail[own],
+                standard=standard[own],
+                cut=bool(after_cut[k]),
             )
         )
     return np.concatenate([np.zeros(0, np.int64), *ids]), tracker.links
