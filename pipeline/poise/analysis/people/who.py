@@ -68,24 +68,35 @@ class ChipPicker:
         self._tracker = Tracker()
         self._signature: Image | None = None
         self._second: dict[int, int] = {}
-        self._look: dict[int, Image] = {}
+        self._look: dict[int, FloatArray] = {}
 
     def pick(
-        self, pts_s: float, boxes: FloatArray, thumbnails: Image, signature: Image
+        self,
+        pts_s: float,
+        boxes: FloatArray,
+        thumbnails: Image,
+        standard: FloatArray,
+        signature: Image,
     ) -> npt.NDArray[np.bool_]:
-        """For the faces of one frame, bool [M]; give it the frames in order of time."""
+        """For the faces of one frame, bool [M]; give it the frames in order of time.
+
+        Args:
+            pts_s: Time of the frame.
+            boxes, thumbnails, standard: Of its faces, as in `poise.faces.tracker.Tracker.update`.
+            signature: Of the frame (`poise.faces.appearance`).
+        """
         before = signature if self._signature is None else self._signature
         cut = bool(cuts(np.array([before, signature]))[1])
-        ids = self._tracker.update(pts_s, boxes, thumbnails, cut=cut)
+        ids = self._tracker.update(pts_s, boxes, thumbnails, standard=standard, cut=cut)
         self._signature = signature
         second = int((pts_s - self._start_s + 1e-6) / LOOK_S)
         picked = np.zeros(len(ids), bool)
         for k, track in enumerate(ids.tolist()):
             picked[k] = self._second.get(track) != second or (
-                changed(thumbnails[k], self._look[track])
+                changed(standard[k], self._look[track])
                 and change_around(before, signature, boxes[k], self._size_px) > _STIRS
             )
-            self._second[track], self._look[track] = second, thumbnails[k]
+            self._second[track], self._look[track] = second, standard[k]
         return picked
 
 
