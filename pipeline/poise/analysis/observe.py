@@ -12,7 +12,8 @@ import numpy.typing as npt
 
 from poise.analysis.context import AnalysisContext
 from poise.analysis.crop_file import CropFile
-from poise.analysis.people.who import ChipPicker, rough_choice
+from poise.analysis.people.chips import ChipPicker
+from poise.analysis.people.who import rough_choice
 from poise.analysis.sightings import Sightings, gathered
 from poise.analysis.views import Look, is_doubtful, stream_with_faces, upright_turn, wider_canvas
 from poise.errors import VideoError
