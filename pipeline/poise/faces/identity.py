@@ -76,7 +76,7 @@ class _Convolution(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         maps: Tensor = self.conv(x)
-        return maps * self.scale[:, None, None] + self.shift[:, None, None]
+        return torch.addcmul(self.shift[:, None, None], maps, self.scale[:, None, None])
 
 
 class _Block(nn.Module):

@@ -27,7 +27,7 @@ towards the camera. Across and down as in the training faces, depth as faces are
 
 _LIFT = np.array([[0, 0, 0], [0, 0, 0], [0, 0, 0], [0, 1, 0], [0, 1, 0]]) - np.array([0, 0.4, 0])
 _NOISE, _LIFT_SPREAD = 0.03, 0.12  # of landmarks, and of the mouth's height, in eye distances
-_STEPS = 8
+_STEPS, _SETTLED = 8, 1e-6
 _DAMPING = 1e-3
 
 
@@ -79,9 +79,12 @@ def _fitted(seen: _Matrix) -> _Matrix:
         shown = np.einsum("mdc,mkc->mkd", turn, shape)
         wrong = (seen - scale[:, None, None] * shown[..., :2]).reshape(len(seen), -1)
         lifted = np.einsum("mdc,kc->mkd", turn, _LIFT)[..., :2].reshape(len(seen), -1)
+        turning = _turning(scale[:, None, None] * shown)
         slopes = np.stack(
-            [_change(shown, axis) * scale[:, None] for axis in range(3)]
-            + [shown[..., :2].reshape(len(seen), -1), lifted * scale[:, None]],
+            [
+                *(slope.reshape(len(seen), -1) for slope in (*turning, shown[..., :2])),
+                lifted * scale[:, None],
+            ],
             axis=2,
         )
         normal = np.einsum("mra,mrb->mab", slopes, slopes) + _DAMPING * np.eye(5)
@@ -92,12 +95,17 @@ def _fitted(seen: _Matrix) -> _Matrix:
         step = np.linalg.solve(normal, aim[..., None])[..., 0]
         turn = _rotations(step[:, :3]) @ turn
         scale, lift = scale + step[:, 3], lift + step[:, 4]
+        if np.abs(step).max() < _SETTLED:
+            break
     return turn
 
 
-def _change(shown: _Matrix, axis: int) -> _Matrix:
-    """How the picture of points changes with a small turn about an axis, float64 [M, 10]."""
-    return np.cross(np.eye(3)[axis], shown)[..., :2].reshape(len(shown), -1)
+def _turning(shown: _Matrix) -> tuple[_Matrix, _Matrix, _Matrix]:
+    """How the picture of points [M, 5, 3] changes with small turns about the axes, [M, 5, 2] each:
+    the first two components of the cross products."""
+    x, y, z = shown[..., 0], shown[..., 1], shown[..., 2]
+    zero = np.zeros_like(z)
+    return np.stack([zero, -z], -1), np.stack([z, zero], -1), np.stack([-y, x], -1)
 
 
 def _rotations(vectors: _Matrix) -> _Matrix:

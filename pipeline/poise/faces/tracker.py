@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from poise.faces.appearance import likeness
+from poise.faces.appearance import standardised
 from poise.faces.boxes import matched
 from poise.types import FloatArray, Image, IntArray
 
@@ -37,12 +37,15 @@ class Link:
     cut: bool
 
 
+_Look = tuple[Image, FloatArray]  # a thumbnail, and the same standardised
+
+
 @dataclass
 class _OpenTrack:
     track_id: int
     box: FloatArray
     last_s: float
-    thumbnail: Image | None
+    look: _Look | None
 
 
 class Tracker:
@@ -65,6 +68,7 @@ class Tracker:
         boxes_xyxy_px: FloatArray,
         thumbnails: Image | None = None,
         *,
+        standard: FloatArray | None = None,
         cut: bool = False,
     ) -> IntArray:
         """Track of each face of one frame.
@@ -74,6 +78,7 @@ class Tracker:
             boxes_xyxy_px: float32 [M, 4].
             thumbnails: From `poise.faces.appearance.thumbnails`, uint8 [M, P]; without them faces
                 are linked by their boxes alone.
+            standard: The same `standardised`, float32 [M, Q], where that is at hand.
             cut: Whether there is a cut before this frame.
 
         Returns:
@@ -84,13 +89,16 @@ class Tracker:
             self._cut_since |= {track.track_id: True for track in self._open}
         known = list(self._open)
         pairs = matched(np.array([track.box for track in known]), boxes_xyxy_px)
+        looks: list[_Look | None] = [None] * len(boxes_xyxy_px)
+        if thumbnails is not None:
+            standard = standardised(thumbnails) if standard is None else standard
+            looks = list(zip(thumbnails, standard, strict=True))
         ids = np.empty(len(boxes_xyxy_px), np.int64)
-        for m, box in enumerate(boxes_xyxy_px):
-            look = None if thumbnails is None else thumbnails[m]
+        for m, (box, look) in enumerate(zip(boxes_xyxy_px, looks, strict=True)):
             before = known[pairs[m]] if m in pairs else None
             if before is not None and self._goes_on(before, look):
                 track = before
-                track.box, track.last_s, track.thumbnail = box, pts_s, look
+                track.box, track.last_s, track.look = box, pts_s, look
             else:
                 track = _OpenTrack(self._next_id, box, pts_s, look)
                 self._next_id += 1
@@ -102,15 +110,15 @@ class Tracker:
             ids[m] = track.track_id
         return ids
 
-    def _goes_on(self, track: _OpenTrack, thumbnail: Image | None) -> bool:
+    def _goes_on(self, track: _OpenTrack, look: _Look | None) -> bool:
         if self._cut_since.get(track.track_id, False):
             return False
-        if thumbnail is None or track.thumbnail is None:
+        if look is None or track.look is None:
             return True
-        difference = cv2.norm(thumbnail, track.thumbnail, cv2.NORM_L1) / thumbnail.size
-        if difference > _MOST_DIFFERENCE:
+        (thumbnail, standard), (before, standard_before) = look, track.look
+        if cv2.norm(thumbnail, before, cv2.NORM_L1) > _MOST_DIFFERENCE * thumbnail.size:
             return False
-        return likeness(thumbnail, track.thumbnail) >= _LEAST_LIKENESS
+        return float(standard @ standard_before) >= _LEAST_LIKENESS
 
 
 def rows_by_track(track_id: IntArray) -> dict[int, IntArray]:
