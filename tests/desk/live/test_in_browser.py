@@ -79,10 +79,7 @@ class Visit:
         assert found.violations_count == 0, found.generate_report()
 
 
-@pytest.mark.parametrize(
-    "language",
-    ["en", pytest.param("ko", marks=pytest.mark.slow)],  # its words: see `thrown_away_by_keyboard`
-)
+@pytest.mark.parametrize("language", ["en", "ko"])
 def test_from_consent_to_report(
     tmp_path: Path, model_dir: Path, with_camera: Any, language: str
 ) -> None:
