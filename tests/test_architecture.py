@@ -55,7 +55,7 @@ def test_what_faces_outwards_is_known_to_one_room_each(library: str) -> None:
 @pytest.mark.parametrize(
     "module",
     ["poise", "poise.commands", "poise.media.decoders.server", "poise.batch.status",
-     "poise.batch.run"],
+     "poise.batch.run", "poise.analysis.gpu.supervisor", "poise.analysis.gpu.server"],
 )  # fmt: skip
 def test_what_starts_often_does_not_load_torch(module: str) -> None:
     program = f"import sys, {module}; print('torch' in sys.modules, 'pandas' in sys.modules)"

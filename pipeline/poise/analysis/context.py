@@ -12,7 +12,8 @@ from pathlib import Path
 import cv2
 import torch
 
-from poise.analysis.gpu.client import Address, GpuServerGone, RemoteNetworks
+from poise.analysis.gpu.client import RemoteNetworks
+from poise.analysis.gpu.protocol import Address, GpuServerGone
 from poise.expression.classifier import Classifier, ExpressionClassifier
 from poise.expression.device import all_devices
 from poise.expression.device_name import device_name

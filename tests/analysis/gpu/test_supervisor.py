@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from poise.analysis.context import AnalysisContext
-from poise.analysis.gpu.client import GpuServerGone, RemoteNetworks
+from poise.analysis.gpu.client import RemoteNetworks
+from poise.analysis.gpu.protocol import GpuServerGone
 from poise.analysis.gpu.supervisor import GpuServerProcess
 from poise.settings import Settings
 from tests.conftest import SampleFaces

@@ -15,42 +15,25 @@ from dataclasses import dataclass, replace
 from multiprocessing.connection import Listener
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from poise.analysis.gpu.client import Address, Described
+from poise.analysis.gpu.protocol import BEAT, Assignment, CannotStart, Described
 from poise.errors import ModelError, PoiseError
-from poise.expression.classifier import Classifier
-from poise.faces.detection.detector import FaceDetector
+from poise.expression.model_spec import SHIPPED_MODEL, read_spec
 from poise.system.child_process import channel_to_parent
 from poise.system.platform import prefer_as_victim
 from poise.types import FaceDetections, Predictions
+
+if TYPE_CHECKING:
+    from poise.expression.classifier import Classifier
+    from poise.faces.detection.detector import FaceDetector
 
 BEAT_S = 2.0
 _MAX_REQUESTS = 16  # whose faces or frames share a batch
 _BACKLOG = 64
 _OOM_SCORE = 200
-
-
-@dataclass(frozen=True, kw_only=True)
-class Assignment:
-    """What a GPU server is to do: the first message of its supervisor."""
-
-    address: Address
-    model: str
-    device: str
-    batch_size: int
-
-
-@dataclass(frozen=True)
-class CannotStart:
-    """The server's answer if it cannot load the networks."""
-
-    reason: str
-
-
-BEAT = "beat"  # the server's answer while all is well
 
 
 @dataclass(frozen=True)
@@ -186,14 +169,16 @@ def main() -> None:
 
 
 def _loaded(order: Assignment) -> GpuServer:
+    model = Path(order.model or SHIPPED_MODEL)
+    read_spec(model)  # what is wrong is said before torch loads
+
     import cv2
     import torch
 
     from poise.expression.classifier import ExpressionClassifier
+    from poise.faces.detection.detector import FaceDetector
 
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
-    classifier = ExpressionClassifier(
-        Path(order.model) if order.model else None, device=order.device, batch_size=order.batch_size
-    )
+    classifier = ExpressionClassifier(model, device=order.device, batch_size=order.batch_size)
     return GpuServer(classifier, FaceDetector(device=str(classifier.device)))

@@ -10,8 +10,7 @@ from dataclasses import replace
 from multiprocessing.connection import Listener
 from typing import Any
 
-from poise.analysis.gpu.client import Address, GpuServerGone
-from poise.analysis.gpu.server import Assignment, CannotStart
+from poise.analysis.gpu.protocol import Address, Assignment, CannotStart, GpuServerGone
 from poise.settings import Settings
 from poise.system.child_process import ChildProcess
 

@@ -29,7 +29,7 @@ from poise.types import Recording
 
 if TYPE_CHECKING:
     from poise.analysis.context import AnalysisContext
-    from poise.analysis.gpu.client import Address
+    from poise.analysis.gpu.protocol import Address
     from poise.analysis.views import Look
 
 LEAST_PART_S = 60.0  # shorter parts are not worth their joining
@@ -224,7 +224,7 @@ class Worker:
         self, task: Task, work: Callable[[AnalysisContext], _Result]
     ) -> tuple[_Result | None, Done]:
         from poise.analysis.context import close_context, started_context
-        from poise.analysis.gpu.client import GpuServerGone
+        from poise.analysis.gpu.protocol import GpuServerGone
 
         started = time.monotonic()
         error: PoiseError | None = None
