@@ -44,6 +44,7 @@ def test_counts_over_recordings(people: list[CandidateReport]) -> None:
     aside = [
         NotAnalysed(name="x", code="not_consented"), NotAnalysed(name="y", code="not_consented"),
         NotAnalysed(name="z", code="other_kind", harmless=True),
+        NotAnalysed(name="segments.csv, line 2", code="row_time"),
     ]  # fmt: skip
     told = cohort_of([first, second, *people[2:]], aside)
     assert (told.people, told.recordings, told.undated) == (8, 10, 1)

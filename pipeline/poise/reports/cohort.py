@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from statistics import quantiles
 
 from poise.reports.feedback.remarks import is_brief
+from poise.reports.left_aside import of_table
 from poise.reports.report_types import CandidateReport, NotAnalysed, RecordingReport
 from poise.reports.sessions import date_of
 
@@ -45,7 +46,7 @@ class Cohort:
     Args:
         people, recordings, total_s: How many, and how long together.
         failures: Recordings that were not read, or not analysed, by the code of the reason; the
-            commonest first.
+            commonest first. Wrong lines of tables are none.
         enough: Whether there are so many people that distributions are shown.
         weeks: Monday (ISO) and number of sessions of each of the last weeks; a session is a person
             on a day.
@@ -84,7 +85,7 @@ def cohort_of(
     read = [(report, r) for report, r in everyone if r.statistics is not None]
     people = {report.candidate_id for report, _ in read}
     codes = [r.code or "unreadable" for _, r in everyone if r.status == "failed"]
-    codes += [left.code for left in not_analysed if not left.harmless]
+    codes += [left.code for left in not_analysed if not left.harmless and not of_table(left.code)]
     told = Cohort(
         people=len(people),
         recordings=len(read),

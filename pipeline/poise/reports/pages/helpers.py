@@ -175,12 +175,17 @@ def parts_of(answer: Answer) -> list[tuple[str, float, float]]:
     return parts
 
 
-def limits(statistics: Statistics) -> list[tuple[str, float]]:
-    """Quality flags that occurred often enough to matter, the most frequent first."""
+def limits(
+    statistics: Statistics, least: float = _LEAST_FLAG_SHARE
+) -> list[tuple[str, float]]:
+    """Quality flags that occurred often enough to matter, the most frequent first.
+
+    Args:
+        statistics: Of a recording.
+        least: Share from which one matters; 0 tells of all that occurred.
+    """
     counted = [
-        (flag, share)
-        for flag, share in statistics.flag_shares.items()
-        if share >= _LEAST_FLAG_SHARE
+        (flag, share) for flag, share in statistics.flag_shares.items() if share >= least and share
     ]
     return sorted(counted, key=lambda item: (-item[1], item[0]))[:_MOST_FLAGS]
 
