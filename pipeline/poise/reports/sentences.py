@@ -71,6 +71,7 @@ def remark_sentence(remark: Remark, statistics: Statistics, texts: Texts) -> str
         middle=texts.integer(remark.middle) if remark.middle else texts("format.none"),
         last=texts.integer(remark.last) if remark.last else texts("format.none"),
         total=texts.integer(remark.total),
+        answers=texts(f"feedback.which.{'compared' if remark.compared else 'all'}"),
         tip=texts(tip) if texts.has(tip) else "",
     )
     return capitalised(sentence)

@@ -175,9 +175,7 @@ def parts_of(answer: Answer) -> list[tuple[str, float, float]]:
     return parts
 
 
-def limits(
-    statistics: Statistics, least: float = _LEAST_FLAG_SHARE
-) -> list[tuple[str, float]]:
+def limits(statistics: Statistics, least: float = _LEAST_FLAG_SHARE) -> list[tuple[str, float]]:
     """Quality flags that occurred often enough to matter, the most frequent first.
 
     Args:

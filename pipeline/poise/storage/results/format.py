@@ -261,6 +261,7 @@ class StoredResult:
             pts_s=pts_s,
             labels=display_labels(self.labels),
             smoothed=smooth(pts_s, seen["reading"], bandwidth_s, gap_s),
+            label_column=seen["reading"].argmax(axis=1),
             emotions=self.labels.emotions,
             emotion=smooth(pts_s, posterior, bandwidth_s, gap_s),
             breaks=np.array([start for start, _ in continuous_runs(pts_s, gap_s)[1:]], np.int64),
