@@ -334,7 +334,7 @@ def _analysis_columns() -> list[Column]:
     """What the recording was analysed with."""
     return [
         Column(name="sample_rate_hz", dtype="Float64", unit="1/second", decimals=3,
-               meaning="Frames looked at per second."),
+               meaning="Frames looked at per second, where the recording has as many."),
         Column(name="smoothing_s", dtype="Float64", unit="second", decimals=3,
                meaning="Bandwidth of the smoothing in time."),
         Column(name="min_episode_s", dtype="Float64", unit="second", decimals=3,

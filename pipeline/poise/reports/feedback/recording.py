@@ -88,7 +88,7 @@ def feedback_on(recording: RecordingReport, earlier: Sequence[RecordingReport] =
         return Feedback()
     if is_brief(recording):
         return Feedback(
-            remarks=[Remark(kind="brief", seconds=recording.usable_s)],
+            remarks=[Remark(kind="brief", seconds=min(recording.usable_s, LEAST_S - 1))],
             advice=[_flag(recording, statistics) or _longer(statistics)],
         )
     ends = _Ends.of(recording.answers)
