@@ -26,6 +26,7 @@ VALUES: dict[str, dict[str, str | int | float]] = {
     "other_decoder": {"decoder": "pyav", "cause": "it hangs", "other": "decord", "from_s": 2.0},
     "uncertain_face": {"total_s": 3.0},
     "unheard": {"total_s": 40.0},
+    "rest_unused": {"start_s": 2.0, "end_s": 8.0},
     "sparse": {"interval_s": 1.5},
     "no_picture": {"start_s": 2.0, "end_s": 12.0},
     "more_without_picture": {"count": 3, "total_s": 9.0},
