@@ -170,7 +170,7 @@ def _resized(picture: Image, scale: float) -> Image:
 
 
 def _from_deep_gray(samples: np.ndarray) -> Image:  # type: ignore[type-arg]
-    """Gray of 16 bits, or of floats, to 8 bits: Pillow's own conversion clips, it does not scale."""
+    """Gray of 16 bits, or of floats, to 8 bits: Pillow itself clips instead of scaling."""
     finite = np.nan_to_num(samples.astype(np.float64)).clip(0)
     gray = (finite / max(float(finite.max()), 1.0) * 255).astype(np.uint8)
     return np.repeat(gray[:, :, None], 3, axis=2)
