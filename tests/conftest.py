@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from poise.batch.run import RunResult
     from poise.expression.classifier import ExpressionClassifier
     from poise.faces.detection.detector import FaceDetector
+    from poise.media.reader import DecodingProcess
     from poise.settings import Settings
     from poise.types import FaceDetections, Image
 
@@ -43,6 +44,16 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 # While modules and tests are collected nothing is thrown away: to look for cycles in all of it,
 # again and again, takes as long as the rest. What is there then is not looked at again.
 gc.disable()
+
+
+# They wait, for time limits and processes, longer than all others: begun last, they would be waited
+# for alone.
+_FIRST = ("tests/batch/workers/", "tests/chaos/", "tests/desk/live/", "tests/system/")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests that wait long come first."""
+    items.sort(key=lambda item: not item.nodeid.startswith(_FIRST))
 
 
 def pytest_collection_finish() -> None:
@@ -220,6 +231,15 @@ def detector() -> FaceDetector:
     from poise.faces.detection.detector import FaceDetector
 
     return FaceDetector()
+
+
+@pytest.fixture(scope="session")
+def decoding() -> Iterator[DecodingProcess]:
+    """One process that reads recordings, as in a batch."""
+    from poise.media.reader import DecodingProcess
+
+    with DecodingProcess(stall_timeout_s=60) as process:
+        yield process
 
 
 @dataclass(frozen=True)

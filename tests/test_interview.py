@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,8 @@ from tests.clips import beginning, copy
 from tests.conftest import ROOT, SAMPLES
 from tests.sounds import with_sound
 
+# Without what costs as much as all else and is not looked at here.
+QUICK = Settings(device="cpu", jobs=1, frames_per_class=0, identity=False)
 NAME = "interview with sound.mp4"
 ANNOTATED = ROOT / "tests" / "annotations" / "speech.csv"
 SPEAKER = {"candidate": "candidate", "interviewer": "someone_else"}
@@ -29,8 +32,7 @@ def _analysed(
     """Joined tables of frames and of segments."""
     for name, path in clips.items():
         copy(path, folder / "in" / name)
-    chosen = Settings(model=str(model_dir), device="cpu", jobs=1, frames_per_class=0, **settings)  # type: ignore[arg-type]
-    analyze(folder / "in", folder / "out", chosen)
+    analyze(folder / "in", folder / "out", replace(QUICK, model=str(model_dir), **settings))
     export(folder / "out", folder / "tables")
     frames, segments = (pd.read_csv(folder / "tables" / f"{t}.csv") for t in ("frames", "segments"))
     return frames, segments
@@ -125,9 +127,8 @@ def test_given_segments_prevail_and_may_change_without_a_new_analysis(
     assert whole["sampled_frames"] == (~frames["pts_ms"].between(5_000, 7_999)).sum()
     table.write_text(f"{header}{NAME},8,9,Pumps\n", encoding="utf-8")
     again = analyze(
-        table.parent, tmp_path / "out",
-        Settings(model=str(model_dir), device="cpu", jobs=1, frames_per_class=0, sound=False),
-    )  # fmt: skip
+        table.parent, tmp_path / "out", replace(QUICK, model=str(model_dir), sound=False)
+    )
     assert [outcome.reused for outcome in again.outcomes] == [True]
     (own,) = (tmp_path / "out").rglob("segments.csv")
     assert pd.read_csv(own)["label"].dropna().unique().tolist() == ["Pumps"]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from poise.analysis.context import AnalysisContext
@@ -19,10 +19,11 @@ from tests.conftest import SampleFaces
 
 
 @pytest.fixture
-def context(classifier: ExpressionClassifier, detector: FaceDetector) -> Iterator[AnalysisContext]:
+def context(
+    classifier: ExpressionClassifier, detector: FaceDetector, decoding: DecodingProcess
+) -> AnalysisContext:
     settings = Settings(device="cpu", frames_per_class=0, sound=False)
-    with DecodingProcess(stall_timeout_s=60) as decoding:
-        yield AnalysisContext(settings, classifier, detector, decoding)
+    return AnalysisContext(settings, classifier, detector, decoding)
 
 
 @pytest.fixture
@@ -35,6 +36,6 @@ def analyse(context: AnalysisContext, tmp_path: Path) -> Analyse:
 
 @pytest.fixture(scope="module")
 def images(sample_faces: SampleFaces) -> list[Image]:
-    """Two seconds of a neutral face, two of a smile, ten pictures a second."""
-    neutral, smile = sample_faces.images[0], sample_faces.images[1]
+    """Two seconds of a neutral face, two of a smile, ten pictures a second, 320 x 240."""
+    neutral, smile = (np.ascontiguousarray(i[::2, ::2]) for i in sample_faces.images[:2])
     return [neutral] * 20 + [smile] * 20

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 import poise.media.reader
+from poise.analysis.context import AnalysisContext
+from poise.analysis.recording import analyse_recording
+from poise.media.reader import DecodingProcess
 from poise.types import Image
-from tests.analysis.kit import TIMES, Analyse
+from tests.analysis.kit import TIMES
 from tests.clips import write_clip
 
 
 def test_where_reading_breaks_off_the_frames_before_are_not_lost(
-    analyse: Analyse, tmp_path: Path, images: list[Image], monkeypatch: pytest.MonkeyPatch
+    context: AnalysisContext, tmp_path: Path, images: list[Image], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Both decoders crash at 3 s, when frames still wait for the next key frame."""
     server = """
@@ -30,7 +34,8 @@ server.main()
 """
     path = write_clip(tmp_path / "a.mp4", images, TIMES)
     monkeypatch.setattr(poise.media.reader, "SERVER", server)
-    analysis = analyse(path)
+    with DecodingProcess(stall_timeout_s=60) as crashing:
+        analysis = analyse_recording(path, replace(context, decoding=crashing), tmp_path)
     assert len(analysis.frames.pts_s) >= 10
     assert analysis.statistics.coverage == 1
     assert "crashed" in analysis.loss

@@ -31,7 +31,7 @@ def test_a_picture_that_lies_without_a_word_is_turned_and_that_is_said(
     assert_as_the_control(analysis)
     (remark,) = analysis.remarks
     assert (remark.code, remark.values["degrees"]) == ("turned", 90 * turn)
-    assert (analysis.info.width_px, analysis.info.height_px) == (640, 480)
+    assert (analysis.info.width_px, analysis.info.height_px) == (320, 240)
 
 
 def test_the_stream_with_a_face_is_read(
@@ -45,7 +45,7 @@ def test_the_stream_with_a_face_is_read(
         streams = []
         for disposition in (Disposition.default, Disposition(0)):
             stream = container.add_stream("libx264", rate=10)
-            stream.width, stream.height, stream.pix_fmt = 640, 480, "yuv420p"
+            stream.width, stream.height, stream.pix_fmt = 320, 240, "yuv420p"
             stream.disposition = disposition
             streams.append(stream)
         white = np.full_like(images[0], 255)

@@ -296,7 +296,7 @@ def _check_structures(
         )
         for suffix in ("mp4", "mkv") for k in range(2)
     ]  # fmt: skip
-    settings = Settings(model=str(model), device="cpu", jobs=1, frames_per_class=0)
+    settings = Settings(model=str(model), device="cpu", jobs=1, frames_per_class=0, identity=False)
     assert analyze(controls, tmp_path / "out-controls", settings).exit_code == 0
     control = _samples(tmp_path / "out-controls")
     statuses: Counter[object] = Counter()
@@ -304,7 +304,7 @@ def _check_structures(
     for start in range(0, count, _BATCH):
         folder, output = tmp_path / f"in-{start}", tmp_path / f"out-{start}"
         made = _structured(folder, sources, min(_BATCH, count - start), seed=start)
-        rows = _analyse(folder, output, model, limit_s, "--frames-per-class", "0")
+        rows = _analyse(folder, output, model, limit_s, "--frames-per-class", "0", "--no-identity")
         seen = _samples(output)
         for row in rows:
             name = str(row["recording_id"])

@@ -11,7 +11,6 @@ from poise.faces.appearance import (
     changed,
     frozen,
     is_still,
-    likeness,
     signatures,
     standardised,
     steps,
@@ -43,16 +42,21 @@ def test_thumbnails_of_any_crop_size() -> None:
     assert thumbnails(np.zeros((0, 48, 48, 3), np.uint8)).shape == (0, THUMBNAIL)
 
 
+def _likeness(first: Image, second: Image) -> float:
+    return float(standardised(first) @ standardised(second))
+
+
 def test_likeness_does_not_see_brightness_and_contrast() -> None:
     crop = np.random.default_rng(0).integers(40, 120, (1, 48, 48, 3), np.uint8)
     brighter = (crop * 1.6 + 20).astype(np.uint8)
-    assert likeness(thumbnails(crop)[0], thumbnails(brighter)[0]) > 0.98
-    assert likeness(_face(0), _face(1)) < 0.5
+    assert _likeness(thumbnails(crop)[0], thumbnails(brighter)[0]) > 0.98
+    assert _likeness(_face(0), _face(1)) < 0.5
 
 
 def test_somebody_else_is_a_change_and_other_light_is_none() -> None:
-    assert changed(_face(0), _face(1))
-    assert not changed(_face(), (_face() * 0.8 + 10).astype(np.uint8))
+    assert changed(standardised(_face(0)), standardised(_face(1)))
+    darker = (_face() * 0.8 + 10).astype(np.uint8)
+    assert not changed(standardised(_face()), standardised(darker))
 
 
 def test_change_around_sees_the_face_and_what_is_next_to_it_alone() -> None:
@@ -119,7 +123,7 @@ def test_somebody_else_in_the_same_place_is_a_step() -> None:
     faces[8:14, :100] = _face(2)[:100]
     found = steps(faces)
     assert np.flatnonzero(found).tolist() == [8, 14]
-    assert found[8] == pytest.approx(1 - likeness(faces[7], faces[8]), abs=1e-5)
+    assert found[8] == pytest.approx(1 - _likeness(faces[7], faces[8]), abs=1e-5)
     assert not steps(np.tile(_face(), (20, 1))).any()
 
 

@@ -3,26 +3,17 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from poise.media.reader import DecodingProcess
 from tests.clips import counting_clip, write_clip
 from tests.media.disguises import (
     TIMES_MS,
     VICTIM_SIZE,
 )
 from tests.media.kit import EVEN_MS, UNEVEN_MS
-
-
-@pytest.fixture(scope="module")
-def decoding() -> Iterator[DecodingProcess]:
-    """One process for the whole module, as in a batch."""
-    with DecodingProcess(stall_timeout_s=30) as process:
-        yield process
 
 
 @pytest.fixture(scope="module")

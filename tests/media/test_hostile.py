@@ -11,7 +11,6 @@ import json
 import os
 import pickle
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -37,12 +36,6 @@ from tests.clips import counting_clip, write_clip
 from tests.conftest import ROOT
 
 # A video
-
-
-@pytest.fixture(scope="module")
-def decoding() -> Iterator[DecodingProcess]:
-    with DecodingProcess(stall_timeout_s=30) as process:
-        yield process
 
 
 @pytest.mark.parametrize("backend", ["pyav", "decord"])

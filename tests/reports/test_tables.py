@@ -149,7 +149,7 @@ def test_what_fails_in_writing_leaves_the_table_before(
     def full(*arguments: Any, **keywords: Any) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(pd.DataFrame, "to_csv", full)
+    monkeypatch.setattr("csv.writer", full)
     with pytest.raises(ReportError, match="the disk is full") as caught:
         _written(tmp_path, [{"name": "second"}])
     assert caught.value.path == str(path)

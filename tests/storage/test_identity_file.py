@@ -23,7 +23,8 @@ def analysis(model_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Recor
     folder = tmp_path_factory.mktemp("identity")
     pair = [Drawn(at=(130, 250), scale=1.0), Drawn(who="B", at=(350, 250), scale=0.7, smiles=True)]
     path = record(folder / "two.mp4", 3, lambda t: pair)
-    context = AnalysisContext.start(Settings(model=str(model_dir), device="cpu"))
+    settings = Settings(model=str(model_dir), device="cpu", frames_per_class=0, sound=False)
+    context = AnalysisContext.start(settings)
     try:
         return analyse_recording(path, context, folder)
     finally:

@@ -12,13 +12,14 @@ import numpy.typing as npt
 
 from poise.analysis.context import AnalysisContext
 from poise.analysis.crop_file import CropFile
-from poise.analysis.people.who import ChipPicker, rough_choice
+from poise.analysis.people.chips import ChipPicker
+from poise.analysis.people.who import rough_choice
 from poise.analysis.sightings import Sightings, gathered
 from poise.analysis.views import Look, is_doubtful, stream_with_faces, upright_turn, wider_canvas
 from poise.errors import VideoError
 from poise.expression.model_spec import ModelSpec
 from poise.faces.alignment import align_face
-from poise.faces.appearance import signatures, surroundings, thumbnails
+from poise.faces.appearance import signatures, standardised, surroundings, thumbnails
 from poise.faces.detection.detector import MIN_FACE_PX
 from poise.faces.detection.keyframes import PERIOD_S, PERIOD_SAMPLES, follow
 from poise.faces.identity import face_chip
@@ -258,11 +259,12 @@ def _chipped(
     crops: CropFile,
 ) -> IntArray:
     """Keep chips of some faces of a batch; their rows in the file, or -1, int64 [M]."""
-    chip = np.full(len(found), -1, np.int64)
+    chip, standard = np.full(len(found), -1, np.int64), standardised(small)
     of_frame = np.searchsorted(found.row, np.arange(len(batch) + 1))
     for k, pts_s in enumerate(batch.pts_s):
         own = np.arange(of_frame[k], of_frame[k + 1])
-        picked = own[picker.pick(float(pts_s), boxes[own], small[own], coarse[k])]
+        here = picker.pick(float(pts_s), boxes[own], small[own], standard[own], coarse[k])
+        picked = own[here]
         chip[picked] = crops.chip_count + np.arange(len(picked))
         for row in picked:
             crops.append_chips(face_chip(batch.images[k], found.landmarks_px[row])[None])

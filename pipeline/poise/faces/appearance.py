@@ -56,14 +56,13 @@ def standardised(thumbnails: npt.NDArray[np.number]) -> FloatArray:
     return np.asarray(centred / np.maximum(length, 1e-6), np.float32)
 
 
-def likeness(first: Image, second: Image) -> float:
-    """Correlation of two thumbnails, -1 to 1, whatever their brightness and contrast."""
-    return float(standardised(first) @ standardised(second))
+def changed(first: FloatArray, second: FloatArray) -> bool:
+    """Whether a face looks so different in two thumbnails that there may be a step between them.
 
-
-def changed(first: Image, second: Image) -> bool:
-    """Whether a face looks so different in two thumbnails that there may be a step between them."""
-    return likeness(first, second) < 1 - _LEAST_STEP
+    Args:
+        first, second: `standardised`, float32 [P].
+    """
+    return float(first @ second) < 1 - _LEAST_STEP
 
 
 def steps(thumbnails: Image) -> FloatArray:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import csv
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from poise.labels import VALENCES, LabelScheme
-from poise.storage.table_schema import AS_TEXT, Column, as_plain_text, as_table
+from poise.storage.table_schema import AS_TEXT, Column, as_arrays, as_plain_text, as_table
 from poise.system.atomic_files import write_whole
+
+_WORDS = {True: "TRUE", False: "FALSE", None: None}
+_AT_ONCE = 4096  # rows, so that a long recording takes little memory
 
 
 def posteriors(frames: pd.DataFrame, scheme: LabelScheme) -> pd.DataFrame:
@@ -67,30 +70,31 @@ def write_table(
 
 def write_csv(rows: pd.DataFrame, schema: list[Column], target: Path, *, bom: bool) -> None:
     """Write a CSV file of exactly that name; otherwise as `write_table`."""
-    table = as_table(rows, schema)
-    written = {c.name: _as_written(table[c.name].array, c) for c in schema}
-    table = pd.DataFrame(written, index=table.index)
-    encoding = "utf-8-sig" if bom else "utf-8"
-    write_whole(
-        target,
-        lambda temporary: table.to_csv(
-            temporary, index=False, lineterminator="\r\n", encoding=encoding
-        ),
-    )
+    table = as_arrays(rows, schema)
+
+    def write(temporary: Path) -> None:
+        encoding = "utf-8-sig" if bom else "utf-8"
+        with temporary.open("w", encoding=encoding, newline="") as file:
+            lines = csv.writer(file)
+            lines.writerow(table)
+            for start in range(0, len(rows), _AT_ONCE):
+                part = slice(start, start + _AT_ONCE)
+                cells = [_as_written(table[c.name][part], c) for c in schema]
+                lines.writerows(zip(*cells, strict=True))
+
+    write_whole(target, write)
 
 
-def _as_written(values: Any, column: Column) -> Any:
-    """An array of pandas as it stands in a CSV file; what is None or missing is blank."""
+def _as_written(values: Any, column: Column) -> list[Any]:
+    """An array of pandas as its cells stand in a CSV file; None is blank."""
     if column.dtype == "Float64":
-        return values.round(column.decimals)
+        values = values.round(column.decimals)
+    cells: list[Any] = values.to_numpy(object, na_value=None).tolist()
     if column.dtype == "boolean":  # as R and spreadsheets write it
-        words = np.where(values.to_numpy(bool, na_value=False), "TRUE", "FALSE").astype(object)
-        words[values.isna()] = None
-        return words
+        return [_WORDS[cell] for cell in cells]
     if column.foreign:
-        texts = values.to_numpy(object, na_value=None)
-        return np.array([text and as_plain_text(text) for text in texts], object)
-    return values
+        return [text and as_plain_text(text) for text in cells]
+    return cells
 
 
 def data_dictionary(tables: dict[str, list[Column]]) -> tuple[pd.DataFrame, list[Column]]:

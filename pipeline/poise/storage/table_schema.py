@@ -351,10 +351,22 @@ def as_table(rows: pd.DataFrame, schema: list[Column]) -> pd.DataFrame:
     """The rows with exactly the schema's columns, order and types; what is absent is missing."""
     import pandas as pd
 
-    def column(c: Column) -> Any:
-        if c.name not in rows:
-            return pd.Series(pd.NA, index=rows.index, dtype=c.dtype).array
-        values = rows[c.name].array
-        return values if values.dtype == c.dtype else values.astype(c.dtype)
+    return pd.DataFrame(as_arrays(rows, schema), index=rows.index)
 
-    return pd.DataFrame({c.name: column(c) for c in schema}, index=rows.index)
+
+def as_arrays(rows: pd.DataFrame, schema: list[Column]) -> dict[str, Any]:
+    """The columns of `as_table` by name, as arrays of pandas."""
+    import numpy as np
+    import pandas as pd
+
+    types: dict[str, Any] = {c.dtype: pd.api.types.pandas_dtype(c.dtype) for c in schema}
+    given = {name: values.array for name, values in rows.items()}
+
+    def column(c: Column) -> Any:
+        values = given.get(c.name)
+        if values is None:
+            nothing: Any = np.full(len(rows), None, object)
+            return pd.array(nothing, dtype=types[c.dtype])
+        return values if values.dtype == types[c.dtype] else values.astype(types[c.dtype])
+
+    return {c.name: column(c) for c in schema}

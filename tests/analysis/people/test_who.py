@@ -21,15 +21,14 @@ from poise.analysis.context import AnalysisContext
 from poise.analysis.crop_file import CropFile
 from poise.analysis.people.who import Decision, decide
 from poise.analysis.recording import analyse_recording
-from poise.analysis.sightings import Sightings
-from poise.analysis.views import Look
-from poise.faces.appearance import SIGNATURE, SURROUNDINGS, THUMBNAIL
+from poise.faces.appearance import THUMBNAIL
 from poise.faces.candidate import AFTER_A_CUT, STILL, TWO_ALIKE, TWO_PRESENT
 from poise.labels import QUALITY_FLAGS
 from poise.settings import Settings
 from poise.types import Image, RecordingAnalysis
 from tests.clips import write_clip
 from tests.drawn_people import Drawn, frame, record
+from tests.made_sightings import sightings
 
 A = Drawn()
 B = Drawn(who="B", smiles=True)
@@ -207,19 +206,8 @@ def _passing(shift_px: float, tall: float = 60.0) -> Decision:
     place[15:25, 1] = 200 + shift_px
     low, size = place.reshape(-1), np.tile((60.0, tall), count)
     boxes = np.stack([low, 0 * low + 100, low + size, 100 + size], axis=1).astype(np.float32)
-    seen = Sightings(
-        pts_s=np.arange(count) / 5, frame_index=np.arange(count), frame=frames, boxes=boxes,
-        landmarks=np.zeros((2 * count, 5, 2), np.float32),
-        confidence=np.ones(2 * count, np.float32),
-        signature=np.full((count, SIGNATURE), 100, np.uint8),
-        thumbnail=np.clip(np.tile(looks, (count, 1))
-                          + rng.normal(0, 4, (2 * count, THUMBNAIL)), 0, 255).astype(np.uint8),
-        surroundings=np.full((2 * count, SURROUNDINGS), 100, np.uint8),
-        chip=np.full(2 * count, -1), sharpness=np.ones(2 * count, np.float32),
-        brightness=np.full(2 * count, 128, np.float32),
-        flags=np.zeros((2 * count, len(QUALITY_FLAGS)), bool), size_px=(460, 360),
-        look=Look(short_side_px=360), loss="", remarks=(), wanted_px=(460, 360), span_frames=count,
-    )  # fmt: skip
+    thumbnail = np.tile(looks, (count, 1)) + rng.normal(0, 4, (2 * count, THUMBNAIL))
+    seen = sightings(np.clip(thumbnail, 0, 255).astype(np.uint8), boxes, frame=frames)
     return decide(seen, cast(CropFile, None), None)
 
 

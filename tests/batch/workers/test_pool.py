@@ -119,14 +119,14 @@ def test_short_recordings_are_not_cut() -> None:
 
 @pytest.fixture(scope="module")
 def long_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The beginning of the sample recording, twice, small, at ten frames per second: 20 s."""
+    """The beginning of the sample recording, twice, small, at ten frames per second: 12 s."""
 
     def made(folder: Path) -> Path:
-        times = np.arange(0, 10, 0.1)
+        times = np.arange(0, 6, 0.1)
         images = frames_at(INTERVIEW, times.tolist())[:, ::2, ::2]
         twice = (images[k % len(images)] for k in range(2 * len(images)))
         options = {"preset": "veryfast", "g": "20"}
-        return write_clip(folder / "long.mp4", twice, range(0, 20 * TICKS, 100), options=options)
+        return write_clip(folder / "long.mp4", twice, range(0, 12 * TICKS, 100), options=options)
 
     return made_once(tmp_path_factory, "long clip", made)
 
@@ -173,7 +173,7 @@ def test_parts_give_the_same_frames_as_the_whole(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(worker, "LEAST_PART_S", 6.5)
+    monkeypatch.setattr(worker, "LEAST_PART_S", 3.9)
     store = ResultStore(tmp_path)
     own = Worker(replace(settings, decoder=decoder), store, parent=os.getpid())
     task = _task(long_clip)
@@ -194,7 +194,7 @@ def test_a_part_that_fails_does_not_cost_the_recording(
     long_clip: Path, whole: pd.DataFrame, settings: Settings, tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    monkeypatch.setattr(worker, "LEAST_PART_S", 9.5)
+    monkeypatch.setattr(worker, "LEAST_PART_S", 5.5)
     store = ResultStore(tmp_path)
     own = Worker(settings, store, parent=os.getpid())
     parts = own.cut(_task(long_clip), 2)
@@ -209,7 +209,7 @@ def test_a_recording_with_a_damaged_part_is_analysed_whole(
     long_clip: Path, whole: pd.DataFrame, settings: Settings, tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    monkeypatch.setattr(worker, "LEAST_PART_S", 9.5)
+    monkeypatch.setattr(worker, "LEAST_PART_S", 5.5)
     store = ResultStore(tmp_path)
     own = Worker(settings, store, parent=os.getpid())
     parts = own.cut(_task(long_clip), 2)
@@ -232,7 +232,7 @@ class Cutting(Worker):
 
     def cut(self, task: Task, count: int) -> Any:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(worker, "LEAST_PART_S", 9.5)
+            patch.setattr(worker, "LEAST_PART_S", 5.5)
             return super().cut(task, count)
 
     def observe(self, parts: Parts, number: int) -> Done:
@@ -313,7 +313,7 @@ def test_workers_of_a_gpu_server_give_the_same_frames(
     tmp_path: Path,
 ) -> None:
     store = ResultStore(tmp_path / "out")
-    names = "ab" if device == "cpu" else "abcdefgh"  # a GPU is quick
+    names = "abc" if device == "cpu" else "abcdefgh"  # a GPU is quick
     killed: list[int] = []
 
     def kill() -> None:

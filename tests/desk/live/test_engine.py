@@ -165,17 +165,14 @@ def followed(clip: Path, use: Callable[[Image, float], None]) -> None:
 
 
 def test_the_same_as_analyze_says_of_the_same_frames(
-    engine: LiveEngine, detector: FaceDetector, classifier: ExpressionClassifier, tmp_path: Path
-) -> None:
+    engine: LiveEngine, detector: FaceDetector, classifier: ExpressionClassifier,
+    decoding: DecodingProcess, tmp_path: Path,
+) -> None:  # fmt: skip
     settings = Settings(device="cpu", sound=False, identity=False, frames_per_class=0)
     clip = beginning(SAMPLE, tmp_path / "clip.mp4", 12)
-    decoding = DecodingProcess(stall_timeout_s=60)
     context = AnalysisContext(settings, classifier, detector, decoding)
     span_s = (0.2, 3.0)
-    try:
-        found = analyse_recording(clip, context, tmp_path, neutral_span_s=span_s)
-    finally:
-        decoding.close()
+    found = analyse_recording(clip, context, tmp_path, neutral_span_s=span_s)
     frames, labels = found.frames, display_labels(found.labels)
     row_at = {round(float(frames.pts_s[f]), 3): k for k, f in enumerate(frames.usable_frame)}
     sampled = {round(float(t), 3) for t in frames.pts_s}

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from poise.batch.intake.discovery import discover
+from poise.desk.batches import Batches
 from poise.desk.live import socket
 from poise.settings import Settings
 from poise.storage.given_segments import with_segments
@@ -78,10 +79,7 @@ class Visit:
         assert found.violations_count == 0, found.generate_report()
 
 
-@pytest.mark.parametrize(
-    "language",
-    ["en", pytest.param("ko", marks=pytest.mark.slow)],  # its words: see `thrown_away_by_keyboard`
-)
+@pytest.mark.parametrize("language", ["en", "ko"])
 def test_from_consent_to_report(
     tmp_path: Path, model_dir: Path, with_camera: Any, language: str
 ) -> None:
@@ -175,7 +173,8 @@ class Pretended:
 def there(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Served]:
-    """A desk with that engine; in English, or in the language that is asked for."""
+    """A desk with that engine, and without batches; in English, or in the language asked for."""
+    monkeypatch.setattr(Batches, "start", lambda *_: None)
     Pretended.answer, Pretended.baseline = {}, {"kind": "none"}
     monkeypatch.setattr(socket, "EngineProcess", Pretended)
     language = getattr(request, "param", "en")

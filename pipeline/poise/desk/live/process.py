@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
+from poise.expression.model_spec import SHIPPED_MODEL, read_spec
 from poise.settings import Settings
 from poise.system.child_process import ChildProcess, channel_to_parent
 from poise.types import Baseline
@@ -104,6 +106,8 @@ class _Answers:
     """What the child answers, by the name of the question."""
 
     def __init__(self, settings: Settings) -> None:
+        read_spec(Path(settings.model or SHIPPED_MODEL))  # what is wrong is said before torch loads
+
         from poise.desk.live.engine import started_engine
 
         self.engine = started_engine(settings)

@@ -12,7 +12,7 @@ import contextlib
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -198,6 +198,7 @@ def environment(
     return made
 
 
+@cache
 def _template_source(name: str) -> str | None:
     try:
         return resources.files("poise.templates").joinpath(name).read_text(encoding="utf-8")

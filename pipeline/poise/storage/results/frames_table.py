@@ -47,34 +47,54 @@ def frames_table(
     import pandas as pd
 
     pts_ms = np.round(seen["pts_s"] * 1000).astype(np.int64)
-    rows = pd.DataFrame(
-        {
-            "frame_index": seen["frame_index"],
-            "pts_ms": pts_ms,
-            "timecode": [timecode(int(ms)) for ms in pts_ms],
-            "face_found": False,
-            "usable": False,
-            "other_faces": seen["other_faces"],
-        }
-    )
-    face = pd.DataFrame(_face(seen), index=seen["shown_frame"])
-    said = pd.DataFrame(_said(seen, labels), index=seen["usable_frame"])
+    count = len(pts_ms)
     left = counted(seen, excluded := excluded_spans(segments))
-    over_time = pd.DataFrame(
-        _over_time(
-            left, labels, bandwidths(usable_times(left), turns, smoothing_s), nominal_s, excluded
-        ),
-        index=left["usable_frame"],
-    )
+    bandwidth_s = bandwidths(usable_times(left), turns, smoothing_s)
+    columns = {
+        "frame_index": seen["frame_index"],
+        "pts_ms": pts_ms,
+        "timecode": [timecode(int(ms)) for ms in pts_ms],
+        "face_found": _marked(seen["shown_frame"], count),
+        "usable": _marked(seen["usable_frame"], count),
+        "other_faces": seen["other_faces"],
+    }
+    for frames, some in (
+        (seen["shown_frame"], _face(seen)),
+        (seen["usable_frame"], _said(seen, labels)),
+        (left["usable_frame"], _over_time(left, labels, bandwidth_s, nominal_s, excluded)),
+    ):
+        columns |= {name: _spread(values, frames, count) for name, values in some.items()}
     if "speaking" in seen:
         names = np.array([*SPEAKING, None], object)  # -1 is the last of them: unknown
-        rows["speaking"] = pd.array(names[seen["speaking"]], dtype="string")
+        columns["speaking"] = pd.array(names[seen["speaking"]], dtype="string")
     numbers = segment_of(seen["pts_s"].round(3), segments)
-    rows["segment"] = pd.array(numbers, dtype="Int64")
-    rows.loc[numbers == 0, "segment"] = pd.NA
-    rows.loc[seen["shown_frame"], "face_found"] = True
-    rows.loc[seen["usable_frame"], "usable"] = True
-    return as_table(rows.join(face).join(said).join(over_time), frames_schema(labels)[1:])
+    columns["segment"] = _spread(numbers[numbers != 0], np.flatnonzero(numbers), count)
+    return as_table(pd.DataFrame(columns), frames_schema(labels)[1:])
+
+
+def _marked(frames: npt.NDArray[Any], count: int) -> npt.NDArray[np.bool_]:
+    """Which of all frames these are, bool [count]."""
+    marked = np.zeros(count, np.bool_)
+    marked[frames] = True
+    return marked
+
+
+def _spread(values: npt.NDArray[Any], frames: npt.NDArray[Any], count: int) -> Any:
+    """Values of some frames as a column of all, missing where there is none; an array of pandas."""
+    import pandas as pd
+
+    if values.dtype == object:
+        texts = np.full(count, None, object)
+        texts[frames] = values
+        return pd.array(texts, dtype="string")
+    whole = np.zeros(count, values.dtype)
+    whole[frames] = values
+    known = _marked(frames, count)
+    if values.dtype == np.bool_:
+        return pd.arrays.BooleanArray(whole, ~known)
+    if values.dtype.kind in "iu":
+        return pd.arrays.IntegerArray(whole.astype(np.int64), ~known)
+    return pd.arrays.FloatingArray(whole.astype(np.float64), ~known | np.isnan(whole))
 
 
 def usable_times(seen: Arrays) -> TimeArray:
