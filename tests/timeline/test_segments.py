@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from poise.errors import SettingsError
@@ -149,5 +151,7 @@ def test_nothing_reaches_beyond_the_end() -> None:
     assert [(s.kind, s.start_s, s.end_s) for s in told] == [
         ("part", 0, 10), ("part", 10, 40.0), ("excluded", 30, 40.0),
     ]  # fmt: skip
+    (fine,) = in_force([replace(given[0], start_s=5.0004, end_s=9.9996)], Sound(), end_s=40.0)
+    assert (fine.start_s, fine.end_s) == (5.0, 10.0)
     (own,) = in_force(given[2:3], Sound(turns=tuple(_turns(("c", 0, 50)))), end_s=40.0)
     assert (own.kind, own.end_s) == ("answer", 40.0)
