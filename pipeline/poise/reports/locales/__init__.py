@@ -15,7 +15,7 @@ from functools import lru_cache
 from importlib import resources
 
 from poise.errors import SettingsError
-from poise.timeline.timecodes import clock
+from poise.timeline.timecodes import clock, whole_seconds
 
 LANGUAGES: tuple[str, ...] = ("en", "ko")
 
@@ -80,7 +80,7 @@ class Texts:
 
     def moment(self, time_s: float) -> str:
         """A moment of a recording as it stands in a sentence; fractions are cut."""
-        minutes, seconds = divmod(max(0, int(time_s)), 60)
+        minutes, seconds = divmod(whole_seconds(time_s), 60)
         hours, minutes = divmod(minutes, 60)
         unit = "hours" if hours else "minutes" if minutes else "seconds"
         if unit == "minutes" and not seconds:
