@@ -120,6 +120,7 @@ def make_series(times: list[float], values: dict[str, list[float | None]]) -> Se
         pts_s=np.array([times[k] for k in seen]),
         labels=LABELS,
         smoothed=smoothed,
+        label_column=smoothed.argmax(axis=1),
         emotions=tuple(emotions),
         emotion=emotion,
     )

@@ -21,6 +21,8 @@ REMARKS = {
     "these were left out",
     "unheard": "for {total_s} s the candidate's mouth moves as in speaking, but no voice is heard; "
     "the microphone may have been off",
+    "rest_unused": "from {start_s} s to {end_s} s, named for the resting face, too little of one "
+    "is seen: it was not used",
     "sparse": "it shows a picture only every {interval_s} s; what is shorter may be missed",
     "no_picture": "it shows no picture from {start_s} s to {end_s} s",
     "more_without_picture": "it shows no picture in {count} more places, {total_s} s in all",

@@ -314,6 +314,7 @@ class Series:
         pts_s: Ascending, float64 [K].
         labels: `positive`, `neutral`, `negative` and the emotions without valence, L in all.
         smoothed: float32 [K, L], rows sum to 1.
+        label_column: Column of each frame's label, before smoothing: what shares count, int64 [K].
         emotions: Names of the emotions, C in all.
         emotion: float32 [K, C], rows sum to 1.
         breaks: Rows before which a gap lies, ascending, int64; None: where times lie far apart.
@@ -322,12 +323,14 @@ class Series:
     pts_s: TimeArray
     labels: tuple[str, ...]
     smoothed: FloatArray
+    label_column: IntArray
     emotions: tuple[str, ...]
     emotion: FloatArray
     breaks: IntArray | None = None
 
     def __post_init__(self) -> None:
         _expect("smoothed", self.smoothed, (len(self.pts_s), len(self.labels)))
+        _expect("label_column", self.label_column, (len(self.pts_s),))
         _expect("emotion", self.emotion, (len(self.pts_s), len(self.emotions)))
 
 

@@ -18,6 +18,7 @@ def test_it_says_what_this_process_knows() -> None:
     origin = origin_of(context)  # type: ignore[arg-type]
     assert origin["poise"] == __version__ and torch.__version__.startswith(origin["torch"])
     assert (origin["device"], origin["precision"]) == ("cpu (test)", "bfloat16")
+    assert (origin["sample_rate_hz"], origin["smoothing_s"]) == ("5.0", "0.4")
     made = datetime.datetime.fromisoformat(origin["analysed"])
     assert abs(made - datetime.datetime.now().astimezone()) < datetime.timedelta(minutes=5)
 

@@ -46,6 +46,29 @@ def test_a_sparse_recording_has_episodes_and_says_that_it_is_sparse(
     assert codes_of(analysis) == ["sparse"]
 
 
+@pytest.mark.parametrize(
+    ("span_s", "baseline", "told"),
+    [((0.0, 1.9), "auto", []), ((5.0, 11.0), "auto", ["rest_unused"]), ((5.0, 11.0), "none", [])],
+)
+def test_a_span_named_for_the_resting_face_that_shows_none_is_told(
+    context: AnalysisContext,
+    tmp_path: Path,
+    images: list[Image],
+    span_s: tuple[float, float],
+    baseline: str,
+    told: list[str],
+) -> None:
+    settings = replace(context.settings, baseline=baseline)
+    analysis = analyse_recording(
+        write_clip(tmp_path / "a.mp4", images, TIMES),
+        replace(context, settings=settings),
+        tmp_path,
+        neutral_span_s=span_s,
+    )
+    assert codes_of(analysis) == told
+    assert (analysis.baseline.kind == "given") is (told == [] and baseline == "auto")
+
+
 @pytest.mark.parametrize("sound", [True, False])
 def test_which_sound_track_is_listened_to_is_said_where_one_is(
     context: AnalysisContext, tmp_path: Path, images: list[Image], sound: bool

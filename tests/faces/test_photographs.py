@@ -33,15 +33,17 @@ def _gray(sample: SampleFaces) -> np.ndarray:  # type: ignore[type-arg]
     return (sample.images[0] @ np.array([0.299, 0.587, 0.114])).round()
 
 
-@pytest.mark.parametrize("kind", ["L", "LA", "RGBA", "P", "1", "CMYK", "I;16", "I"])
+@pytest.mark.parametrize("kind", ["L", "LA", "RGBA", "P", "1", "CMYK", "I;16", "I", "F"])
 def test_pictures_of_every_kind_become_colour(
     tmp_path: Path, sample_faces: SampleFaces, kind: str
 ) -> None:
     picture = Pillow.fromarray(sample_faces.images[0])
-    suffix = ".tif" if kind in ("CMYK", "I") else ".png"
+    suffix = ".tif" if kind in ("CMYK", "I", "F") else ".png"
     if kind in ("I;16", "I"):
         deep = (_gray(sample_faces) * 257).astype(np.uint16 if kind == "I;16" else np.int32)
         picture = Pillow.fromarray(deep)
+    elif kind == "F":  # as software of laboratories writes it, from 0 to 1
+        picture = Pillow.fromarray((_gray(sample_faces) / 255).astype(np.float32))
     else:
         picture = picture.convert(kind)
     picture.save(tmp_path / f"a{suffix}")

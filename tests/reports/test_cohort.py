@@ -44,6 +44,7 @@ def test_counts_over_recordings(people: list[CandidateReport]) -> None:
     aside = [
         NotAnalysed(name="x", code="not_consented"), NotAnalysed(name="y", code="not_consented"),
         NotAnalysed(name="z", code="other_kind", harmless=True),
+        NotAnalysed(name="segments.csv, line 2", code="row_time"),
     ]  # fmt: skip
     told = cohort_of([first, second, *people[2:]], aside)
     assert (told.people, told.recordings, told.undated) == (8, 10, 1)
@@ -57,6 +58,18 @@ def test_counts_over_recordings(people: list[CandidateReport]) -> None:
     for spread in told.spreads:
         assert 0 <= spread.low <= spread.middle <= spread.high <= 1
     assert told.spread_recordings == 10
+
+
+def test_the_same_file_counts_once_in_the_length_as_on_the_index(
+    people: list[CandidateReport],
+) -> None:
+    """Under two names of one person, and of another person."""
+    files = [f"input {r.recording_id}" for p in people for r in p.recordings]
+    twins = [replace(p, provenance=dict.fromkeys(files, "a" * 64)) for p in people[:2]]
+    others = [replace(p, provenance={}) for p in people[2:]]
+    longest = max(r.length_s for p in twins for r in p.recordings)
+    rest_s = sum(r.length_s for p in others for r in p.recordings)
+    assert cohort_of([*twins, *others]).total_s == pytest.approx(longest + rest_s)
 
 
 def test_with_fewer_than_five_people_nothing_is_told_of_them(

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from poise.remarks import REMARKS, ReadingRemark
+from poise.reports.feedback.remarks import Remark
 from poise.reports.locales import Texts, load_texts
 from poise.reports.sentences import (
     baseline_sentence,
@@ -15,6 +16,7 @@ from poise.reports.sentences import (
     mix_sentence,
     reading_sentence,
     recording_title,
+    remark_sentence,
 )
 from poise.types import Baseline
 from tests.factories import make_candidate, make_recording
@@ -26,6 +28,7 @@ VALUES: dict[str, dict[str, str | int | float]] = {
     "other_decoder": {"decoder": "pyav", "cause": "it hangs", "other": "decord", "from_s": 2.0},
     "uncertain_face": {"total_s": 3.0},
     "unheard": {"total_s": 40.0},
+    "rest_unused": {"start_s": 2.0, "end_s": 8.0},
     "sparse": {"interval_s": 1.5},
     "no_picture": {"start_s": 2.0, "end_s": 12.0},
     "more_without_picture": {"count": 3, "total_s": 9.0},
@@ -50,6 +53,16 @@ def test_a_mix_names_what_was_seen_most_first(tmp_path: Path) -> None:
     said = mix_sentence(replace(statistics, shares=shares), load_texts("en"))
     assert said.index("70") < said.index("20") < said.index("10")
     assert said.count(".") >= 2  # and that a frown was not seen
+
+
+@pytest.mark.parametrize(("end_s", "told"), [(8.8, "00:08 to 00:09"), (11.0, "00:08 to 00:11")])
+def test_a_short_stretch_does_not_end_where_it_begins(
+    tmp_path: Path, end_s: float, told: str
+) -> None:
+    statistics = make_recording(tmp_path).statistics
+    assert statistics is not None
+    remark = Remark(kind="smile", label="positive", start_s=8.0, end_s=end_s)
+    assert told in remark_sentence(remark, statistics, load_texts("en"))
 
 
 def test_a_recording_is_called_by_its_day_or_else_by_its_file(tmp_path: Path) -> None:

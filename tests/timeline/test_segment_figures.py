@@ -70,6 +70,21 @@ def test_figures_by_segment_part_and_state() -> None:
     assert rows[1, "whole", "speaking"].coverage is None
 
 
+@pytest.mark.parametrize("end_s", [75.207, 40.1, 33.3])
+def test_the_ends_of_a_segment_are_ten_seconds_to_the_millisecond(end_s: float) -> None:
+    """75.207 - 10 is more than 65.207 in floating point."""
+    pts_s = np.round(end_s - 0.2 * np.arange(1, 151)[::-1], 3)
+    every = np.arange(150)
+    reading = np.zeros((150, 3), np.float32)
+    seen = SeenFrames(
+        pts_s=pts_s, shown_s=np.full(150, 0.2), speaking=None, usable_frame=every,
+        reading=reading, labels=LABELS, episodes=[],
+    )  # fmt: skip
+    segment = _segment("part", float(pts_s[0]), end_s)
+    ends = [f for f in segment_figures(seen, [segment]) if f.part in ("first", "last")]
+    assert [one.sampled_frames for one in ends] == [50, 50]
+
+
 def test_without_sound_there_are_no_states() -> None:
     assert {f.state for f in segment_figures(_seen(sound=False), SEGMENTS)} == {"all"}
 

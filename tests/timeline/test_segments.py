@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from poise.errors import SettingsError
-from poise.spoken import Segment, Turn
+from poise.spoken import Segment, Sound, Turn
 from poise.timeline.segments import (
     PAUSE_S,
     found,
     from_chapters,
     given,
+    in_force,
     left_of,
     overlapping,
     read_time,
@@ -136,3 +139,19 @@ def test_where_the_candidate_says_nothing_there_are_no_segments() -> None:
     assert found([]) == ()
     assert found(_turns(("i", 0, 30))) == ()
     assert found(_turns(("u", 0, 30))) == ()
+
+
+def test_nothing_reaches_beyond_the_end() -> None:
+    given = [
+        Segment(kind=kind, label="", start_s=start_s, end_s=end_s, source="table")
+        for kind, start_s, end_s in (("part", 0, 10), ("part", 10, 90), ("part", 60, 70),
+                                     ("excluded", 30, 80))
+    ]  # fmt: skip
+    told = in_force(given, Sound(), end_s=40.0)
+    assert [(s.kind, s.start_s, s.end_s) for s in told] == [
+        ("part", 0, 10), ("part", 10, 40.0), ("excluded", 30, 40.0),
+    ]  # fmt: skip
+    (fine,) = in_force([replace(given[0], start_s=5.0004, end_s=9.9996)], Sound(), end_s=40.0)
+    assert (fine.start_s, fine.end_s) == (5.0, 10.0)
+    (own,) = in_force(given[2:3], Sound(turns=tuple(_turns(("c", 0, 50)))), end_s=40.0)
+    assert (own.kind, own.end_s) == ("answer", 40.0)

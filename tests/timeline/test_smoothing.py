@@ -96,8 +96,8 @@ def test_nothing_is_smoothed_across_a_hole() -> None:
 def test_a_series_says_its_gaps_itself() -> None:
     ones = np.ones((20, 1), np.float32)
     series = Series(
-        pts_s=SPARSE, labels=("neutral",), smoothed=ones, emotions=("neutral",), emotion=ones,
-        breaks=np.array([7]),
+        pts_s=SPARSE, labels=("neutral",), smoothed=ones, label_column=np.zeros(20, np.int64),
+        emotions=("neutral",), emotion=ones, breaks=np.array([7]),
     )  # fmt: skip
     assert runs_of(series) == [(0, 7), (7, 20)]
 

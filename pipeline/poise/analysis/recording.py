@@ -32,11 +32,13 @@ from poise.media.decoders.sampling import SampleSpan
 from poise.remarks import ReadingRemark
 from poise.settings import Settings
 from poise.spoken import Segment, Sound
+from poise.timeline.baseline import GIVEN, NONE
 from poise.timeline.reading import Reading, read_through_time
 from poise.timeline.segments import in_force
 from poise.timeline.smoothing import holes, local_intervals, shown_for
 from poise.timeline.statistics import ScoredFrames, summarise
 from poise.types import (
+    Baseline,
     FloatArray,
     IntArray,
     RecordingAnalysis,
@@ -187,7 +189,10 @@ def _conclude(
         labels=spec.labels,
         info=info,
         loss="; ".join(filter(None, [seen.loss, loss])),
-        remarks=_remarks(decision, seen, shown, settings, heard.sound),
+        remarks=(
+            *_remarks(decision, seen, shown, settings, heard.sound),
+            *_of_resting_face(read.baseline, settings, neutral_span_s),
+        ),
         frames=SampledFrames(
             frame_index=seen.frame_index,
             pts_s=seen.pts_s,
@@ -310,6 +315,15 @@ def _eye_distance(landmarks_px: FloatArray) -> FloatArray:
 def _span(pts_s: TimeArray, shown_s: TimeArray) -> tuple[float, float]:
     """Where the first sampled frame begins and the last one ends."""
     return (float(pts_s[0]), float(pts_s[-1] + shown_s[-1])) if len(pts_s) else (0.0, 0.0)
+
+
+def _of_resting_face(
+    baseline: Baseline, settings: Settings, span_s: tuple[float, float] | None
+) -> list[ReadingRemark]:
+    """That a span was named for the resting face and could not be used."""
+    if span_s is None or baseline.kind == GIVEN or settings.baseline == NONE:
+        return []
+    return [ReadingRemark(code="rest_unused", values={"start_s": span_s[0], "end_s": span_s[1]})]
 
 
 def _remarks(

@@ -43,7 +43,7 @@ def load_picture(source: Path | bytes) -> Image:
     try:
         with PillowImage.open(io.BytesIO(source) if isinstance(source, bytes) else source) as file:
             upright = ImageOps.exif_transpose(file)
-            if upright.mode in ("I;16", "I;16B", "I"):
+            if upright.mode in ("I;16", "I;16B", "I", "F"):
                 return _from_deep_gray(np.asarray(upright))
             return np.asarray(upright.convert("RGB"), np.uint8)
     except (OSError, ValueError, SyntaxError, PillowImage.DecompressionBombError) as error:
@@ -170,6 +170,7 @@ def _resized(picture: Image, scale: float) -> Image:
 
 
 def _from_deep_gray(samples: np.ndarray) -> Image:  # type: ignore[type-arg]
-    """16-bit gray to 8 bits: Pillow's own conversion clips instead of scaling."""
-    gray = (samples.astype(np.float64) / max(float(samples.max()), 1.0) * 255).astype(np.uint8)
+    """Gray of 16 bits, or of floats, to 8 bits: Pillow itself clips instead of scaling."""
+    finite = np.nan_to_num(samples.astype(np.float64)).clip(0)
+    gray = (finite / max(float(finite.max()), 1.0) * 255).astype(np.uint8)
     return np.repeat(gray[:, :, None], 3, axis=2)

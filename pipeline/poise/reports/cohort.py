@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import datetime
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from statistics import quantiles
 
 from poise.reports.feedback.remarks import is_brief
+from poise.reports.left_aside import of_table
 from poise.reports.report_types import CandidateReport, NotAnalysed, RecordingReport
 from poise.reports.sessions import date_of
 
@@ -43,9 +44,9 @@ class Cohort:
     """What is told of all recordings of a centre.
 
     Args:
-        people, recordings, total_s: How many, and how long together.
+        people, recordings, total_s: How many, and how long together, see `total_s`.
         failures: Recordings that were not read, or not analysed, by the code of the reason; the
-            commonest first.
+            commonest first. Wrong lines of tables are none.
         enough: Whether there are so many people that distributions are shown.
         weeks: Monday (ISO) and number of sessions of each of the last weeks; a session is a person
             on a day.
@@ -84,15 +85,27 @@ def cohort_of(
     read = [(report, r) for report, r in everyone if r.statistics is not None]
     people = {report.candidate_id for report, _ in read}
     codes = [r.code or "unreadable" for _, r in everyone if r.status == "failed"]
-    codes += [left.code for left in not_analysed if not left.harmless]
+    codes += [left.code for left in not_analysed if not left.harmless and not of_table(left.code)]
     told = Cohort(
         people=len(people),
         recordings=len(read),
-        total_s=sum(r.length_s for _, r in read),
+        total_s=total_s(reports),
         failures=Counter(codes).most_common(),
         enough=len(people) >= LEAST_PEOPLE,
     )
     return _with_distributions(told, read) if told.enough else told
+
+
+def total_s(reports: Iterable[CandidateReport]) -> float:
+    """Length of all recordings in seconds; those that are the same file count once."""
+    lengths = {}
+    for report in reports:
+        for recording in report.recordings:
+            own = f"{report.candidate_id}/{recording.recording_id}"
+            which = report.provenance.get(f"input {recording.recording_id}") or own
+            if recording.statistics is not None:
+                lengths[which] = recording.length_s
+    return sum(lengths.values())
 
 
 def _with_distributions(

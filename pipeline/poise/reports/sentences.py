@@ -7,6 +7,7 @@ from poise.remarks import ReadingRemark
 from poise.reports.feedback.remarks import Remark
 from poise.reports.locales import Texts
 from poise.reports.report_types import Answer, CandidateReport, RecordingReport
+from poise.timeline.timecodes import whole_seconds
 from poise.types import Baseline, RepresentativeFrame, Statistics
 
 _OWN = 0.5  # least certainty of a baseline that is spoken of
@@ -63,7 +64,7 @@ def remark_sentence(remark: Remark, statistics: Statistics, texts: Texts) -> str
         share=texts.percent(remark.share),
         other=texts.percent(remark.other),
         start=texts.moment(start_s),
-        end=texts.moment(end_s),
+        end=texts.moment(max(end_s, whole_seconds(start_s) + 1)),  # not "from 00:00 to 00:00"
         length=texts.length(remark.seconds or end_s - start_s),
         number=texts.decimal(remark.rate),
         flag=texts.name("flag", remark.label),
@@ -71,6 +72,7 @@ def remark_sentence(remark: Remark, statistics: Statistics, texts: Texts) -> str
         middle=texts.integer(remark.middle) if remark.middle else texts("format.none"),
         last=texts.integer(remark.last) if remark.last else texts("format.none"),
         total=texts.integer(remark.total),
+        answers=texts(f"feedback.which.{'compared' if remark.compared else 'all'}"),
         tip=texts(tip) if texts.has(tip) else "",
     )
     return capitalised(sentence)

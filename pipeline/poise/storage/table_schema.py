@@ -162,8 +162,9 @@ def posterior_columns(scheme: LabelScheme) -> list[Column]:
                  meaning=f"Posterior of the emotion class {e}, before smoothing; all sum to 1.")
           for e in scheme.emotions),
         Column(name="label", dtype="string", foreign=True,
-               meaning=f"Apparent expression with the highest posterior: positive, neutral, "
-               f"negative{apart}; what shares count and episodes are named after."),
+               meaning=f"The clearest apparent expression: positive, neutral, negative{apart}; "
+               "what shares count and episodes are named after. Of recordings, as rel_p_* reads "
+               "it: not always the one with the highest p_*."),
         Column(name="emotion", dtype="string", foreign=True,
                meaning="Emotion class with the highest posterior."),
     ]  # fmt: skip
@@ -262,7 +263,8 @@ def recordings_schema(labels: Iterable[str]) -> list[Column]:
         "candidate_id": "Directory of the candidate's report.",
         "display_name": "Name of the candidate.",
         "session_date": "Date of the session, as YYYY-MM-DD where it is known to be one.",
-        "session_time": "Time of day of the session, HH:MM, where the recording's name gives it.",
+        "session_time": "Time of day of the session, HH:MM, where the recording's name or its "
+        "container gives it.",
         "note": "As given in candidates.csv.",
         "status": "done, partial (read as far as possible), failed, pending (not analysed yet), "
         "not_consented (not to be analysed) or expired (purged for its age).",
@@ -334,7 +336,7 @@ def _analysis_columns() -> list[Column]:
     """What the recording was analysed with."""
     return [
         Column(name="sample_rate_hz", dtype="Float64", unit="1/second", decimals=3,
-               meaning="Frames looked at per second."),
+               meaning="Frames looked at per second, where the recording has as many."),
         Column(name="smoothing_s", dtype="Float64", unit="second", decimals=3,
                meaning="Bandwidth of the smoothing in time."),
         Column(name="min_episode_s", dtype="Float64", unit="second", decimals=3,

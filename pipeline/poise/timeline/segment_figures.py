@@ -97,8 +97,8 @@ def segment_figures(seen: SeenFrames, segments: Sequence[Segment]) -> Iterator[S
         inside = number_of == number
         yield from _by_state(seen, number, inside)
         if segment.end_s - segment.start_s >= 2 * EDGE_S:
-            first = inside & (seen.pts_s < segment.start_s + EDGE_S)
-            last = inside & (seen.pts_s >= segment.end_s - EDGE_S)
+            first = inside & (seen.pts_s < round(segment.start_s + EDGE_S, 3))
+            last = inside & (seen.pts_s >= round(segment.end_s - EDGE_S, 3))
             yield _figures(seen, number, "first", "all", first)
             yield _figures(seen, number, "last", "all", last)
 

@@ -170,7 +170,8 @@ def from_chapters(chapters: Iterable[tuple[float, float, str]]) -> tuple[Segment
 def in_force(given: Iterable[Segment], sound: Sound, end_s: float = inf) -> tuple[Segment, ...]:
     """Answers and questions: given by the centre, else the container's chapters, else found.
 
-    With what is excluded; of what was given, without what lies behind the end.
+    With what is excluded; nothing lies behind the end, nor reaches beyond it. Times are whole
+    milliseconds, as those of frames and of tables.
 
     Args:
         given: By the centre.
@@ -183,7 +184,12 @@ def in_force(given: Iterable[Segment], sound: Sound, end_s: float = inf) -> tupl
     if not parts:
         spans = [(s.start_s, s.end_s) for s in excluded]
         parts = from_chapters(sound.chapters) or found(left_of(sound.turns, spans))
-    return tuple(sorted([*parts, *excluded], key=lambda segment: segment.start_s))
+    cut = [
+        replace(s, start_s=round(s.start_s, 3), end_s=round(min(s.end_s, end_s), 3))
+        for s in [*parts, *excluded]
+    ]
+    left = [s for s in cut if s.start_s < s.end_s]
+    return tuple(sorted(left, key=lambda segment: segment.start_s))
 
 
 def left_of(turns: Iterable[Turn], excluded: Sequence[tuple[float, float]]) -> list[Turn]:

@@ -248,6 +248,9 @@ def test_a_pool_with_spare_processes_cuts(
         (done,) = made.execute([_task(long_clip)])
     assert done.error is None
     assert sorted(path.name for path in store.root.glob("looked-*")) == ["looked-0", "looked-1"]
+    written = json.loads((store.directory("a") / "result.json").read_text(encoding="utf-8"))
+    assert done.stages == pytest.approx(written["stages"], abs=0.01)  # of its parts, too
+    assert done.seconds > sum(done.stages.values()) / 2
     assert_same_frames(_frames(store, "a"), whole)
 
 

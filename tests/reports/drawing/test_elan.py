@@ -68,7 +68,27 @@ def _check(document: Xml.Element) -> None:
     types = {t.attrib["LINGUISTIC_TYPE_ID"] for t in document.iter("LINGUISTIC_TYPE")}
     tiers = [t.attrib["TIER_ID"] for t in document.iter("TIER")]
     assert {t.attrib["LINGUISTIC_TYPE_REF"] for t in document.iter("TIER")} == types
-    assert tiers == ["expression", "speaking", "segments"]
+    assert tiers[:3] == ["expression", "speaking", "segments"]
+
+
+def test_what_is_excluded_within_a_segment_has_a_tier_of_its_own() -> None:
+    left_out = [
+        Segment(kind="excluded", label="", start_s=start, end_s=end, source="table")
+        for start, end in ((3.5, 4.0), (6.0, 9.0))
+    ]
+    segments = sorted([*SEGMENTS, *left_out], key=lambda s: s.start_s)
+    document = Xml.fromstring(eaf(EPISODES, TURNS, segments))
+    _check(document)
+    slots = {s.attrib["TIME_SLOT_ID"]: s.attrib["TIME_VALUE"] for s in document.iter("TIME_SLOT")}
+    told = {
+        tier.attrib["TIER_ID"]: [
+            (slots[one.attrib["TIME_SLOT_REF1"]], slots[one.attrib["TIME_SLOT_REF2"]])
+            for one in tier.iter("ALIGNABLE_ANNOTATION")
+        ]
+        for tier in document.iter("TIER")
+    }
+    assert told["excluded"] == [("3500", "4000"), ("6000", "9000")]
+    assert told["segments"] == [("0", "3000"), ("3000", "5000"), ("5000", "8500")]
 
 
 def test_as_the_schema_has_it() -> None:

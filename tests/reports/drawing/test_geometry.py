@@ -30,7 +30,12 @@ from tests.factories import make_answers, make_faceless, make_recording
 def _series(pts_s: list[float], values: list[float]) -> Series:
     smoothed = np.array(values, np.float32)[:, None]
     return Series(
-        pts_s=np.array(pts_s), labels=("a",), smoothed=smoothed, emotions=("a",), emotion=smoothed
+        pts_s=np.array(pts_s),
+        labels=("a",),
+        smoothed=smoothed,
+        label_column=smoothed.argmax(axis=1),
+        emotions=("a",),
+        emotion=smoothed,
     )
 
 
@@ -123,11 +128,14 @@ def test_columns_of_an_overview_are_minutes_or_few(end_s: float, expected: float
 
 def test_a_column_says_what_of_its_minute_was_seen_and_how() -> None:
     pts_s = np.concatenate([np.arange(0, 60, 0.5), np.arange(90, 130, 0.5)])
-    smoothed = np.zeros((len(pts_s), 2), np.float32)
-    smoothed[:, 0] = pts_s < 15
-    smoothed[:, 1] = pts_s >= 15
+    smoothed = np.full((len(pts_s), 2), 0.5, np.float32)  # labels are what counts, as in shares
     series = Series(
-        pts_s=pts_s, labels=("a", "b"), smoothed=smoothed, emotions=("a", "b"), emotion=smoothed
+        pts_s=pts_s,
+        labels=("a", "b"),
+        smoothed=smoothed,
+        label_column=(pts_s >= 15).astype(int),
+        emotions=("a", "b"),
+        emotion=smoothed,
     )
     shares = shares_in_columns(series, 150.0, [(60.0, 90.0), (130.0, 150.0)])
     assert shares == pytest.approx(np.array([[0.25, 0.75], [0, 0.5], [0, 1 / 3]]), abs=0.01)

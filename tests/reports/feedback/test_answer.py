@@ -83,6 +83,25 @@ def test_short_answers_are_not_compared() -> None:
     assert kinds(said.remarks) == ["stretch", "began"]
 
 
+@pytest.mark.parametrize("hidden", [False, True])
+def test_what_is_excluded_of_an_answer_is_not_hidden(hidden: bool) -> None:
+    """Of ninety seconds sixty are excluded, in two stretches that overlap."""
+    recording = interview(lambda t: "neutral")
+    first, *others = recording.answers
+    whole = replace(first.whole, duration_s=30.0, coverage=0.2 if hidden else 1.0)
+    cut = replace(
+        recording,
+        answers=[replace(first, whole=whole), *others],
+        excluded=((40.0, 70.0), (0.0, 5.0), (30.0, 90.0)),
+    )
+    said = feedback_on_answer(cut.answers[0], cut)
+    assert kinds(said.remarks) == (["hidden"] if hidden else ["quiet"])
+    if hidden:
+        assert said.remarks[0].share == pytest.approx(0.2)
+    out = replace(cut, excluded=((0.0, 200.0),))
+    assert not feedback_on_answer(out.answers[0], out).remarks
+
+
 def test_a_hidden_face_is_all_that_is_said() -> None:
     recording = interview(lambda t: "positive" if t >= 100 else "neutral")
     series = recording.series
@@ -91,6 +110,7 @@ def test_a_hidden_face_is_all_that_is_said() -> None:
     cut = replace(
         recording,
         series=replace(series, pts_s=series.pts_s[seen], smoothed=series.smoothed[seen],
+                       label_column=series.label_column[seen],
                        emotion=series.emotion[seen]),
     )  # fmt: skip
     cut = make_answers(cut, 3, question_s=QUESTION_S)

@@ -33,7 +33,12 @@ def scripted(script: Script, duration_s: float, **figures: object) -> RecordingR
     episodes = find_episodes(pts_s, smoothed, LABELS, interval_s=0.2, min_duration_s=0.8)
     statistics = make_statistics(duration_s, episodes, coverage=1.0, flags={"dark": 0.0})
     series = Series(
-        pts_s=pts_s, labels=LABELS, smoothed=smoothed, emotions=LABELS, emotion=smoothed
+        pts_s=pts_s,
+        labels=LABELS,
+        smoothed=smoothed,
+        label_column=smoothed.argmax(axis=1),
+        emotions=LABELS,
+        emotion=smoothed,
     )
     return replace(
         make_faceless(duration_s=duration_s),
@@ -79,7 +84,7 @@ def test_without_any_moment_changes_are_counted() -> None:
     assert kinds(said) == ["mix", "changes"]
 
 
-@pytest.mark.parametrize(("duration_s", "brief"), [(12.0, True), (59.0, True), (61.0, False)])
+@pytest.mark.parametrize(("duration_s", "brief"), [(12.0, True), (59.8, True), (61.0, False)])
 def test_of_less_than_a_minute_nothing_is_said(duration_s: float, brief: bool) -> None:
     def script(time_s: float) -> str:
         return "positive" if time_s % 3 < 1.5 else "negative"
@@ -87,7 +92,7 @@ def test_of_less_than_a_minute_nothing_is_said(duration_s: float, brief: bool) -
     said = feedback_on(scripted(script, duration_s), [scripted(now_and_then, 100)])
     assert (kinds(said) == ["brief"]) is brief
     if brief:
-        assert only(said.remarks, "brief").seconds == pytest.approx(duration_s)
+        assert only(said.remarks, "brief").seconds == pytest.approx(min(duration_s, 59))
         assert advice(said) == ["longer"]
 
 
@@ -151,6 +156,27 @@ def test_a_minute_that_stands_out() -> None:
     assert remark.other == 0
 
 
+def test_a_minute_is_compared_with_all_of_the_rest() -> None:
+    """Also with the last half minute, too short to be a minute that stands out."""
+
+    def script(time_s: float) -> str:
+        return "positive" if 60 <= time_s < 120 or time_s >= 200 else "neutral"
+
+    remark = only(feedback_on(scripted(script, 210)).remarks, "minute")
+    assert (remark.start_s, remark.share) == (60, 1)
+    assert remark.other == pytest.approx(10 / 150)
+
+
+def test_a_minute_counts_what_shares_count() -> None:
+    """The labels of single frames, not what prevails once they are smoothed."""
+    recording = scripted(lambda t: "positive" if 60 <= t < 120 else "neutral", 210)
+    series = recording.series
+    assert series is not None
+    flat = replace(series, smoothed=np.full_like(series.smoothed, 1 / len(LABELS)))
+    remark = only(feedback_on(replace(recording, series=flat)).remarks, "minute")
+    assert (remark.start_s, remark.share, remark.other) == (60, 1, 0)
+
+
 @pytest.mark.parametrize(("share", "named"), [(0.20, False), (0.40, True)])
 def test_a_minute_must_differ_clearly(share: float, named: bool) -> None:
     def script(time_s: float) -> str:
@@ -203,6 +229,13 @@ def test_earlier_recordings(before: float, named: bool) -> None:
         assert remark.label == "positive"
         assert remark.share == pytest.approx(0.1, abs=0.02)
         assert remark.other == pytest.approx(before, abs=0.02)
+
+
+def test_nothing_is_new_that_a_brief_earlier_recording_showed() -> None:
+    now = scripted(lambda t: "positive" if t % 10 < 2 else "neutral", 100)
+    long, brief = scripted(lambda t: "neutral", 100), scripted(now_and_then, 50)
+    assert only(feedback_on(now, [long]).remarks, "earlier").other == 0
+    assert not {"earlier", "alike"} & set(kinds(feedback_on(now, [long, brief])))
 
 
 def test_earlier_recordings_without_a_face_are_no_comparison() -> None:
@@ -304,6 +337,24 @@ def test_answers_that_begin_or_end_without_a_smile(
             assert (piece.start_s, piece.end_s) == (10, 20)  # of the first answer
         if piece.kind == "closing":
             assert (piece.start_s, piece.end_s) == (230, 240)  # of the last
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_of_some_answers_it_is_not_said_that_they_are_all(language: str) -> None:
+    """Three answers of fifty seconds, of which the first is cut to five."""
+    recording = interview(lambda t: "positive" if 20 <= in_answer(t) < 24 else "neutral")
+    assert recording.statistics is not None
+    first, *others = recording.answers
+    short = replace(first, end_s=first.start_s + 5, first=None, last=None)
+    for answers, which in ((recording.answers, "all"), ([short, *others], "compared")):
+        said = feedback_on(replace(recording, answers=answers))
+        told = [only(said.remarks, "ends"), only(said.advice, "opening")]
+        assert [one.total for one in told] == [4, 4] if which == "all" else [3, 3]
+        texts = load_texts(language)
+        for one in told:
+            assert texts(f"feedback.which.{which}") in remark_sentence(
+                one, recording.statistics, texts
+            )
 
 
 @pytest.mark.parametrize(("length_s", "named"), [(10.0, False), (40.0, True)])

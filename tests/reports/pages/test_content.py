@@ -214,6 +214,21 @@ def test_low_coverage_is_said(tmp_path: Path) -> None:
     assert "less than half of this recording" in page_of(report, tmp_path).text
 
 
+@pytest.mark.parametrize("share", [0.0, 0.01])
+def test_that_no_picture_was_left_out_is_said_only_where_none_was(
+    tmp_path: Path, share: float
+) -> None:
+    recording = make_recording(tmp_path)
+    assert recording.statistics is not None
+    flags = {"dark": 0.0, "blurred": share}
+    recording = replace(recording, statistics=replace(recording.statistics, flag_shares=flags))
+    text = page_of(make_candidate([recording]), tmp_path / "out").text
+    said, texts = " ".join(text.split()), load_texts("en")
+    assert (texts("coverage.no_limits") in said) is (not share)
+    assert ("your face was not found" in said) is (not share)  # what was flagged shows it
+    assert (f"1% {texts('flag.blurred')}" in said) is bool(share)
+
+
 def test_words_from_outside_are_escaped(tmp_path: Path) -> None:
     attack = "<script>alert(1)</script>\"'&"
     recording = make_recording(tmp_path / "pictures", note=attack, recording_id=f"k/{attack}.mp4")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,30 @@ def test_rows_of_the_figures_hold_all_that_was_seen(tmp_path: Path) -> None:
     assert {row.label: row.share for row in rows} == recording.statistics.shares
     assert [row.label for row in rows if row.apart] == ["surprise"]
     assert set(labels_of([recording, make_failed()])) == {row.label for row in rows}
+
+
+@pytest.mark.parametrize(("frames", "told_hz"), [(495, 5), (500, 5), (450, 4.5), (73, 0.73)])
+def test_pictures_a_second_are_those_that_were_there(
+    tmp_path: Path, frames: int, told_hz: float
+) -> None:
+    statistics = make_recording(tmp_path).statistics
+    assert statistics is not None
+    given = helpers(load_texts("en"))
+    seen = replace(statistics, sampled_frames=frames, duration_s=100.0)
+    assert given["rate_of"](seen, 5.0) == told_hz
+
+
+@pytest.mark.parametrize(
+    ("smoothing_s", "told"),
+    [
+        (0.0, ""),
+        (0.4, ", averaged over a second or two"),
+        (4.0, ", averaged over about 10 seconds"),
+    ],
+)
+def test_over_how_long_a_timeline_is_averaged(smoothing_s: float, told: str) -> None:
+    assert helpers(load_texts("en"))["averaged"](smoothing_s) == told
+    assert bool(helpers(load_texts("ko"))["averaged"](smoothing_s)) is bool(told)
 
 
 @pytest.mark.parametrize("language", ["en", "ko"])

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from poise.errors import DamagedResultError
@@ -34,6 +35,16 @@ def test_what_is_whole_is_read_and_says_what_it_was_made_with(stored: Path) -> N
     assert {"poise", "torch", "python", "precision", "device"} <= set(result.origin)
 
 
+@pytest.mark.parametrize("smoothing_s", [0.0, 0.4, 2.0])
+def test_frames_are_smoothed_as_they_were_analysed(stored: Path, smoothing_s: float) -> None:
+    _edit(stored, origin={"smoothing_s": str(smoothing_s), "sample_rate_hz": "5.0"})
+    result = StoredResult.read(stored)
+    pd.testing.assert_frame_equal(result.read_frames(), result.read_frames(smoothing_s, 0.2))
+    assert result.read_frames(3.0)["smooth_p_neutral"].max() != pytest.approx(
+        result.read_frames()["smooth_p_neutral"].max(), abs=1e-4
+    )
+
+
 @pytest.mark.parametrize("name", [RESULT_FILE, FRAMES_FILE, IDENTITY_FILE])
 @pytest.mark.parametrize("share", [0.0, 0.5, 0.99])
 def test_what_is_cut_off_is_damaged(stored: Path, name: str, share: float) -> None:
@@ -57,6 +68,7 @@ def test_a_bit_that_has_turned_in_the_arrays_is_damage(stored: Path) -> None:
     [
         {"frames_shown": "7"}, {"loss": None}, {"episodes": [{}]}, {"statistics": {}},
         {"labels": {"name": "x"}}, {"origin": {"poise": 1}}, {"pictures": 3},
+        {"origin": {"smoothing_s": "x"}}, {"origin": {"sample_rate_hz": "0"}},
     ],
 )  # fmt: skip
 def test_values_of_another_kind_are_damage(stored: Path, entries: dict[str, Any]) -> None:

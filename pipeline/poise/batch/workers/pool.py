@@ -112,13 +112,17 @@ class Pool:
             return [_call(worker.analyse, task, task) for task in (more() if more else ())]
 
         most = self.jobs if more else min(self.jobs, max(1, len(looks) + len(wholes)))
+        looked: dict[str, list[Done]] = {}
         with closing(self._runner.run([*looks, *wholes], most, further)) as results:
             for call, result in results:
                 if call.function != worker.observe:
                     yield self._done(call, result)
+                elif isinstance(result, Done):
+                    looked.setdefault(result.task.key, []).append(result)
         with closing(self._run([_call(worker.join, p.task, p) for p in cut])) as results:
             for call, result in results:
-                yield self._done(call, result)
+                done = self._done(call, result)
+                yield _with_parts(done, looked.get(done.task.key, []))
 
     def _cut(self, tasks: Sequence[Task]) -> list[Parts]:
         """How the long ones among the tasks are cut, so that every process has something to do."""
@@ -166,6 +170,18 @@ def _release_context() -> None:
     loaded = sys.modules.get("poise.analysis.context")
     if loaded is not None:
         loaded.release_context()
+
+
+def _with_parts(joined: Done, looked: Sequence[Done]) -> Done:
+    """What became of a recording whose parts were looked at together: it took as long as the
+    longest of them and the rest, and all their work."""
+    pieces = [*looked, joined]
+    stages = dict.fromkeys((name for piece in pieces for name in piece.stages), 0.0)
+    for piece in pieces:
+        for name, seconds in piece.stages.items():
+            stages[name] += seconds
+    seconds = joined.seconds + max((part.seconds for part in looked), default=0.0)
+    return replace(joined, seconds=seconds, stages=stages)
 
 
 def _call(function: Callable[..., Any], task: Task, *arguments: Any) -> Call:

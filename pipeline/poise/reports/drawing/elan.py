@@ -30,7 +30,8 @@ def eaf(
     *,
     media: str = "",
 ) -> str:
-    """The text of an `.eaf` file with a tier each for `expression`, `speaking` and `segments`.
+    """The text of an `.eaf` file with a tier each for `expression`, `speaking` and `segments`, and
+    one for what is `excluded`, which may lie within a segment, where there is any.
 
     Values are those of the tables (`positive`, `candidate`, `answer 2`, or a segment's own label);
     times are milliseconds from what a player shows as 0:00.
@@ -60,8 +61,11 @@ def eaf(
     tiers: dict[str, Iterable[_Stretch]] = {
         "expression": ((e.start_s, e.end_s, e.label) for e in episodes),
         "speaking": ((t.start_s, t.end_s, t.speaker) for t in turns),
-        "segments": _named(segments),
+        "segments": _named(s for s in segments if s.kind != "excluded"),
     }
+    excluded = [s for s in segments if s.kind == "excluded"]
+    if excluded:
+        tiers["excluded"] = _named(excluded)
     for name, stretches in tiers.items():
         tier = Xml.SubElement(document, "TIER", LINGUISTIC_TYPE_REF=_TYPE, TIER_ID=name)
         _annotate(tier, order, stretches)
@@ -75,7 +79,7 @@ def eaf(
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + Xml.tostring(document, encoding="unicode")
 
 
-def _named(segments: Sequence[Segment]) -> Iterable[_Stretch]:
+def _named(segments: Iterable[Segment]) -> Iterable[_Stretch]:
     """Segments by their label; those without one are counted by kind."""
     counted: dict[str, int] = {}
     for segment in segments:

@@ -134,7 +134,7 @@ def _covered_s(starts: TimeArray, ends: TimeArray, spans: Sequence[Span]) -> Tim
 
 
 def shares_in_columns(series: Series, end_s: float, unseen_s: Sequence[Span]) -> FloatArray:
-    """Share of each column's time in which each expression was the most visible one.
+    """Share of each column's time in which each expression was the label of the frames.
 
     What is missing to 1 showed no usable face, or is left out.
 
@@ -151,7 +151,7 @@ def shares_in_columns(series: Series, end_s: float, unseen_s: Sequence[Span]) ->
     hidden = _covered_s(starts, ends, unseen_s)
     column = np.clip((series.pts_s // length_s).astype(np.int64), 0, count - 1)
     counts = np.zeros((count, len(series.labels)))
-    np.add.at(counts, (column, series.smoothed.argmax(axis=1)), 1)
+    np.add.at(counts, (column, series.label_column), 1)
     seen = np.clip(1 - hidden / (ends - starts), 0, 1)
     total = np.maximum(counts.sum(axis=1), 1)
     return np.asarray(counts * (seen / total)[:, None], np.float32)

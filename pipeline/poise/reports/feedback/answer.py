@@ -63,7 +63,10 @@ def feedback_on_answer(answer: Answer, recording: RecordingReport) -> Feedback:
     """
     if is_brief(recording):
         return Feedback()
-    share = min(1.0, seen_s(answer.whole) / answer.duration_s)
+    counted_s = _counted_s(answer, recording)
+    if not counted_s:
+        return Feedback()
+    share = min(1.0, seen_s(answer.whole) / counted_s)
     if share < SEEN:
         return Feedback(remarks=[Remark(kind="hidden", share=share)])
     stretches = _stretches(answer, recording.episodes)
@@ -105,6 +108,15 @@ def smile(kind: str, answer: Answer, part: SegmentFigures | None) -> Remark | No
         return None
     start_s = answer.start_s if kind == "began" else answer.end_s - EDGE_S
     return Remark(kind=kind, label=POSITIVE, start_s=start_s, end_s=start_s + EDGE_S)
+
+
+def _counted_s(answer: Answer, recording: RecordingReport) -> float:
+    """How long the answer is without what the centre excludes of it."""
+    counted_s, at_s = 0.0, answer.start_s
+    for start_s, end_s in sorted(recording.excluded):
+        counted_s += max(0.0, min(start_s, answer.end_s) - at_s)
+        at_s = max(at_s, end_s)
+    return counted_s + max(0.0, answer.end_s - at_s)
 
 
 def _stretches(answer: Answer, episodes: Sequence[Episode]) -> list[Episode]:

@@ -88,14 +88,12 @@ def feedback_on(recording: RecordingReport, earlier: Sequence[RecordingReport] =
         return Feedback()
     if is_brief(recording):
         return Feedback(
-            remarks=[Remark(kind="brief", seconds=recording.usable_s)],
+            remarks=[Remark(kind="brief", seconds=min(recording.usable_s, LEAST_S - 1))],
             advice=[_flag(recording, statistics) or _longer(statistics)],
         )
     ends = _Ends.of(recording.answers)
     minute = None if recording.answers else _minute(series, recording.end_s)
-    compared = _earlier(
-        statistics, [r.statistics for r in earlier if r.statistics is not None and not is_brief(r)]
-    )
+    compared = _earlier(statistics, earlier)
     alike = compared is not None and compared.kind == "alike"
     longest = _longest(statistics, LONGEST_S if minute else 0.0)
     found = [_states(recording), _answer(recording.answers), ends.remark(), minute, longest]
@@ -131,6 +129,7 @@ class _Ends:
     middle: int
     last: int
     total: int
+    compared: bool
 
     @classmethod
     def of(cls, answers: Sequence[Answer]) -> _Ends:
@@ -145,6 +144,7 @@ class _Ends:
             middle=sum(_middle(a) >= RARE for a in whole),
             last=len(last),
             total=len(whole) if len(whole) > 1 else 0,
+            compared=len(whole) < len(answers),
         )
 
     def remark(self) -> Remark | None:
@@ -154,6 +154,7 @@ class _Ends:
         return Remark(
             kind="ends", label=POSITIVE,
             number=self.first, middle=self.middle, last=self.last, total=self.total,
+            compared=self.compared,
         )  # fmt: skip
 
     def advice(self) -> list[Remark | None]:
@@ -163,13 +164,13 @@ class _Ends:
             start_s = self.without_first.start_s
             opening = Remark(
                 kind="opening", label=POSITIVE, number=self.first, total=self.total,
-                start_s=start_s, end_s=start_s + EDGE_S,
+                compared=self.compared, start_s=start_s, end_s=start_s + EDGE_S,
             )  # fmt: skip
         if self.without_last and 2 * self.last < self.total and self.last < self.middle:
             end_s = self.without_last.end_s
             closing = Remark(
                 kind="closing", label=POSITIVE, number=self.last, total=self.total,
-                start_s=end_s - EDGE_S, end_s=end_s,
+                compared=self.compared, start_s=end_s - EDGE_S, end_s=end_s,
             )  # fmt: skip
         return [opening, closing]
 
@@ -204,8 +205,9 @@ def _states(recording: RecordingReport) -> Remark | None:
     return Remark(kind="states", label=label, share=share, other=other)
 
 
-def _earlier(now: Statistics, before: Sequence[Statistics]) -> Remark | None:
-    before = [statistics for statistics in before if statistics.shares]
+def _earlier(now: Statistics, earlier: Sequence[RecordingReport]) -> Remark | None:
+    read = [(r.statistics, is_brief(r)) for r in earlier if r.statistics and r.statistics.shares]
+    before = [statistics for statistics, brief in read if not brief]
     if not before:
         return None
     weights = [statistics.usable_frames for statistics in before]
@@ -216,11 +218,13 @@ def _earlier(now: Statistics, before: Sequence[Statistics]) -> Remark | None:
     label, share, other = furthest_apart(now.shares, mean)
     if abs(share - other) < EARLIER:
         return Remark(kind="alike")
+    if not other and any(statistics.shares.get(label) for statistics, _ in read):
+        return None  # it is new only to those that are long enough to be compared
     return Remark(kind="earlier", label=label, share=share, other=other)
 
 
 def _minute(series: Series, recording_end_s: float) -> Remark | None:
-    """The minute that differs most from the mean of the others, of those that are seen."""
+    """The minute that differs most from the rest of the recording, of those that are seen."""
     length_s = LEAST_S
     numbers, stretch, counts = np.unique(
         series.pts_s // length_s, return_inverse=True, return_counts=True
@@ -228,21 +232,20 @@ def _minute(series: Series, recording_end_s: float) -> Remark | None:
     seen = np.flatnonzero(counts >= 0.9 * counts.max())
     if len(seen) < 3:
         return None
-    winner = series.smoothed.argmax(axis=1)
     best: Remark | None = None
     for column, label in enumerate(series.labels):
         if label == NEUTRAL:
             continue
-        shares = np.bincount(stretch, weights=winner == column)[seen] / counts[seen]
-        top = int(shares.argmax())
-        other = float(np.delete(shares, top).mean())
-        difference = float(shares[top]) - other
-        if difference >= MINUTE and (best is None or difference > best.share - best.other):
-            start_s = float(numbers[seen[top]]) * length_s
+        found = np.bincount(stretch, weights=series.label_column == column)
+        top = int(seen[(found[seen] / counts[seen]).argmax()])
+        share = float(found[top] / counts[top])
+        other = float((found.sum() - found[top]) / (counts.sum() - counts[top]))
+        if share - other >= MINUTE and (best is None or share - other > best.share - best.other):
+            start_s = float(numbers[top]) * length_s
             best = Remark(
                 kind="minute",
                 label=label,
-                share=float(shares[top]),
+                share=share,
                 other=other,
                 start_s=start_s,
                 end_s=min(start_s + length_s, recording_end_s),
@@ -286,8 +289,8 @@ def _recording_ends(series: Series, statistics: Statistics) -> list[Remark | Non
     for kind, start_s in (("opening", statistics.start_s), ("closing", end_s - EDGE_S)):
         inside = (series.pts_s >= start_s) & (series.pts_s <= start_s + EDGE_S)
         column = series.labels.index(POSITIVE)
-        winners = series.smoothed[inside].argmax(axis=1)
-        if len(winners) and float((winners == column).mean()) < RARE:
+        shown = series.label_column[inside]
+        if len(shown) and float((shown == column).mean()) < RARE:
             tried.append(Remark(kind=kind, label=POSITIVE, start_s=start_s, end_s=start_s + EDGE_S))
     return tried
 

@@ -26,6 +26,7 @@ class Remark:
         seconds: How long a usable face was seen, for `brief`.
         number, middle, last, total: Of how many answers (`total`) something holds: of their
             beginnings, of what lies between, of their ends.
+        compared: Whether these are not all answers: only those that could be compared.
     """
 
     kind: str
@@ -40,6 +41,7 @@ class Remark:
     middle: int = 0
     last: int = 0
     total: int = 0
+    compared: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

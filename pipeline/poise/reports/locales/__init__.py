@@ -8,13 +8,14 @@ exactly 1, the same key with `.other` for every other count.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
 
 from poise.errors import SettingsError
-from poise.timeline.timecodes import clock
+from poise.timeline.timecodes import clock, whole_seconds
 
 LANGUAGES: tuple[str, ...] = ("en", "ko")
 
@@ -70,7 +71,8 @@ class Texts:
             return self("format.percent_under", number=1)
         if 0.995 <= share < 1:
             return self("format.percent_over", number=99)
-        return self("format.percent", number=round(100 * share))
+        hundredths = math.floor(round(100 * share, 6) + 0.5)  # `round` would make 0 of a half
+        return self("format.percent", number=hundredths)
 
     def clock(self, time_s: float) -> str:
         """A moment of a recording as a player shows it."""
@@ -78,7 +80,7 @@ class Texts:
 
     def moment(self, time_s: float) -> str:
         """A moment of a recording as it stands in a sentence; fractions are cut."""
-        minutes, seconds = divmod(max(0, int(time_s)), 60)
+        minutes, seconds = divmod(whole_seconds(time_s), 60)
         hours, minutes = divmod(minutes, 60)
         unit = "hours" if hours else "minutes" if minutes else "seconds"
         if unit == "minutes" and not seconds:

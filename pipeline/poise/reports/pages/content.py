@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from poise.reports.cohort import cohort_of
+from poise.reports.cohort import cohort_of, total_s
 from poise.reports.feedback.recording import feedback_on
 from poise.reports.feedback.remarks import LEAST_S, is_brief
 from poise.reports.left_aside import of_table
@@ -115,7 +115,7 @@ def write_index(
         kinds=list(dict.fromkeys(map(state, recordings))),
         labels=labels_of(recordings),
         recording_count=len(recordings),
-        total_s=_total_s(ordered),
+        total_s=total_s(ordered),
         provenance=provenance or {},
         unsure=unsure,
     )
@@ -128,18 +128,6 @@ def write_index(
         provenance=provenance or {},
     )
     return directory / INDEX_FILE
-
-
-def _total_s(reports: Iterable[CandidateReport]) -> float:
-    """Length of all recordings in seconds; those that are the same file count once."""
-    lengths = {}
-    for report in reports:
-        for recording in report.recordings:
-            own = f"{report.candidate_id}/{recording.recording_id}"
-            which = report.provenance.get(f"input {recording.recording_id}") or own
-            if recording.statistics is not None:
-                lengths[which] = recording.length_s
-    return sum(lengths.values())
 
 
 def rehearse(settings: Settings) -> None:

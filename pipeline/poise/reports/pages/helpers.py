@@ -37,6 +37,8 @@ MOST_ANSWERS = 12  # rows that are not folded
 _MOST_NAMED = 50
 _LEAST_FLAG_SHARE = 0.02
 _MOST_FLAGS = 5
+_AS_WANTED = 0.95  # of the sampling rate: fewer pictures are told as they are
+_GAUSSIAN_WIDTH = 2.5  # of a Gaussian in standard deviations, as wide as a box of its height
 _INPUT = "input "
 
 
@@ -58,7 +60,11 @@ def helpers(texts: Texts) -> Mapping[str, Any]:
         "class_rows": class_rows,
         "style_of": display_class,
         "limits": limits,
-        "timeline": lambda recording, number: _timeline(recording, number, texts),
+        "timeline": lambda recording, number, smoothing_s: _timeline(
+            recording, number, _averaged(smoothing_s, texts), texts
+        ),
+        "averaged": lambda smoothing_s: _averaged(smoothing_s, texts),
+        "rate_of": rate_of,
         "strip": strip_svg,
         "progress_charts": lambda read: _progress(read, texts),
         "picture": _picture,
@@ -175,12 +181,15 @@ def parts_of(answer: Answer) -> list[tuple[str, float, float]]:
     return parts
 
 
-def limits(statistics: Statistics) -> list[tuple[str, float]]:
-    """Quality flags that occurred often enough to matter, the most frequent first."""
+def limits(statistics: Statistics, least: float = _LEAST_FLAG_SHARE) -> list[tuple[str, float]]:
+    """Quality flags that occurred often enough to matter, the most frequent first.
+
+    Args:
+        statistics: Of a recording.
+        least: Share from which one matters; 0 tells of all that occurred.
+    """
     counted = [
-        (flag, share)
-        for flag, share in statistics.flag_shares.items()
-        if share >= _LEAST_FLAG_SHARE
+        (flag, share) for flag, share in statistics.flag_shares.items() if share >= least and share
     ]
     return sorted(counted, key=lambda item: (-item[1], item[0]))[:_MOST_FLAGS]
 
@@ -220,7 +229,23 @@ def _overview_ticks(recording: RecordingReport) -> list[tuple[float, int]]:
     return [(time_s / recording.end_s, time_s) for time_s in g.ticks(0.0, recording.end_s, 7)]
 
 
-def _timeline(recording: RecordingReport, number: int, texts: Texts) -> Markup:
+def rate_of(statistics: Statistics, wanted_hz: float) -> float:
+    """Pictures looked at per second: as many as were asked for, or as the recording has."""
+    if not statistics.duration_s:
+        return wanted_hz
+    found_hz = statistics.sampled_frames / statistics.duration_s
+    return wanted_hz if found_hz >= _AS_WANTED * wanted_hz else float(f"{found_hz:.2g}")
+
+
+def _averaged(smoothing_s: float, texts: Texts) -> str:
+    """Over how long a timeline is averaged: while somebody speaks over two seconds at least."""
+    if not smoothing_s:
+        return ""
+    seconds = max(1, round(_GAUSSIAN_WIDTH * smoothing_s))
+    return texts.count("timeline.averaged", seconds)
+
+
+def _timeline(recording: RecordingReport, number: int, averaged: str, texts: Texts) -> Markup:
     """The timeline as a drawing, for paper and where no script runs."""
     return Markup(
         timeline_svg(
@@ -230,7 +255,10 @@ def _timeline(recording: RecordingReport, number: int, texts: Texts) -> Markup:
             ident=f"timeline-{number}",
             title=texts("timeline.alt", recording=recording.recording_id.rpartition("/")[2]),
             description=texts(
-                "timeline.description", start=texts.clock(0), end=texts.clock(recording.end_s)
+                "timeline.description",
+                start=texts.clock(0),
+                end=texts.clock(recording.end_s),
+                averaged=averaged,
             ),
         )
     )

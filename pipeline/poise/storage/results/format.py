@@ -53,9 +53,10 @@ if TYPE_CHECKING:
 
 FRAMES_FILE, RESULT_FILE, IDENTITY_FILE = "frames.npz", "result.json", "identity.npz"
 _PICTURE_NAME = re.compile(r"[A-Za-z0-9_-]+\.jpg")
+_USUAL_SMOOTHING_S, _USUAL_RATE_HZ = 0.4, 5.0  # of results that do not say what theirs are
 _MAX_RESULT_BYTES = 256_000_000
-_DAMAGED = (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError, EOFError,
-            MemoryError, RecursionError, NotImplementedError, zipfile.BadZipFile,
+_DAMAGED = (OSError, ValueError, ArithmeticError, KeyError, TypeError, AttributeError, IndexError,
+            EOFError, MemoryError, RecursionError, NotImplementedError, zipfile.BadZipFile,
             ModelError)  # fmt: skip
 
 
@@ -157,6 +158,7 @@ class StoredResult:
             result = cls._read(directory, recording_id)
             _check_arrays(result.read_arrays())
             result.read_identity()
+            _ = result._as_analysed
             for picture in result.pictures:
                 _check_picture(directory, picture.image_file)
                 if picture.overlay_file:  # a picture may have no map
@@ -192,17 +194,30 @@ class StoredResult:
             notes=read_notes(directory, recording_id),
         )
 
-    def read_frames(self, smoothing_s: float = 0.4, nominal_s: float = 0.2) -> pd.DataFrame:
+    def read_frames(
+        self, smoothing_s: float | None = None, nominal_s: float | None = None
+    ) -> pd.DataFrame:
         """The table of frames, without `recording_id`.
 
         Args:
             smoothing_s, nominal_s: Bandwidth of the smoothing (columns `smooth_p_*`), and
-                sampling interval that was asked for, as the analysis had them.
+                sampling interval that was asked for; None: as the analysis had them.
         """
+        own_smoothing_s, own_nominal_s = self._as_analysed
+        if smoothing_s is None:
+            smoothing_s = own_smoothing_s
+        if nominal_s is None:
+            nominal_s = own_nominal_s
         arrays = self.read_arrays()
         return frames_table(
             arrays, self.labels, smoothing_s, nominal_s, self.segments, self.sound.spoken
         )
+
+    @property
+    def _as_analysed(self) -> tuple[float, float]:
+        """Bandwidth of the smoothing, and sampling interval that was asked for, in seconds."""
+        rate_hz = float(self.origin.get("sample_rate_hz", _USUAL_RATE_HZ))
+        return float(self.origin.get("smoothing_s", _USUAL_SMOOTHING_S)), 1 / rate_hz
 
     @property
     def segments(self) -> tuple[Segment, ...]:
@@ -261,6 +276,7 @@ class StoredResult:
             pts_s=pts_s,
             labels=display_labels(self.labels),
             smoothed=smooth(pts_s, seen["reading"], bandwidth_s, gap_s),
+            label_column=seen["reading"].argmax(axis=1),
             emotions=self.labels.emotions,
             emotion=smooth(pts_s, posterior, bandwidth_s, gap_s),
             breaks=np.array([start for start, _ in continuous_runs(pts_s, gap_s)[1:]], np.int64),
