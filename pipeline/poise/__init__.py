@@ -36,9 +36,9 @@ if TYPE_CHECKING:
         VideoError,
     )
     from poise.settings import Settings
+    from poise.statuses import Status
     from poise.storage.results.format import StoredResult
     from poise.storage.results.outcome import Outcome
-    from poise.types import Status
 
 __version__ = "0.1.0"
 
@@ -59,7 +59,7 @@ _HOME = {
     "Settings": ("settings", "Settings"),
     "SettingsError": ("errors", "SettingsError"),
     "State": ("batch.status", "State"),
-    "Status": ("types", "Status"),
+    "Status": ("statuses", "Status"),
     "StoredResult": ("storage.results.format", "StoredResult"),
     "UnfinishedError": ("errors", "UnfinishedError"),
     "VideoError": ("errors", "VideoError"),

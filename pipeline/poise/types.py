@@ -19,9 +19,6 @@ from poise.identity_findings import IdentityFindings
 from poise.labels import LabelScheme
 from poise.remarks import ReadingRemark
 from poise.spoken import Segment, Sound
-from poise.statuses import SHOWN as SHOWN
-from poise.statuses import WITHHELD as WITHHELD
-from poise.statuses import Status as Status
 
 FloatArray = npt.NDArray[np.float32]
 IntArray = npt.NDArray[np.int64]

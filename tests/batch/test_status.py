@@ -9,10 +9,11 @@ import pytest
 
 from poise.batch.status import look_up
 from poise.errors import ReportError
+from poise.statuses import Status
 from poise.storage.ledger import Entry, Ledger
 from poise.storage.results.store import HOUSE, ResultStore
 from poise.system.directory_lock import held
-from poise.types import Recording, Status
+from poise.types import Recording
 
 
 def _entry(name: str, status: Status, message: str = "") -> Entry:

@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 
 from poise.settings import Settings
+from poise.statuses import Status
 from poise.storage.ledger import Entry, Ledger
 from poise.storage.results.format import IDENTITY_FILE
 from poise.storage.results.store import ResultStore
-from poise.types import Recording, Status
+from poise.types import Recording
 from tests.desk.conftest import Night
 from tests.factories import drawn_face, make_spec
 

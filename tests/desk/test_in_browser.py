@@ -15,11 +15,11 @@ from playwright.sync_api import Error
 
 from poise.batch.intake.discovery import discover
 from poise.reports.pages.pdf import browser_options, find_browser
+from poise.statuses import Status
 from poise.storage.ledger import Ledger
 from poise.storage.notes import read_notes
 from poise.storage.results.store import ResultStore
 from poise.system.directory_lock import held
-from poise.types import Status
 from tests.conftest import SAMPLES
 from tests.desk.conftest import Night
 from tests.desk.kit import Served, serving

@@ -13,9 +13,9 @@ from poise.reports.candidates import candidate_report, write_candidate, write_ov
 from poise.reports.locales import LANGUAGES, load_texts
 from poise.settings import Settings
 from poise.spoken import Segment, Sound, Turn
+from poise.statuses import Status
 from poise.storage.results.format import StoredResult, write_result
 from poise.storage.results.outcome import LeftAside, Outcome
-from poise.types import Status
 from tests.factories import drawn_face, make_analysis, make_outcome, make_spec
 
 SPEC = make_spec()

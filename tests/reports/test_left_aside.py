@@ -10,8 +10,9 @@ import pytest
 
 from poise.reports.left_aside import left_aside_schema, reason, write_left_aside
 from poise.settings import Settings
+from poise.statuses import Status
 from poise.storage.results.outcome import LeftAside, Outcome
-from poise.types import Recording, Status
+from poise.types import Recording
 
 LEFT = [LeftAside(name="kim/a.zip", code="archive"), LeftAside(name="folder", code="empty_folder")]
 RECORDING = Recording(path=Path("a"), recording_id="a", candidate_id="a", display_name="a")

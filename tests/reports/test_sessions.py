@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from poise.reports.sessions import in_order, is_earlier, natural
+from poise.statuses import Status
 from poise.storage.results.outcome import Outcome
-from poise.types import Recording, Status
+from poise.types import Recording
 
 
 def _recording(name: str, day: str = "", clock: str = "") -> Recording:

@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from poise.errors import DiskFullError, ReportError, SettingsError
+from poise.statuses import Status
 from poise.storage.ledger import LEDGER_FILE, Entry, Ledger
-from poise.types import Recording, Status
+from poise.types import Recording
 
 
 def _recording(name: str = "kim/1.mp4", sha256: str = "a" * 64) -> Recording:

@@ -20,6 +20,7 @@ from poise.errors import DamagedResultError, DiskFullError, PoiseError, VideoErr
 from poise.expression.model_spec import ModelSpec
 from poise.reports.left_aside import write_left_aside
 from poise.settings import Settings
+from poise.statuses import SHOWN, Status
 from poise.storage.ledger import Entry, Ledger
 from poise.storage.results.beside import keep_notes
 from poise.storage.results.exclusion import without_excluded
@@ -31,7 +32,7 @@ from poise.storage.results.store import ResultStore
 from poise.storage.saved_tables import TableFault
 from poise.system.atomic_files import Reserve
 from poise.system.run_log import RunLog
-from poise.types import SHOWN, Recording, Status
+from poise.types import Recording
 
 _AT_ONCE = 2  # reports written at most while workers wait to be heard
 # Settings that reports and tables show nothing of.

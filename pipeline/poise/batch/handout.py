@@ -28,12 +28,12 @@ from poise.reports.pages.content import write_candidate_report
 from poise.reports.pages.pdf import find_browser, print_pages
 from poise.reports.pseudonyms import as_named
 from poise.reports.report_types import UNSURE
+from poise.statuses import SHOWN, Status
 from poise.storage.results.format import StoredResult
 from poise.storage.results.outcome import Outcome
 from poise.system.atomic_files import not_written, private, sha256, write_whole
 from poise.system.file_names import distinct, safe_name
 from poise.timeline.timecodes import timecode
-from poise.types import SHOWN, Status
 
 ZIP = ".zip"
 AROUND_S = 1.0  # before and after what a clip shows

@@ -10,9 +10,10 @@ from poise.batch.intake.dates import session_in
 from poise.errors import PoiseError
 from poise.media.losses import JOINED
 from poise.settings import Settings
+from poise.statuses import WITHHELD, Status
 from poise.storage.results.format import StoredResult
 from poise.storage.results.outcome import LeftAside, Outcome
-from poise.types import WITHHELD, Recording, Status
+from poise.types import Recording
 
 WHY_WITHHELD = {
     Status.NOT_CONSENTED: "candidates.csv says that there is no consent; it was not read.",

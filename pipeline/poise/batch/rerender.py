@@ -25,6 +25,7 @@ from poise.reports.pages.pdf import print_pages
 from poise.reports.pseudonyms import as_named, with_pseudonym
 from poise.reports.table_files import write_tables
 from poise.settings import Settings
+from poise.statuses import SHOWN, WITHHELD, Status
 from poise.storage.ledger import Entry, Ledger
 from poise.storage.results.exclusion import without_excluded
 from poise.storage.results.format import StoredResult
@@ -34,7 +35,6 @@ from poise.storage.secret import secret_of
 from poise.system.atomic_files import private
 from poise.system.directory_lock import held
 from poise.system.platform import cores
-from poise.types import SHOWN, WITHHELD, Status
 
 CANDIDATES_EACH = 16  # fewer are written sooner than another process has started
 

@@ -21,6 +21,7 @@ from poise.expression.model_spec import SHIPPED_MODEL, ModelSpec, read_spec
 from poise.reports.pages.content import rehearse
 from poise.reports.pseudonyms import with_pseudonym
 from poise.settings import Settings
+from poise.statuses import Status
 from poise.storage.fingerprints import Hashed, hash_now, recognise, remember
 from poise.storage.forgotten import Forgotten
 from poise.storage.given_segments import with_segments
@@ -35,7 +36,7 @@ from poise.system.directory_lock import held
 from poise.system.interrupts import undisturbed
 from poise.system.platform import longest_path
 from poise.system.run_log import RunLog, versions
-from poise.types import Recording, Status
+from poise.types import Recording
 
 __all__ = ["Listener", "Plan", "RunResult", "analyze"]
 

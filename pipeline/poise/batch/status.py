@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from poise.batch.outcomes import count_statuses
+from poise.statuses import Status
 from poise.storage.ledger import Ledger
 from poise.storage.results.outcome import Outcome
 from poise.storage.results.store import HOUSE, ResultStore
 from poise.system.directory_lock import Holder, holder
-from poise.types import Status
 
 
 @dataclass(frozen=True, kw_only=True)

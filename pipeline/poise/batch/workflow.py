@@ -19,6 +19,7 @@ from poise.batch.workers.worker import Done, Task
 from poise.errors import PoiseError, UnfinishedError
 from poise.expression.model_spec import ModelSpec
 from poise.settings import Settings
+from poise.statuses import Status
 from poise.storage.fingerprints import (
     Hashed,
     Hashing,
@@ -33,7 +34,7 @@ from poise.storage.results.store import ResultStore
 from poise.storage.saved_tables import TableFault
 from poise.system.atomic_files import Stamp
 from poise.system.interrupts import undisturbed
-from poise.types import Recording, Status
+from poise.types import Recording
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,12 +20,12 @@ from pathlib import Path
 
 from poise.batch.status import State, look_up
 from poise.errors import PoiseError, ReportError, SettingsError
+from poise.statuses import Status
 from poise.storage.ledger import Entry, Ledger
 from poise.storage.results.store import HOUSE, ResultStore
 from poise.system.child_process import start_python
 from poise.system.directory_lock import Holder, holder, is_held
 from poise.system.exit_codes import ABORTED
-from poise.types import Status
 
 _PROGRAM = "from poise.commands import main; main(prog_name='poise')"
 _LEAST_S = 5.0  # before anything is said of the time that is left

@@ -12,11 +12,12 @@ from poise.desk.files import address_of, page_in
 from poise.desk.state import Desk
 from poise.errors import PoiseError
 from poise.identity_findings import IdentityFindings
+from poise.statuses import SHOWN, Status
 from poise.storage.forgotten import Forgotten
 from poise.storage.results.format import read_identity
 from poise.storage.results.store import HOUSE, ResultStore
 from poise.storage.saved_tables import TableFault
-from poise.types import SHOWN, Recording, Status
+from poise.types import Recording
 
 NEW, GONE = "new", "gone"
 """What a recording is that no run has met yet, and one that lies there no more."""

@@ -34,12 +34,13 @@ from poise.reports.table_files import (
 )
 from poise.settings import Settings
 from poise.spoken import Sound
+from poise.statuses import SHOWN
 from poise.storage.results.format import StoredResult
 from poise.storage.results.outcome import LeftAside, Outcome
 from poise.system.atomic_files import write_text
 from poise.system.file_names import distinct
 from poise.timeline.statistics import combine
-from poise.types import SHOWN, Recording
+from poise.types import Recording
 
 _HARMLESS = frozenset(
     {"other_kind", "sound_only", "hidden", "system_folder"}

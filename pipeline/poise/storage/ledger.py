@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from poise.errors import ReportError
+from poise.statuses import Status
 from poise.storage.ledger_database import (
     LEDGER_FILE,
     failure,
@@ -29,7 +30,7 @@ from poise.storage.ledger_database import (
 from poise.storage.results.outcome import LeftAside
 from poise.storage.results.recording_json import from_json, to_json
 from poise.system.atomic_files import Stamp
-from poise.types import Recording, Status
+from poise.types import Recording
 
 __all__ = ["LEDGER_FILE", "Entry", "Ledger", "Run"]
 

@@ -10,8 +10,8 @@ import pytest
 from poise.desk.overview import Overview
 from poise.desk.rooms.home import in_words
 from poise.reports.locales import LANGUAGES
+from poise.statuses import Status
 from poise.system.directory_lock import Holder
-from poise.types import Status
 from tests.desk.kit import Served
 
 

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from poise.statuses import Status
 from poise.storage.results.outcome import LeftAside, Outcome, place_of, tells_of
-from poise.types import Recording, Status
+from poise.types import Recording
 
 
 def test_an_outcome_says_no_more_than_is_known() -> None:

@@ -20,7 +20,7 @@ from poise.desk.rooms.uploads import check_room, place_for, receive
 from poise.desk.state import Desk
 from poise.errors import PoiseError
 from poise.reports.pages.rendering import as_json
-from poise.types import WITHHELD, Status
+from poise.statuses import WITHHELD, Status
 
 _CLOSE = {"connection": "close"}
 _MADE = (Status.DONE, Status.PARTIAL)

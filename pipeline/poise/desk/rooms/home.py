@@ -17,7 +17,7 @@ from poise.desk.overview import Overview, Row, faces_of, overview
 from poise.desk.pages import action, page
 from poise.desk.state import Desk
 from poise.reports.locales import LANGUAGES, Texts
-from poise.types import Status
+from poise.statuses import Status
 
 _MINUTE_S = 60
 _TOLD = (Status.DONE, Status.PARTIAL, Status.FAILED, Status.NOT_CONSENTED, Status.EXPIRED,

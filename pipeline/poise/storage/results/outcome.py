@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from poise.errors import PoiseError
+from poise.statuses import Status
 from poise.storage.results.format import StoredResult
-from poise.types import Recording, Status
+from poise.types import Recording
 
 
 @dataclass(frozen=True, kw_only=True)
