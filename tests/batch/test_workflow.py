@@ -12,6 +12,7 @@ import pytest
 
 from poise.analysis import recording
 from poise.batch.outcomes import Listener, Plan
+from poise.batch.rerender import render
 from poise.batch.run import analyze
 from poise.settings import Settings
 from poise.storage import fingerprints
@@ -91,6 +92,39 @@ def test_twins_are_analysed_once_and_reported_twice(
     for candidate in ("kim", "lee"):
         frames = read_table(tmp_path / "out" / candidate / "frames.csv")
         assert f"{candidate}/1.mp4" in set(frames["recording_id"])
+
+
+def test_a_file_that_a_candidate_has_twice_stands_once(
+    tmp_path: Path, pretended: Pretended, analyse_here: Run
+) -> None:
+    """Whichever is left later stands for itself; pages and tables never count a result twice."""
+    (tmp_path / "in" / "kim").mkdir(parents=True)
+    for name, content in (("a (1)", b"same"), ("a", b"same"), ("b", b"other")):
+        (tmp_path / "in" / "kim" / f"{name}.mp4").write_bytes(content)
+    out = tmp_path / "out"
+    for again in (False, True):
+        result = analyse_here()
+        assert {o.recording.recording_id: str(o.status) for o in result.outcomes} == {
+            "kim/a (1).mp4": "duplicate", "kim/a.mp4": "done", "kim/b.mp4": "done",
+        }  # fmt: skip
+        assert result.exit_code == 0 and len(pretended.seen) == 2, again
+    table = read_table(out / "recordings.csv").set_index("recording_id")
+    assert table["status"].to_dict() == {
+        "kim/a (1).mp4": "duplicate", "kim/a.mp4": "done", "kim/b.mp4": "done",
+    }  # fmt: skip
+    assert table["coverage"].isna().to_dict()["kim/a (1).mp4"]
+    assert set(read_table(out / "kim" / "frames.csv")["recording_id"]) == {
+        "kim/a.mp4", "kim/b.mp4",
+    }  # fmt: skip
+    assert "a (1).mp4" not in (out / "kim" / "report.html").read_text(encoding="utf-8")
+    assert "a (1).mp4" in (out / "index.html").read_text(encoding="utf-8")
+    before = (out / "recordings.csv").read_bytes()
+    assert [str(o.status) for o in render(out).outcomes] == ["duplicate", "done", "done"]
+    assert (out / "recordings.csv").read_bytes() == before
+    (tmp_path / "in" / "kim" / "a.mp4").unlink()
+    assert [str(o.status) for o in analyse_here().outcomes] == ["done", "done"]
+    assert "a (1).mp4" in (out / "kim" / "report.html").read_text(encoding="utf-8")
+    assert len(pretended.seen) == 2
 
 
 def test_twins_that_fail_fail_both(tmp_path: Path, analyse_here: Run) -> None:

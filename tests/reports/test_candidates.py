@@ -56,6 +56,23 @@ def test_the_index_tells_all_that_was_found(
     assert 'href="park/' not in page  # nothing was written of it
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_file_that_lies_with_two_people_needs_attention(tmp_path: Path, language: str) -> None:
+    """Unless a portrait says whom of it to take; of one person's files nothing is said."""
+    settings, texts = Settings(language=language), load_texts(language)
+    own, other = (
+        make_outcome(tmp_path / name, f"{name}/1.mp4", candidate_id=name, display_name=name)
+        for name in ("kim", "lee")
+    )
+    alone = replace(other, recording=replace(other.recording, sha256="f0" * 32))
+    told = replace(other, recording=replace(other.recording, portrait=Path("/lee.jpg")))
+    attention = texts("index.shared_text")
+    for together, times in (([own, other], 2), ([own, alone], 0), ([own, told], 1)):
+        page = write_overview(together, tmp_path / "out", settings, SPEC).read_text("utf-8")
+        assert page.count(attention) == times
+        assert (texts.count("index.shared", times) in page) == bool(times)
+
+
 def test_without_consent_alone_is_not_all_in_full(outcomes: list[Outcome], tmp_path: Path) -> None:
     settings = Settings(language="en")
     page = write_overview([outcomes[0], outcomes[2]], tmp_path, settings, SPEC).read_text("utf-8")

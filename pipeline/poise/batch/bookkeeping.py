@@ -14,7 +14,7 @@ from types import MappingProxyType
 
 from poise import __version__
 from poise.batch.beyond_end import beyond_end
-from poise.batch.outcomes import WHY_WITHHELD, Listener, outcome_of
+from poise.batch.outcomes import WHY_WITHHELD, Listener, outcome_of, without_duplicates
 from poise.batch.workers.worker import Done
 from poise.errors import DamagedResultError, DiskFullError, PoiseError, VideoError
 from poise.expression.model_spec import ModelSpec
@@ -173,7 +173,9 @@ class Batch:
 
     def outcomes(self) -> list[Outcome]:
         """All so far, in order of the recordings."""
-        return [self._outcomes[name] for name in self._found if name in self._outcomes]
+        return without_duplicates(
+            self._outcomes[name] for name in self._found if name in self._outcomes
+        )
 
     def finish(self) -> Path | None:
         """Write what is left to write: reports that are behind, index and tables.
@@ -207,7 +209,8 @@ class Batch:
             )
             write_left_aside(self.left_aside, self._output, self._settings)
             self._ledger.leave_aside(self.left_aside)
-            self._ledger.record([self._entry(o) for o in self._unrecorded.values()])
+            twice = [o for o in outcomes if o.status == Status.DUPLICATE]
+            self._ledger.record(map(self._entry, [*self._unrecorded.values(), *twice]))
             self._ledger.end()
         except DiskFullError as error:
             self.problem = self.problem or error

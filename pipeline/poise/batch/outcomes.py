@@ -45,6 +45,39 @@ def outcome_of(
     )
 
 
+def without_duplicates(outcomes: Iterable[Outcome]) -> list[Outcome]:
+    """The same, where each result stands once for a candidate.
+
+    A file may lie there twice, as `a.mp4` and `a (1).mp4`: both have the same result, which would
+    count twice. The one that more is told of is kept, else the one of the shorter name; the others
+    become duplicates, without a result.
+    """
+    told = list(outcomes)
+    kept: dict[tuple[str, str], Outcome] = {}
+    for outcome in filter(lambda outcome: outcome.result is not None, told):
+        same = (outcome.recording.candidate_id, outcome.recording.sha256)
+        kept[same] = min(kept.get(same, outcome), outcome, key=_preference)
+    return [_once(o, kept.get((o.recording.candidate_id, o.recording.sha256), o)) for o in told]
+
+
+def _preference(outcome: Outcome) -> tuple[int, int]:
+    own = outcome.recording
+    given = (own.session_date, own.note, own.segments, own.notes, own.neutral_span_s)
+    return -sum(map(bool, given)), len(own.recording_id)
+
+
+def _once(outcome: Outcome, kept: Outcome) -> Outcome:
+    if outcome is kept or outcome.result is None:
+        return outcome
+    return replace(
+        outcome,
+        status=Status.DUPLICATE,
+        code=str(Status.DUPLICATE),
+        message=f"It is the same file as {kept.recording.recording_id}, which stands for both.",
+        result=None,
+    )
+
+
 def count_statuses(outcomes: Iterable[Outcome]) -> dict[str, int]:
     """How many outcomes have which status, in the order of `Status`; those that none has
     are left out."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from joblib import Parallel, delayed
 
-from poise.batch.outcomes import RunResult, outcome_of
+from poise.batch.outcomes import RunResult, outcome_of, without_duplicates
 from poise.errors import (
     DamagedResultError,
     DiskFullError,
@@ -67,7 +67,7 @@ def recall(
     }
     settings = Settings(**{**before, **changed})
     result = RunResult(
-        outcomes=[_outcome(entry, store, secret, settings) for entry in entries],
+        outcomes=without_duplicates(_outcome(e, store, secret, settings) for e in entries),
         output=target, index=None, settings=settings, seconds=0.0, left_aside=aside,
     )  # fmt: skip
     try:

@@ -23,7 +23,7 @@ _LAST = 5
 _TOLD = frozenset({
     "time", "event", "status", "reused", "seconds", "stages", "warnings", "message", "versions",
     "settings", "device", "model", "recordings", "done", "partial", "failed", "pending",
-    "not_consented", "expired", "by",
+    "not_consented", "expired", "duplicate", "by",
 })  # fmt: skip
 _FREE_TEXT = frozenset({"centre_name", "centre_logo", "centre_note", "templates", "cluster"})
 

@@ -171,7 +171,17 @@ def write_overview(
         provenance=provenance(settings, spec),
         not_analysed=not_analysed,
         unsure=unsure_recordings(outcomes, faces=not settings.anonymous),
+        shared=_shared(outcomes),
     )
+
+
+def _shared(outcomes: Sequence[Outcome]) -> set[str]:
+    """Recordings whose file several candidates have, and no portrait says whom of it to take."""
+    read = [o.recording for o in outcomes if o.result is not None and o.recording.sha256]
+    whose: dict[str, set[str]] = {}
+    for recording in read:
+        whose.setdefault(recording.sha256, set()).add(recording.candidate_id)
+    return {r.recording_id for r in read if len(whose[r.sha256]) > 1 and r.portrait is None}
 
 
 def candidate_report(

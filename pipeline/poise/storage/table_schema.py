@@ -267,7 +267,8 @@ def recordings_schema(labels: Iterable[str]) -> list[Column]:
         "container gives it.",
         "note": "As given in candidates.csv.",
         "status": "done, partial (read as far as possible), failed, pending (not analysed yet), "
-        "not_consented (not to be analysed) or expired (purged for its age).",
+        "not_consented (not to be analysed), expired (purged for its age) or duplicate (the same "
+        "file as another of the candidate's, which stands for both).",
         "error_code": "Kind of the failure, a fixed word for each.",
         "error": "What was lost or why it failed, in plain words.",
         "remarks": "What was unusual about how it was read, in plain words: holes, turns, streams.",

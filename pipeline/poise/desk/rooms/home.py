@@ -21,7 +21,7 @@ from poise.statuses import Status
 
 _MINUTE_S = 60
 _TOLD = (Status.DONE, Status.PARTIAL, Status.FAILED, Status.NOT_CONSENTED, Status.EXPIRED,
-         Status.FORGOTTEN)  # fmt: skip
+         Status.FORGOTTEN, Status.DUPLICATE)  # fmt: skip
 
 
 def routes(desk: Desk) -> list[BaseRoute]:

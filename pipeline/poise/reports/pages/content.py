@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -75,6 +75,7 @@ def write_index(
     provenance: Mapping[str, str] | None = None,
     not_analysed: Sequence[NotAnalysed] = (),
     unsure: Sequence[Unsure] = (),
+    shared: Collection[str] = (),
 ) -> Path:
     """Write the page that leads to all reports: first what needs attention, then the recordings.
 
@@ -90,6 +91,7 @@ def write_index(
         provenance: Facts for the foot of the page, name to value.
         not_analysed: Recordings without consent and the like, and what else was left aside.
         unsure: Recordings of which it is not sure whom they show.
+        shared: Identifiers of recordings whose file other candidates have, too.
 
     Returns:
         The file written.
@@ -106,7 +108,7 @@ def write_index(
         settings,
         helpers,
         reports=ordered,
-        problems=_problems(ordered),
+        problems=_problems(ordered, shared),
         not_analysed=grouped(
             one for one in not_analysed if not one.harmless and not of_table(one.code)
         ),
@@ -160,13 +162,18 @@ def _name_order(report: CandidateReport) -> tuple[str, str]:
     return name, report.candidate_id
 
 
-def _problems(reports: Sequence[CandidateReport]) -> dict[str, list[_Problem]]:
-    """Recordings that failed, were read in part, or show no usable face."""
-    problems: dict[str, list[_Problem]] = {"failed": [], "partial": [], "faceless": []}
+def _problems(
+    reports: Sequence[CandidateReport], shared: Collection[str]
+) -> dict[str, list[_Problem]]:
+    """Recordings that failed, were read in part, show no usable face, or may be another's."""
+    problems: dict[str, list[_Problem]] = {
+        kind: [] for kind in ("failed", "partial", "faceless", "shared")
+    }
     for report in reports:
         for recording in report.recordings:
-            kind = state(recording)
-            if kind != "done":
-                problem = _Problem(report=report, recording=recording)
+            problem = _Problem(report=report, recording=recording)
+            if (kind := state(recording)) != "done":
                 problems.setdefault(kind, []).append(problem)
+            if recording.recording_id in shared:
+                problems["shared"].append(problem)
     return problems
