@@ -331,6 +331,17 @@ def test_index_without_candidates(tmp_path: Path, language: str) -> None:
     assert load_texts(language)("index.none") in page.text
 
 
+def test_a_stretch_within_one_second_is_told_as_a_moment(tmp_path: Path) -> None:
+    recording = make_recording(tmp_path / "p")
+    start_s = recording.episodes[0].start_s // 1
+    short = replace(recording.episodes[0], start_s=start_s + 0.1, end_s=start_s + 0.9)
+    longer = replace(short, start_s=start_s + 1.1, end_s=start_s + 2.0)
+    page = page_of(make_candidate([replace(recording, episodes=[short, longer])]), tmp_path / "kim")
+    times = re.findall(r'<th scope="row" data-value[^>]*><a[^>]*>([^<]+)</a>', page.source)
+    assert len(times) == 2
+    assert re.fullmatch(r"\d\d:\d\d", times[0]) and re.fullmatch(r"(\d\d:\d\d)–(?!\1).+", times[1])
+
+
 def test_index_of_a_good_night(tmp_path: Path) -> None:
     report = make_candidate([make_recording(tmp_path / "p")])
     page = Page(write_index([report], tmp_path, Settings(language="en")))
