@@ -22,7 +22,7 @@ from poise.expression.model_spec import SPEC_FILE
 from tests.conftest import SampleFaces
 
 pytestmark = pytest.mark.skipif(
-    not torch.cpu._is_vnni_supported(), reason="the processor has no VNNI"
+    not prefers_int8(torch.device("cpu")), reason="the processor has no AVX2"
 )
 
 
@@ -160,13 +160,13 @@ def test_a_model_without_ranges_stays_in_float32(
 
 
 @pytest.mark.parametrize(
-    ("device", "vnni", "preferred"),
+    ("device", "avx2", "preferred"),
     [("cpu", True, True), ("cpu", False, False), ("cuda", True, False)],
 )
 def test_bytes_are_for_processors_that_multiply_them_fast(
-    device: str, vnni: bool, preferred: bool, monkeypatch: pytest.MonkeyPatch
+    device: str, avx2: bool, preferred: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(torch.cpu, "_is_vnni_supported", lambda: vnni)
+    monkeypatch.setattr(torch.cpu, "_is_avx2_supported", lambda: avx2)
     assert prefers_int8(torch.device(device)) is preferred
 
 

@@ -1,4 +1,4 @@
-"""The network in eight bits, for processors that multiply bytes fast (VNNI).
+"""The network in eight bits, for processors that multiply bytes fast (AVX2, VNNI).
 
 Quantisation after training: kernels symmetric and by output channel; activations, which a ReLU has
 made non-negative, from zero up to a greatest value. Of VGG16's features that was measured when the
