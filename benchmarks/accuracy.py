@@ -29,9 +29,9 @@ from poise.expression.model_spec import SHIPPED_MODEL
 from poise.faces.detection.detector import FaceDetector
 from poise.labels import NEGATIVE, NEUTRAL, POSITIVE, LabelScheme
 from poise.types import FloatArray
-from poise_training.evaluate import Task, measure, tasks
-from poise_training.recipe import DataSource
-from poise_training.testset import TestSet, collect, predict, recipe_for, scheme_for
+from poise_training.datasets.recipe import DataSource
+from poise_training.evaluation.evaluate import Task, measure, tasks
+from poise_training.evaluation.testset import TestSet, collect, predict, recipe_for, scheme_for
 
 FER_LABELS = LabelScheme(
     name="fer",

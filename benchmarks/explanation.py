@@ -39,9 +39,9 @@ from poise.faces.photographs import align_pictures
 from poise.labels import NEUTRAL, display_labels, display_posterior, members
 from poise.settings import HEAT_MAPS
 from poise.types import FloatArray, Image
-from poise_training.locate import batches
-from poise_training.recipe import DataSource
-from poise_training.testset import collect, recipe_for, scheme_for
+from poise_training.datasets.locate import batches
+from poise_training.datasets.recipe import DataSource
+from poise_training.evaluation.testset import collect, recipe_for, scheme_for
 
 CURVE = np.linspace(0, 1, 6)
 MIRRORED = 60  # faces that are also seen in the mirror

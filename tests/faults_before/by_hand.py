@@ -190,7 +190,8 @@ def _(side: Side) -> object:
     return side.by_hand(
         "from training.metrics import accuracies, confusion_matrix, interval\n"
         "def of_people(*more): return ()",
-        "from poise_training.metrics import accuracies, by_person, confusion_matrix, interval\n"
+        "from poise_training.evaluation.metrics import accuracies, by_person, confusion_matrix\n"
+        "from poise_training.evaluation.metrics import interval\n"
         "def of_people(*more): return (by_person(*more),)",
         """
 import numpy as np

@@ -11,12 +11,11 @@ import torch
 from poise.expression.architectures import ARCHITECTURES
 from poise.expression.artefact import build, save_model
 from poise.expression.model_spec import ModelSpec
-from poise_training.recipe import Recipe, load_recipe
-from poise_training.run import fit_run
+from poise_training.datasets.recipe import Recipe, load_recipe
+from poise_training.fitting.run import fit_run
 from poise_training.smoke import make
 from tests.conftest import made_once
-
-from .tiny import TEMPLATE
+from tests.training.tiny import TEMPLATE
 
 
 @pytest.fixture(scope="session")
@@ -51,7 +50,7 @@ def run(recipe: Recipe, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def untrained(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """An artefact of each architecture that has learned nothing, for FER+'s emotions."""
-    from poise_training.schemes import load_scheme
+    from poise_training.datasets.schemes import load_scheme
 
     folder = tmp_path_factory.mktemp("untrained")
     for architecture in ARCHITECTURES:

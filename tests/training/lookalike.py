@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw
 
-from poise_training.aihub import EMOTIONS, Fault
+from poise_training.datasets.aihub import EMOTIONS, Fault
 
 WIDTH_PX, HEIGHT_PX = 96, 128
 BOX = (24, 20, 72, 100)

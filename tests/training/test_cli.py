@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner, Result
 
-from poise_training.changes import CHANGES
 from poise_training.cli import main
+from poise_training.evaluation.changes import CHANGES
 
 
 @pytest.fixture(autouse=True)

@@ -14,7 +14,7 @@ from poise.faces.covering import SIDE_PX, CoveringNetwork
 from poise.types import FloatArray, Image
 from poise_training import covering
 from poise_training.covering import crops_of, drawn
-from poise_training.prepare import PreparedFaces
+from poise_training.datasets.prepare import PreparedFaces
 from tests.conftest import SampleFaces
 
 INPUT_PX, CANVAS_PX, FRAME_PX = 48, 96, 72

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from poise_training.recipe import load_recipe
+from poise_training.datasets.recipe import load_recipe
 from poise_training.smoke import EMOTIONS, draw, make
 
 

@@ -7,7 +7,7 @@ from torch import nn
 
 from poise.expression.architectures import ExpressionNetwork
 from poise.types import Image
-from poise_training.prepare import PreparedFaces, canvas_side
+from poise_training.datasets.prepare import PreparedFaces, canvas_side
 from poise_training.smoke import EMOTIONS, draw
 
 VALENCE = np.array([[0, 1, 0], [1, 0, 0], [0, 0, 0], [0, 0, 1]], np.float32)

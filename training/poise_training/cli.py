@@ -16,8 +16,8 @@ from poise import __version__
 from poise.system.exit_codes import exits
 
 if TYPE_CHECKING:
-    from poise_training.fit import Progress
-    from poise_training.testset import TestSet
+    from poise_training.evaluation.testset import TestSet
+    from poise_training.fitting.fit import Progress
 
 _LINE_EVERY_S = 30.0
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -81,8 +81,8 @@ def prepare(
 
     def run() -> int:
         _set_threads(threads)
-        from poise_training.recipe import load_recipe
-        from poise_training.run import prepare_run
+        from poise_training.datasets.recipe import load_recipe
+        from poise_training.fitting.run import prepare_run
 
         faces = prepare_run(
             load_recipe(recipe), out, device=device, cache=cache, progress=_Counter()
@@ -118,8 +118,8 @@ def fit(
 
     def run() -> int:
         _set_threads(threads)
-        from poise_training.recipe import load_recipe
-        from poise_training.run import fit_run, resumable
+        from poise_training.datasets.recipe import load_recipe
+        from poise_training.fitting.run import fit_run, resumable
 
         chosen = load_recipe(recipe)
         if resumable(out):
@@ -163,7 +163,7 @@ def export(
 
     def run() -> int:
         _set_threads(threads)
-        from poise_training.export import export as export_run
+        from poise_training.fitting.export import export as export_run
 
         spec, found = export_run(run_directory, out, cache=cache, metrics=metrics, device=device)
         click.echo(
@@ -201,9 +201,9 @@ def _data_options(command: _Command) -> _Command:
 def _test_set(model: Path, data: str, given: dict[str, Any]) -> TestSet:
     """The faces that DATA and its options mean."""
     from poise.expression.model_spec import read_spec
-    from poise_training.recipe import DataSource, load_recipe
-    from poise_training.schemes import load_scheme
-    from poise_training.testset import collect, recipe_for, scheme_for
+    from poise_training.datasets.recipe import DataSource, load_recipe
+    from poise_training.datasets.schemes import load_scheme
+    from poise_training.evaluation.testset import collect, recipe_for, scheme_for
 
     scheme, kind, split = given.pop("scheme"), given.pop("kind"), given.pop("split")
     if kind is None:
@@ -246,7 +246,7 @@ def evaluate(
 
     def run() -> int:
         _set_threads(threads)
-        from poise_training.evaluate import evaluate as evaluate_model
+        from poise_training.evaluation.evaluate import evaluate as evaluate_model
 
         result = evaluate_model(
             model, _test_set(model, data, given), out,
@@ -310,7 +310,7 @@ def calibrate(
 
     def run() -> int:
         _set_threads(threads)
-        from poise_training.export import calibrate as calibrate_model
+        from poise_training.fitting.export import calibrate as calibrate_model
 
         found = calibrate_model(
             model, _test_set(model, data, given), eye_px=eye_px, negative_bias=negative_bias,
@@ -349,7 +349,7 @@ def compare(
 
     def run() -> int:
         _set_threads(threads)
-        from poise_training.compare import compare as compare_models
+        from poise_training.evaluation.compare import compare as compare_models
 
         result = compare_models(
             first, second, _test_set(first, data, given), out, device=device, telling=_Counter()

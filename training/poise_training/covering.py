@@ -2,9 +2,9 @@
 
     python -m poise_training.covering FACES.npz ... --out covering.safetensors
 
-FACES.npz are what `poise-train` leaves of its data (`poise_training.prepare`). Masks, hands,
-microphones, dark glasses and plain things are drawn over mouth or eyes. What must stay clear is
-drawn as well: rims of glasses, things beside mouth and eyes, beards, blur, light from one side.
+FACES.npz are what `poise-train` leaves of its data (`poise_training.datasets.prepare`). Masks,
+hands, microphones, dark glasses and plain things are drawn over mouth or eyes. What must stay clear
+is drawn as well: rims of glasses, things beside mouth and eyes, beards, blur, light from one side.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from poise.faces.covering import PARTS, SIDE_PX, CoveringNetwork, as_input
 from poise.types import FloatArray, Image
-from poise_training.prepare import PreparedFaces
+from poise_training.datasets.prepare import PreparedFaces
 
 _EPOCHS, _BATCH, _RATE = 8, 64, 3e-3
 _DRAWN_PX = 96  # things are drawn in twice the size, so that their edges are smooth
