@@ -25,7 +25,7 @@ from poise_training.augment import centre
 from poise_training.export import RECIPE_FILE, read_recipe_json
 from poise_training.files import write_json
 from poise_training.fit import CHECKPOINT_FILE, Fit, Progress
-from poise_training.outside import OutsideTeachers, tflite_network
+from poise_training.outside import OutsideTeachers, outside_network
 from poise_training.prepare import PreparedFaces, prepared
 from poise_training.recipe import NOTHING, Recipe
 from poise_training.teach import taught
@@ -137,7 +137,7 @@ def _outside(recipe: Recipe, faces: PreparedFaces) -> OutsideTeachers:
     train = np.flatnonzero(faces.split == "train")
     some = np.random.default_rng(recipe.data_seed).permutation(train)[:_FACES_WEIGHED]
     networks = [
-        tflite_network(path, teacher.lowest)
+        outside_network(path, teacher.lowest)
         for teacher, path in zip(recipe.outside, recipe.outside_files, strict=True)
     ]
     return OutsideTeachers(
@@ -145,6 +145,7 @@ def _outside(recipe: Recipe, faces: PreparedFaces) -> OutsideTeachers:
         recipe.scheme.labels,
         np.stack([centre(faces.canvas[k], faces.input_px, faces.frame_px) for k in some]),
         faces.targets[some],
+        recipe.least_target,
     )
 
 
