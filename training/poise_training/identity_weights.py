@@ -8,7 +8,6 @@ scale and a minimum per tensor, which are kept; the few tensors in float32 becom
 from __future__ import annotations
 
 import json
-import math
 import sys
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from torch import Tensor
 
 from poise.faces.identity import FaceEmbedder
 from poise.system.atomic_files import write_whole
+from poise_training.tfjs import stored_tensors
 
 _BLOCKS = (
     "conv32_1", "conv32_2", "conv32_3", "conv64_down", "conv64_1", "conv64_2", "conv64_3",
@@ -57,22 +57,15 @@ def convert(binary: bytes, manifest: list[dict[str, Any]]) -> dict[str, Tensor]:
         ValueError: If the two do not belong together.
     """
     tensors: dict[str, Tensor] = {}
-    offset = 0
-    for entry in manifest[0]["weights"]:
-        quantised = entry.get("quantization")
-        dtype = np.dtype(np.uint8 if quantised else np.float32)
-        count = math.prod(entry["shape"])
-        values = np.frombuffer(binary, dtype, count, offset).reshape(entry["shape"])
-        offset += count * dtype.itemsize
+    for stored in stored_tensors(binary, manifest):
+        values = stored.values
         if values.ndim > 1:  # TensorFlow has the outputs last
             values = np.moveaxis(values, (-1, -2), (0, 1))
-        name = renamed(entry["name"])
+        name = renamed(stored.name)
         tensor = torch.from_numpy(np.array(values, order="C"))
-        tensors[name] = tensor if quantised else tensor.half()
-        if quantised:
-            tensors[f"{name}.range"] = torch.tensor([quantised["scale"], quantised["min"]])
-    if offset != len(binary):
-        raise ValueError(f"the manifest describes {offset} bytes, the file has {len(binary)}")
+        tensors[name] = tensor if stored.scale is not None else tensor.half()
+        if stored.scale is not None:
+            tensors[f"{name}.range"] = torch.tensor([stored.scale, stored.least])
     return tensors
 
 

@@ -86,6 +86,7 @@ template = [[20, 25.5], [44, 25], [32, 39], [23, 50], [42, 50]]
 shares = [0.5, 0.25, 0.25]
 data_seed = 3
 start_share = 0.25
+least_target = 0.001
 [[outside]]
 path = "theirs.tflite"
 emotions = ["calm", "glad", "cross"]
@@ -108,7 +109,7 @@ learning_rate = 1
     assert recipe.scheme.labels.emotions == ("glad", "calm", "cross")
     assert recipe.template_px is not None and recipe.template_px.shape == (5, 2)
     assert recipe.pretrained_file == tmp_path / "vgg.safetensors"
-    assert recipe.start_share == 0.25
+    assert (recipe.start_share, recipe.least_target) == (0.25, 0.001)
     theirs = OutsideTeacher(
         path="theirs.tflite", emotions=("calm", "glad", "cross"), weight=2.0, lowest=-1.0
     )
@@ -145,6 +146,7 @@ learning_rate = 1
         (_PLAIN + _OUTSIDE.replace("weight = 1", "weight = 0"), "weight is 0"),
         (_PLAIN + _OUTSIDE.replace('["calm"]', '"calm"'), "list of texts"),
         (_PLAIN + _OUTSIDE + "lowest = 1\n", "lowest is 1"),
+        ("least_target = 0\n" + _PLAIN, "least_target is 0"),
         ("outside = 3\n" + _PLAIN, "outside is no list of tables"),
         ('architecture = "VGG19"\n' + _PLAIN, "VGG16DenseNet"),
         ('name = "mine"\nscheme = "ferplus"\n', "no data"),

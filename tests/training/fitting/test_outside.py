@@ -10,7 +10,7 @@ from poise.errors import ModelError, SettingsError
 from poise.labels import LabelScheme
 from poise.types import FloatArray, Image
 from poise_training.datasets.options import OutsideTeacher
-from poise_training.fitting.outside import Network, OutsideTeachers, tflite_network
+from poise_training.fitting.outside import Network, OutsideTeachers, outside_network, tflite_network
 
 LABELS = LabelScheme(
     name="four",
@@ -32,10 +32,12 @@ def teacher(**changes: object) -> OutsideTeacher:
     )
 
 
-def by_light(face: Image) -> FloatArray:
+def by_light(faces: Image) -> FloatArray:
     """Dark faces are sad to this network, light ones neutral."""
-    dark = 1 - float(face.mean()) / 255
-    return np.array([0.05, 0.1 + 0.8 * dark, 0.9 - 0.8 * dark, 0.05], np.float32) / 1.1
+    dark = 1 - faces.mean(axis=(1, 2)) / 255
+    rest = np.full(len(faces), 0.05)
+    said = np.column_stack([rest, 0.1 + 0.8 * dark, 0.9 - 0.8 * dark, rest]) / 1.1
+    return said.astype(np.float32)
 
 
 @pytest.fixture
@@ -77,14 +79,14 @@ def test_the_target_is_multiplied_by_the_posterior_to_the_power_of_the_weight(
     same = np.repeat(targets[:1], 2, axis=0)
     moved = asked(faces[[0, -1]], same)
     odds = np.log(moved[:, SADNESS] / moved[:, NEUTRAL])
-    said = np.stack([by_light(faces[0]), by_light(faces[-1])])
+    said = by_light(faces[[0, -1]])
     theirs = np.log(said[:, 1] / said[:, 2])
     assert odds[0] - odds[1] == pytest.approx(0.7 * (theirs[0] - theirs[1]), abs=1e-3)
 
 
 def test_two_teachers_who_disagree_leave_the_targets(faces: Image, targets: FloatArray) -> None:
-    def against(face: Image) -> FloatArray:
-        return by_light(255 - face)
+    def against(faces: Image) -> FloatArray:
+        return by_light(255 - faces)
 
     networks: list[tuple[OutsideTeacher, Network]] = [(teacher(), by_light), (teacher(), against)]
     odds = []
@@ -92,6 +94,21 @@ def test_two_teachers_who_disagree_leave_the_targets(faces: Image, targets: Floa
         moved = OutsideTeachers(pair, LABELS, faces, targets)(faces[[2, -3]], targets[[5, 5]])
         odds.append(abs(np.diff(np.log(moved[:, SADNESS] / moved[:, NEUTRAL]))[0]))
     assert odds[0] < 0.1 * odds[1]
+
+
+def test_below_the_least_target_faces_have_no_order_of_their_own(faces: Image) -> None:
+    shares = np.geomspace(1e-5, 1e-3, 10)
+    targets = np.zeros((10, len(LABELS.emotions)), np.float32)
+    targets[:, SADNESS], targets[:, HAPPINESS], targets[:, SURPRISE] = shares, 0.1, 0.1
+    targets[:, NEUTRAL] = 0.8 - shares
+    same = np.repeat(faces[20:21], 10, axis=0)
+    ordered = []
+    for least in (0.004, 1e-6):
+        asked = OutsideTeachers([(teacher(), by_light)], LABELS, same, targets, least)
+        sad = asked(same, targets)[:, SADNESS]
+        ordered.append(sad[-1] / sad[0])
+    assert ordered[0] == pytest.approx(1, rel=0.01)
+    assert ordered[1] == pytest.approx(100, rel=0.05)
 
 
 @pytest.mark.parametrize(
@@ -153,10 +170,19 @@ def test_a_network_sees_the_face_in_its_own_size_and_range(tmp_path: Path) -> No
     path = tmp_path / "other.tflite"
     path.write_text("network")
     face = np.repeat(np.linspace(0, 255, 48).astype(np.uint8)[None], 48, axis=0)
-    low, high = tflite_network(path, -1.0)(face)
+    low, high = tflite_network(path, -1.0)(face[None])[0]
     assert -1 <= low < -0.9 and 0.9 < high <= 1
-    low, high = tflite_network(path, 0.0)(face)
+    low, high = tflite_network(path, 0.0)(face[None])[0]
     assert 0 <= low < 0.1 and 0.9 < high <= 1
+
+
+@pytest.mark.usefixtures("interpreter")
+def test_the_file_says_which_kind_of_network_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "other.tflite"
+    path.write_text("network")
+    assert outside_network(path, 0.0)(np.zeros((2, 48, 48), np.uint8)).shape == (2, 2)
+    with pytest.raises(ModelError, match=r"TensorFlow\.js"):
+        outside_network(tmp_path / "weights_manifest.json", 0.0)
 
 
 @pytest.mark.usefixtures("interpreter")

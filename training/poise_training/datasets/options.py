@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from poise.errors import SettingsError
 
+LEAST_TARGET = 0.004
+
 
 @dataclass(frozen=True, kw_only=True)
 class FitOptions:
@@ -64,7 +66,8 @@ class OutsideTeacher:
     """A network of other software that has a say in the targets.
 
     Args:
-        path: Its `.tflite` file, which takes one gray face.
+        path: Its `.tflite` file, which takes one gray face, or the manifest (`.json`) of face-api's
+            expression network.
         emotions: What its outputs mean, in their order and by the names of the scheme.
         weight: Of its log posteriors beside those of the targets, above 0.
         lowest: What black becomes in its input; white becomes 1.

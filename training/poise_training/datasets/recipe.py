@@ -21,7 +21,7 @@ from poise.errors import PoiseError, SettingsError
 from poise.expression.architectures import ARCHITECTURES
 from poise.types import FloatArray
 from poise_training.datasets.labelled_faces import SPLITS
-from poise_training.datasets.options import FitOptions, OutsideTeacher
+from poise_training.datasets.options import LEAST_TARGET, FitOptions, OutsideTeacher
 from poise_training.datasets.schemes import Scheme, load_scheme
 
 KINDS = {"ferplus": "FER+", "aihub": "AI Hub 82", "folders": "", "csv": ""}
@@ -101,6 +101,7 @@ class Recipe:
         teachers: Directories of models that say beside the votes what a face looks like.
         teacher_share: Weight of what they say, 0..1.
         outside: Networks of other software that have a say afterwards.
+        least_target: See `poise_training.fitting.outside.OutsideTeachers`, 0..1.
         start_share: Of the weights that the run starts from in those that are exported, 0..1.
         input_px: Side of the network's input.
         template: `measure`, or where the five landmarks lie in the input, 5 points (x, y) in
@@ -119,6 +120,7 @@ class Recipe:
     teachers: tuple[str, ...] = ()
     teacher_share: float = 0.5
     outside: tuple[OutsideTeacher, ...] = ()
+    least_target: float = LEAST_TARGET
     start_share: float = 0.0
     input_px: int = 48
     template: str | tuple[tuple[float, float], ...] = MEASURE
@@ -136,6 +138,11 @@ class Recipe:
                 raise SettingsError(
                     f"{name} is {getattr(self, name)}", remedy="Use a value from 0 to 1."
                 )
+        if not 0 < self.least_target < 1:
+            raise SettingsError(
+                f"least_target is {self.least_target}",
+                remedy="Use a value above 0 and below 1, such as 0.0001.",
+            )
         if self.input_px < 32 or self.input_px % 16:
             raise SettingsError(
                 f"input_px is {self.input_px}", remedy="Use a multiple of 16 from 32, such as 48."

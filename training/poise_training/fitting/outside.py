@@ -22,12 +22,14 @@ import numpy.typing as npt
 from poise.errors import ModelError, SettingsError
 from poise.labels import LabelScheme
 from poise.types import FloatArray, Image
-from poise_training.datasets.options import OutsideTeacher
+from poise_training.datasets.options import LEAST_TARGET, OutsideTeacher
+from poise_training.fitting.face_api import FaceApi
 
-_LEAST_TARGET, _LEAST_POSTERIOR = 0.004, 1e-5
+_LEAST_POSTERIOR = 1e-5
 _ROUNDS, _STRIDE = 60, 0.7
 
-Network = Callable[[Image], FloatArray]  # a gray face, uint8 [S, S], to posteriors, float [E]
+Network = Callable[[Image], FloatArray]
+"""From gray faces uint8 [N, S, S] to posteriors float [N, E]."""
 
 
 class OutsideTeachers:
@@ -42,6 +44,8 @@ class OutsideTeachers:
         labels: Of the C emotions of the targets.
         faces: Some training faces as they are, uint8 [N, S, S], and
         targets: theirs, float [N, C]: the constants keep the mean share of each class of these.
+        least_target: What targets are raised to at least before they are multiplied, above 0. What
+            they do not let go below it is left without order.
 
     Raises:
         SettingsError: If a teacher knows other emotions than the recipe says, or lacks a class.
@@ -53,7 +57,9 @@ class OutsideTeachers:
         labels: LabelScheme,
         faces: Image,
         targets: FloatArray,
+        least_target: float = LEAST_TARGET,
     ) -> None:
+        self.least_target = least_target
         self.groups = labels.group_matrix
         self.asked = [
             (teacher, network, _membership(teacher, labels)) for teacher, network in teachers
@@ -78,9 +84,9 @@ class OutsideTeachers:
         return _normalised(self._logs(faces, targets) + self.constants @ self.groups.T)
 
     def _logs(self, faces: Image, targets: FloatArray) -> npt.NDArray[np.float64]:
-        logs = np.log(np.maximum(targets, _LEAST_TARGET)).astype(np.float64)
+        logs = np.log(np.maximum(targets, self.least_target)).astype(np.float64)
         for teacher, network, membership in self.asked:
-            said = np.stack([network(face) for face in faces])
+            said = network(faces)
             if said.shape[1] != len(membership):
                 raise SettingsError(
                     f"the network gives {said.shape[1]} posteriors, the recipe names "
@@ -91,6 +97,18 @@ class OutsideTeachers:
             evidence = teacher.weight * np.log(np.maximum(said @ membership, _LEAST_POSTERIOR))
             logs = logs + evidence @ self.groups.T
         return logs
+
+
+def outside_network(path: Path, lowest: float) -> Network:
+    """The network of a teacher, by what its file is.
+
+    Args:
+        path: A `.tflite` file, or the manifest (`.json`) of face-api's expression network.
+        lowest: See `tflite_network`; face-api's own network has a range of its own.
+
+    Raises, in part: As `tflite_network` and `FaceApi`.
+    """
+    return FaceApi(path) if path.suffix == ".json" else tflite_network(path, lowest)
 
 
 def tflite_network(path: Path, lowest: float) -> Network:
@@ -119,14 +137,14 @@ def tflite_network(path: Path, lowest: float) -> Network:
     entry, exit_ = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
     _, height, width, channels = (int(n) for n in entry["shape"])
 
-    def posteriors(face: Image) -> FloatArray:
+    def posterior(face: Image) -> FloatArray:
         fitted = cv2.resize(face, (width, height), interpolation=cv2.INTER_LINEAR)
         values = lowest + (1 - lowest) * fitted.astype(np.float32) / 255
         interpreter.set_tensor(entry["index"], np.repeat(values[None, :, :, None], channels, 3))
         interpreter.invoke()
         return np.array(interpreter.get_tensor(exit_["index"])[0], np.float32)
 
-    return posteriors
+    return lambda faces: np.stack([posterior(face) for face in faces])
 
 
 def _normalised(logs: npt.NDArray[np.float64]) -> FloatArray:

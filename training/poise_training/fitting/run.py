@@ -27,7 +27,7 @@ from poise_training.files import write_json
 from poise_training.fitting.augment import centre
 from poise_training.fitting.export import RECIPE_FILE, read_recipe_json
 from poise_training.fitting.fit import CHECKPOINT_FILE, Fit, Progress
-from poise_training.fitting.outside import OutsideTeachers, tflite_network
+from poise_training.fitting.outside import OutsideTeachers, outside_network
 from poise_training.fitting.teach import taught
 
 _FACES_WEIGHED = 2000  # that say how frequent each class is before and after other software spoke
@@ -137,7 +137,7 @@ def _outside(recipe: Recipe, faces: PreparedFaces) -> OutsideTeachers:
     train = np.flatnonzero(faces.split == "train")
     some = np.random.default_rng(recipe.data_seed).permutation(train)[:_FACES_WEIGHED]
     networks = [
-        tflite_network(path, teacher.lowest)
+        outside_network(path, teacher.lowest)
         for teacher, path in zip(recipe.outside, recipe.outside_files, strict=True)
     ]
     return OutsideTeachers(
@@ -145,6 +145,7 @@ def _outside(recipe: Recipe, faces: PreparedFaces) -> OutsideTeachers:
         recipe.scheme.labels,
         np.stack([centre(faces.canvas[k], faces.input_px, faces.frame_px) for k in some]),
         faces.targets[some],
+        recipe.least_target,
     )
 
 
