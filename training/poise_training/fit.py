@@ -27,6 +27,7 @@ from poise.expression.calibration import LARGE_EYE_PX
 from poise.expression.device import computing_type
 from poise.labels import NEGATIVE, VALENCES
 from poise.system.atomic_files import write_whole
+from poise.system.quick_loading import not_collecting
 from poise.types import FloatArray, Image
 from poise_training.augment import augment, centre
 from poise_training.figures import learning_curves
@@ -91,9 +92,11 @@ class Fit:
             self.network.freeze_stem()
         self.averaged = copy.deepcopy(self.network).eval()
         self.valence = torch.from_numpy(valence_matrix).to(device)
-        self.optimizer = torch.optim.AdamW(
-            self._parameter_groups(), lr=options.learning_rate, weight_decay=options.weight_decay
-        )
+        groups = self._parameter_groups()
+        with not_collecting():  # the first optimizer of a process loads torch's compiler
+            self.optimizer = torch.optim.AdamW(
+                groups, lr=options.learning_rate, weight_decay=options.weight_decay
+            )
         self.train_index = np.flatnonzero(faces.split == "train")
         if len(self.train_index) == 0:
             raise SettingsError("no face to train on", remedy="Look at the splits of the data.")
