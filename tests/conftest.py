@@ -260,8 +260,19 @@ class SampleFaces:
 
 
 @pytest.fixture(scope="session")
-def sample_faces(detector: FaceDetector, classifier: ExpressionClassifier) -> SampleFaces:
+def sample_faces(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> SampleFaces:
     """See `SampleFaces`."""
+
+    def made(folder: Path) -> SampleFaces:
+        networks = (request.getfixturevalue(name) for name in ("detector", "classifier"))
+        return _sample_faces(*networks)
+
+    return made_once(tmp_path_factory, "sample faces", made)
+
+
+def _sample_faces(detector: FaceDetector, classifier: ExpressionClassifier) -> SampleFaces:
     import numpy as np
 
     from poise.faces.alignment import align_face
