@@ -154,13 +154,16 @@ class _Unsynced(sqlite3.Connection):
 
 @pytest.fixture(scope="session", autouse=True)
 def nothing_twice(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """What tests need not wait for: templates compiled by another process, and the disk.
+    """What tests need not wait for: what another process compiled or drew, and the disk.
 
     Files are there at once; `fsync`, and that of SQLite, is for power cuts.
     """
     from jinja2 import FileSystemBytecodeCache
     from jinja2.sandbox import SandboxedEnvironment
 
+    from tests.once import share_below
+
+    share_below(_common(tmp_path_factory) / "pictures")
     compiled = _common(tmp_path_factory) / "templates"
     compiled.mkdir(exist_ok=True)
     cache = FileSystemBytecodeCache(str(compiled))

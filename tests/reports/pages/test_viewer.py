@@ -33,7 +33,8 @@ def test_a_moment_is_played_from_a_second_before_and_stops_after_it(
     there = opened(watched)
     there.until("document.querySelector('video').readyState > 0")
     there.value(
-        "globalThis.times = []; globalThis.shown = []; const video = document.querySelector('video');"
+        "globalThis.times = []; globalThis.shown = [];"
+        " const video = document.querySelector('video');"
         " video.muted = true; video.playbackRate = 4;"
         " for (const event of ['seeking', 'pause'])"
         "   video.addEventListener(event, () => times.push(video.currentTime));"
