@@ -154,13 +154,16 @@ class _Unsynced(sqlite3.Connection):
 
 @pytest.fixture(scope="session", autouse=True)
 def nothing_twice(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """What tests need not wait for: templates compiled by another process, and the disk.
+    """What tests need not wait for: what another process compiled or drew, and the disk.
 
     Files are there at once; `fsync`, and that of SQLite, is for power cuts.
     """
     from jinja2 import FileSystemBytecodeCache
     from jinja2.sandbox import SandboxedEnvironment
 
+    from tests.once import share_below
+
+    share_below(_common(tmp_path_factory) / "pictures")
     compiled = _common(tmp_path_factory) / "templates"
     compiled.mkdir(exist_ok=True)
     cache = FileSystemBytecodeCache(str(compiled))
@@ -260,8 +263,19 @@ class SampleFaces:
 
 
 @pytest.fixture(scope="session")
-def sample_faces(detector: FaceDetector, classifier: ExpressionClassifier) -> SampleFaces:
+def sample_faces(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> SampleFaces:
     """See `SampleFaces`."""
+
+    def made(folder: Path) -> SampleFaces:
+        networks = (request.getfixturevalue(name) for name in ("detector", "classifier"))
+        return _sample_faces(*networks)
+
+    return made_once(tmp_path_factory, "sample faces", made)
+
+
+def _sample_faces(detector: FaceDetector, classifier: ExpressionClassifier) -> SampleFaces:
     import numpy as np
 
     from poise.faces.alignment import align_face

@@ -13,6 +13,7 @@ import numpy as np
 from poise.types import Image
 from sample_videos.portrait import Look, Pose, Puppet
 from tests.clips import TICKS, write_clip
+from tests.once import drawn_once
 
 SIZE = (480, 360)
 RATE_HZ = 5
@@ -52,10 +53,14 @@ def frame(people: Sequence[Drawn], time_s: float, wall: int = 200) -> Image:
 
 @lru_cache(maxsize=200)
 def _frame(people: tuple[Drawn, ...], time_s: float, wall: int) -> Image:
-    picture = np.full((SIZE[1], SIZE[0], 3), wall, np.uint8)
-    picture[:, ::40] //= 2
-    for person in people:
-        picture = _draw(picture, person, 0.0 if person.still else time_s)
+    def drawn() -> Image:
+        picture = np.full((SIZE[1], SIZE[0], 3), wall, np.uint8)
+        picture[:, ::40] //= 2
+        for person in people:
+            picture = _draw(picture, person, 0.0 if person.still else time_s)
+        return picture
+
+    picture = drawn_once(repr((people, time_s, wall)), drawn)
     picture.setflags(write=False)
     return picture
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,11 +13,14 @@ import pytest
 
 from poise.batch.rerender import export
 from poise.batch.run import analyze
+from poise.expression.classifier import ExpressionClassifier
+from poise.faces.detection.detector import FaceDetector
 from poise.media.audio import SAMPLE_RATE_HZ, SoundBlock
 from poise.media.listening import listen
 from poise.settings import Settings
 from tests.clips import beginning, copy
 from tests.conftest import ROOT, SAMPLES
+from tests.once import computed_once
 from tests.sounds import with_sound
 
 # Without what costs as much as all else and is not looked at here.
@@ -39,8 +43,21 @@ def _analysed(
 
 
 @pytest.fixture(scope="module")
+def seen_once() -> Iterator[None]:
+    """The same pictures are computed once: recordings here differ in what is heard."""
+    with pytest.MonkeyPatch.context() as patch:
+        computed_once(patch, ExpressionClassifier, "predict")
+        computed_once(patch, FaceDetector, "detect")
+        computed_once(patch, FaceDetector, "judge")
+        yield
+
+
+@pytest.fixture(scope="module")
 def interview(
-    tmp_path_factory: pytest.TempPathFactory, model_dir: Path, workers_closed: None
+    tmp_path_factory: pytest.TempPathFactory,
+    model_dir: Path,
+    workers_closed: None,
+    seen_once: None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Tables of the made interview."""
     return _analysed(

@@ -116,15 +116,17 @@ def test_nothing_is_read_outside_by_any_path(there: Served) -> None:
     secret.write_text("not to be read", encoding="utf-8")
     ways = ("..", "%2e%2e", "%2E%2E", "..%2f", "%2e%2e%2f", "..%5c", "%252e%252e", "....//",
             "%00", "x%00/..", "/", "//", "%2f", "./.", "%c0%ae%c0%ae")  # fmt: skip
-    for method, path in doors(there.desk):
-        for way in ways:
-            for depth in (1, 2, 4, 8):
-                for place in (f"{path}/{f'{way}/' * depth}", f"/files/reports/{f'{way}/' * depth}"):
-                    answer = there.ask(
-                        f"{place}secret.html", "GET" if method == "WS" else method, body={}
-                    )
-                    assert b"not to be read" not in answer.body, (method, place)
-                    assert answer.code in (400, 404, 405, 422), (method, place, answer.code)
+    asked = {  # each once: many doors have their method in common
+        ("GET" if method == "WS" else method, f"{below}/{f'{way}/' * depth}secret.html")
+        for method, path in doors(there.desk)
+        for below in (path, "/files/reports")
+        for way in ways
+        for depth in (1, 2, 4, 8)
+    }
+    for method, place in sorted(asked):
+        answer = there.ask(place, method, body={})
+        assert b"not to be read" not in answer.body, (method, place)
+        assert answer.code in (400, 404, 405, 422), (method, place, answer.code)
 
 
 def test_no_link_is_followed(there: Served) -> None:

@@ -10,6 +10,7 @@ import click
 from poise.commands.common import debug_option, settings_from, settings_options
 from poise.system.console import say
 from poise.system.exit_codes import exits
+from poise.system.quick_loading import quick_loading
 
 
 @click.command()
@@ -30,7 +31,8 @@ def classify(
 
     def run() -> int:
         settings = settings_from(None, given)
-        from poise.batch.photographs import classify_pictures
+        with quick_loading():
+            from poise.batch.photographs import classify_pictures
 
         counts = classify_pictures(images, csv_file, cropped=cropped, settings=settings)
         say(

@@ -33,10 +33,13 @@ def test_a_moment_is_played_from_a_second_before_and_stops_after_it(
     there = opened(watched)
     there.until("document.querySelector('video').readyState > 0")
     there.value(
-        "globalThis.times = []; const video = document.querySelector('video'); video.muted = true;"
-        " video.playbackRate = 4; video.addEventListener('seeked', () =>"
-        " times.push(video.currentTime)); video.addEventListener('pause', () =>"
-        " times.push(video.currentTime))"
+        "globalThis.times = []; globalThis.shown = [];"
+        " const video = document.querySelector('video');"
+        " video.muted = true; video.playbackRate = 4;"
+        " for (const event of ['seeking', 'pause'])"
+        "   video.addEventListener(event, () => times.push(video.currentTime));"
+        " const watch = () => { if (!video.paused) shown.push(video.currentTime);"
+        "   requestAnimationFrame(watch); }; watch()"
     )
     there.page.click("details.all-episodes summary")
     link = there.page.locator("table.episodes a").last
@@ -49,7 +52,9 @@ def test_a_moment_is_played_from_a_second_before_and_stops_after_it(
     assert there.value("location.hash") == f"#t={start_s:.1f},{end_s:.1f}"
     began_s, ended_s = there.value("times")
     assert began_s == pytest.approx(start_s - 1, abs=0.3)
-    assert end_s <= ended_s < end_s + 1
+    assert ended_s >= end_s
+    late = there.value(f"shown.filter((time_s) => time_s >= {end_s}).length")
+    assert late <= 1  # a picture; how much of the recording that is depends on the machine
     there.page.click("button[data-do=play]")  # goes on, and is not stopped again
     there.until(f"document.querySelector('video').currentTime > Math.min(18, {ended_s} + 1)")
     assert there.faults == []

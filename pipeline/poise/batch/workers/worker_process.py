@@ -11,6 +11,7 @@ from multiprocessing.connection import Connection
 from poise.batch.workers.processes import Beat, CannotWork, Result
 from poise.system.child_process import channel_to_parent
 from poise.system.platform import prefer_as_victim
+from poise.system.quick_loading import quick_loading
 from poise.system.timing import ALLOWANCE
 
 BEAT_S = 2.0
@@ -33,7 +34,8 @@ def prepare() -> None:
     """Load what every call needs; the heavy part, and if it fails, that is said."""
     from poise.batch.workers.worker import load
 
-    load()
+    with quick_loading():
+        load()
 
 
 def serve(prepare: Callable[[], None]) -> None:

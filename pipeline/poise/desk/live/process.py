@@ -14,6 +14,7 @@ from typing import Any
 from poise.expression.model_spec import SHIPPED_MODEL, read_spec
 from poise.settings import Settings
 from poise.system.child_process import ChildProcess, channel_to_parent
+from poise.system.quick_loading import quick_loading
 from poise.types import Baseline
 
 START_S, ANSWER_S = 300.0, 20.0  # after which it is given up
@@ -108,7 +109,8 @@ class _Answers:
     def __init__(self, settings: Settings) -> None:
         read_spec(Path(settings.model or SHIPPED_MODEL))  # what is wrong is said before torch loads
 
-        from poise.desk.live.engine import started_engine
+        with quick_loading():
+            from poise.desk.live.engine import started_engine
 
         self.engine = started_engine(settings)
 

@@ -1,0 +1,73 @@
+"""What is made once: what a network says of a picture, and pictures that tests draw."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from copy import deepcopy
+from functools import wraps
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from poise.types import Image
+
+_shared: list[Path] = []
+
+
+def computed_once(patch: pytest.MonkeyPatch, owner: type, name: str) -> None:
+    """Let a method that depends on nothing but its arguments answer the same question once.
+
+    Args:
+        patch: Undoes it.
+        owner: Whose method.
+        name: Of the method; it is given arrays, byte for byte the same if it is the same question,
+            and what can be a key.
+    """
+    method = getattr(owner, name)
+    answers: dict[object, Any] = {}
+
+    @wraps(method)
+    def once(self: object, *given: Any, **named: Any) -> Any:
+        key = (self, *map(_key, given), *((word, _key(value)) for word, value in named.items()))
+        if key not in answers:
+            answers[key] = method(self, *given, **named)
+        return deepcopy(answers[key])
+
+    patch.setattr(owner, name, once)
+
+
+def share_below(folder: Path) -> None:
+    """Let all processes that are given the same folder draw each picture once."""
+    folder.mkdir(exist_ok=True)
+    _shared[:] = [folder]
+
+
+def drawn_once(key: str, draw: Callable[[], Image]) -> Image:
+    """A picture that one process of a run draws, and the others find.
+
+    Args:
+        key: Says all that it depends on.
+        draw: Draws it, uint8 [H, W, 3].
+    """
+    if not _shared:
+        return draw()
+    import cv2
+
+    path = _shared[0] / f"{sha256(key.encode()).hexdigest()}.png"
+    if path.exists():
+        return np.asarray(cv2.imread(str(path)), np.uint8)
+    picture = draw()
+    draft = path.with_name(f"{os.getpid()} {path.name}")
+    assert cv2.imwrite(str(draft), picture, [cv2.IMWRITE_PNG_COMPRESSION, 1])
+    draft.replace(path)
+    return picture
+
+
+def _key(value: Any) -> object:
+    if isinstance(value, np.ndarray):
+        return value.shape, value.dtype.str, sha256(np.ascontiguousarray(value)).digest()
+    return value
