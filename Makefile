@@ -26,9 +26,8 @@ browser:
 lint: $(VENV)/.installed ## Lint and type-check
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
-	$(BIN)/mypy --platform win32 --cache-dir .mypy_cache/win32
-	$(BIN)/mypy --platform darwin --cache-dir .mypy_cache/darwin
+	printf '%s\n' linux win32 darwin | \
+	  xargs -P 3 -I PLATFORM $(BIN)/mypy --platform PLATFORM --cache-dir .mypy_cache/PLATFORM
 	$(BIN)/lint-imports
 
 map: $(VENV)/.installed ## Write the map of the house into CONTRIBUTING.md
