@@ -73,6 +73,22 @@ def test_a_file_that_lies_with_two_people_needs_attention(tmp_path: Path, langua
         assert (texts.count("index.shared", times) in page) == bool(times)
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_sitting_that_is_there_twice_needs_attention(tmp_path: Path, language: str) -> None:
+    """A copy made anew, or another view of the call; another sitting is none."""
+    settings, texts = Settings(language=language), load_texts(language)
+    one, again, another = (
+        make_outcome(tmp_path / name, f"kim/{name}.mp4", seed=seed)
+        for name, seed in (("gallery", 1), ("speaker", 1), ("later", 2))
+    )
+    page = write_overview([one, again, another], tmp_path, settings, SPEC).read_text("utf-8")
+    assert texts.count("index.copies", 2) in page
+    for name in ("gallery", "speaker"):
+        assert page.count(texts("index.copies_text", others=f"kim/{name}.mp4")) == 1
+    alone = write_overview([one, another], tmp_path, settings, SPEC).read_text("utf-8")
+    assert texts("index.no_problems") in alone
+
+
 def test_without_consent_alone_is_not_all_in_full(outcomes: list[Outcome], tmp_path: Path) -> None:
     settings = Settings(language="en")
     page = write_overview([outcomes[0], outcomes[2]], tmp_path, settings, SPEC).read_text("utf-8")

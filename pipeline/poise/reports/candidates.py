@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 from urllib.parse import quote
 
@@ -39,6 +40,7 @@ from poise.storage.results.format import StoredResult
 from poise.storage.results.outcome import LeftAside, Outcome
 from poise.system.atomic_files import write_text
 from poise.system.file_names import distinct
+from poise.timeline.copies import changes, show_the_same
 from poise.timeline.statistics import combine
 from poise.types import Recording
 
@@ -172,6 +174,7 @@ def write_overview(
         not_analysed=not_analysed,
         unsure=unsure_recordings(outcomes, faces=not settings.anonymous),
         shared=_shared(outcomes),
+        copies={name: them for own in candidates.values() for name, them in _copies(own).items()},
     )
 
 
@@ -182,6 +185,20 @@ def _shared(outcomes: Sequence[Outcome]) -> set[str]:
     for recording in read:
         whose.setdefault(recording.sha256, set()).add(recording.candidate_id)
     return {r.recording_id for r in read if len(whose[r.sha256]) > 1 and r.portrait is None}
+
+
+def _copies(own: Sequence[Outcome]) -> dict[str, list[str]]:
+    """Recordings of one candidate that show the same sitting as others, and which others."""
+    results = [(o.recording.recording_id, o.result) for o in own if o.result is not None]
+    if len(results) < 2:
+        return {}
+    seen = [(name, changes(*result.read_readings())) for name, result in results]
+    found: dict[str, list[str]] = {}
+    for (name, first), (other, second) in combinations(seen, 2):
+        if show_the_same(first, second):
+            found.setdefault(name, []).append(other)
+            found.setdefault(other, []).append(name)
+    return found
 
 
 def candidate_report(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from poise.reports.cohort import cohort_of, total_s
@@ -76,6 +76,7 @@ def write_index(
     not_analysed: Sequence[NotAnalysed] = (),
     unsure: Sequence[Unsure] = (),
     shared: Collection[str] = (),
+    copies: Mapping[str, Sequence[str]] | None = None,
 ) -> Path:
     """Write the page that leads to all reports: first what needs attention, then the recordings.
 
@@ -92,6 +93,7 @@ def write_index(
         not_analysed: Recordings without consent and the like, and what else was left aside.
         unsure: Recordings of which it is not sure whom they show.
         shared: Identifiers of recordings whose file other candidates have, too.
+        copies: Recordings that show the same sitting as others of the candidate, and which others.
 
     Returns:
         The file written.
@@ -108,7 +110,7 @@ def write_index(
         settings,
         helpers,
         reports=ordered,
-        problems=_problems(ordered, shared),
+        problems=_problems(ordered, shared, copies or {}),
         not_analysed=grouped(
             one for one in not_analysed if not one.harmless and not of_table(one.code)
         ),
@@ -150,10 +152,11 @@ def rehearse(settings: Settings) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class _Problem:
-    """A recording that needs attention, and whose it is."""
+    """A recording that needs attention, whose it is, and which others it concerns."""
 
     report: CandidateReport
     recording: RecordingReport
+    others: Sequence[str] = ()
 
 
 def _name_order(report: CandidateReport) -> tuple[str, str]:
@@ -163,11 +166,14 @@ def _name_order(report: CandidateReport) -> tuple[str, str]:
 
 
 def _problems(
-    reports: Sequence[CandidateReport], shared: Collection[str]
+    reports: Sequence[CandidateReport],
+    shared: Collection[str],
+    copies: Mapping[str, Sequence[str]],
 ) -> dict[str, list[_Problem]]:
-    """Recordings that failed, were read in part, show no usable face, or may be another's."""
+    """Recordings that failed, were read in part, show no usable face, may be another's, or show
+    what another one shows."""
     problems: dict[str, list[_Problem]] = {
-        kind: [] for kind in ("failed", "partial", "faceless", "shared")
+        kind: [] for kind in ("failed", "partial", "faceless", "shared", "copies")
     }
     for report in reports:
         for recording in report.recordings:
@@ -176,4 +182,6 @@ def _problems(
                 problems.setdefault(kind, []).append(problem)
             if recording.recording_id in shared:
                 problems["shared"].append(problem)
+            if others := copies.get(recording.recording_id):
+                problems["copies"].append(replace(problem, others=others))
     return problems

@@ -39,6 +39,7 @@ from poise.timeline.smoothing import continuous_runs, shown_for, smooth
 from poise.types import (
     Baseline,
     Episode,
+    FloatArray,
     Recording,
     RecordingAnalysis,
     RepresentativeFrame,
@@ -281,6 +282,13 @@ class StoredResult:
             emotion=smooth(pts_s, posterior, bandwidth_s, gap_s),
             breaks=np.array([start for start, _ in continuous_runs(pts_s, gap_s)[1:]], np.int64),
         )
+
+    def read_readings(self) -> tuple[TimeArray, FloatArray]:
+        """Times of the usable frames in seconds, float64 [K], and how each is read, as posteriors
+        of the valence classes, float32 [K, L]."""
+        with np.load(self.directory / FRAMES_FILE, allow_pickle=False) as file:
+            seen = {name: file[name] for name in ("pts_s", "usable_frame", "reading")}
+        return usable_times(seen), seen["reading"]
 
     def read_runs(self) -> tuple[TimeArray, list[tuple[int, int]]]:
         """Times of the usable frames that count in seconds, float64 [K], and their runs without a
