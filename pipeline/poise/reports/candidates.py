@@ -174,7 +174,7 @@ def write_overview(
         not_analysed=not_analysed,
         unsure=unsure_recordings(outcomes, faces=not settings.anonymous),
         shared=_shared(outcomes),
-        copies={name: them for own in candidates.values() for name, them in _copies(own).items()},
+        copies=[sitting for own in candidates.values() for sitting in _copies(own)],
     )
 
 
@@ -187,18 +187,19 @@ def _shared(outcomes: Sequence[Outcome]) -> set[str]:
     return {r.recording_id for r in read if len(whose[r.sha256]) > 1 and r.portrait is None}
 
 
-def _copies(own: Sequence[Outcome]) -> dict[str, list[str]]:
-    """Recordings of one candidate that show the same sitting as others, and which others."""
-    results = [(o.recording.recording_id, o.result) for o in own if o.result is not None]
-    if len(results) < 2:
-        return {}
-    seen = [(name, changes(*result.read_readings())) for name, result in results]
-    found: dict[str, list[str]] = {}
-    for (name, first), (other, second) in combinations(seen, 2):
-        if show_the_same(first, second):
-            found.setdefault(name, []).append(other)
-            found.setdefault(other, []).append(name)
-    return found
+def _copies(own: Sequence[Outcome]) -> list[list[str]]:
+    """Of one candidate's recordings those that show the same sitting, together."""
+    read = [(o.recording.recording_id, o.result) for o in own if o.result is not None]
+    if len(read) < 2:
+        return []
+    seen = {name: changes(*result.read_readings()) for name, result in read}
+    sitting = {name: name for name in seen}
+    for one, other in combinations(seen, 2):
+        if sitting[one] != sitting[other] and show_the_same(seen[one], seen[other]):
+            kept, gone = sitting[one], sitting[other]
+            sitting = {name: kept if of == gone else of for name, of in sitting.items()}
+    sittings = [[name for name in seen if sitting[name] == first] for first in seen]
+    return [names for names in sittings if len(names) > 1]
 
 
 def candidate_report(

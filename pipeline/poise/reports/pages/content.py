@@ -76,7 +76,7 @@ def write_index(
     not_analysed: Sequence[NotAnalysed] = (),
     unsure: Sequence[Unsure] = (),
     shared: Collection[str] = (),
-    copies: Mapping[str, Sequence[str]] | None = None,
+    copies: Sequence[Sequence[str]] = (),
 ) -> Path:
     """Write the page that leads to all reports: first what needs attention, then the recordings.
 
@@ -93,7 +93,7 @@ def write_index(
         not_analysed: Recordings without consent and the like, and what else was left aside.
         unsure: Recordings of which it is not sure whom they show.
         shared: Identifiers of recordings whose file other candidates have, too.
-        copies: Recordings that show the same sitting as others of the candidate, and which others.
+        copies: Identifiers of recordings that show the same sitting of one candidate, together.
 
     Returns:
         The file written.
@@ -110,7 +110,7 @@ def write_index(
         settings,
         helpers,
         reports=ordered,
-        problems=_problems(ordered, shared, copies or {}),
+        problems=_problems(ordered, shared, copies),
         not_analysed=grouped(
             one for one in not_analysed if not one.harmless and not of_table(one.code)
         ),
@@ -152,11 +152,16 @@ def rehearse(settings: Settings) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class _Problem:
-    """A recording that needs attention, whose it is, and which others it concerns."""
+    """A recording that needs attention, whose it is, and which others show the same."""
 
     report: CandidateReport
     recording: RecordingReport
     others: Sequence[str] = ()
+
+    @property
+    def files(self) -> list[str]:
+        """The recording and those others, by name."""
+        return [self.recording.recording_id, *self.others]
 
 
 def _name_order(report: CandidateReport) -> tuple[str, str]:
@@ -168,13 +173,14 @@ def _name_order(report: CandidateReport) -> tuple[str, str]:
 def _problems(
     reports: Sequence[CandidateReport],
     shared: Collection[str],
-    copies: Mapping[str, Sequence[str]],
+    copies: Sequence[Sequence[str]],
 ) -> dict[str, list[_Problem]]:
     """Recordings that failed, were read in part, show no usable face, may be another's, or show
     what another one shows."""
     problems: dict[str, list[_Problem]] = {
         kind: [] for kind in ("failed", "partial", "faceless", "shared", "copies")
     }
+    again = {first: others for first, *others in copies}
     for report in reports:
         for recording in report.recordings:
             problem = _Problem(report=report, recording=recording)
@@ -182,6 +188,6 @@ def _problems(
                 problems.setdefault(kind, []).append(problem)
             if recording.recording_id in shared:
                 problems["shared"].append(problem)
-            if others := copies.get(recording.recording_id):
+            if others := again.get(recording.recording_id):
                 problems["copies"].append(replace(problem, others=others))
     return problems
