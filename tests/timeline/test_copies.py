@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from itertools import combinations
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from poise.batch.run import analyze
+from poise.media.transcode import Job, Transcoder
+from poise.settings import Settings
 from poise.timeline.copies import Changes, changes, show_the_same
 
 SITTING_S = 90.0
@@ -64,3 +70,24 @@ def test_what_stands_still_or_is_short_is_not_compared() -> None:
     short = looks(1, 0.0, 12.0, 5.0, 0.05)
     assert not show_the_same(short, short)
     assert changes(np.zeros(0), np.zeros((0, 3), np.float32)).shape == (3, 0)
+
+
+@pytest.mark.slow
+def test_copies_of_real_clips(shared_clips: Path, tmp_path: Path) -> None:
+    """Made anew in the size of handouts, and without the first 1.1 seconds."""
+    recordings, transcoder = tmp_path / "recordings", Transcoder()
+    names = [path.stem for path in sorted(shared_clips.glob("one_face_*s.mp4"))]
+    assert len(names) >= 4
+    for name in names:
+        (recordings / name).mkdir(parents=True)
+        clip = recordings / name / "clip.mp4"
+        clip.write_bytes((shared_clips / f"{name}.mp4").read_bytes())
+        transcoder.make(Job(source=clip, stem=recordings / name / "anew"))
+        transcoder.make(Job(source=clip, stem=recordings / name / "part", span_s=(1.1, 1e3)))
+    transcoder.close()
+    outcomes = analyze(recordings, tmp_path / "reports", Settings(frames_per_class=0)).outcomes
+    seen = [(o.recording.candidate_id, o.result) for o in outcomes if o.result is not None]
+    assert len(seen) == 3 * len(names)
+    views = [(name, changes(*result.read_readings())) for name, result in seen]
+    for (name, one), (other, two) in combinations(views, 2):
+        assert show_the_same(one, two) == (name == other), (name, other)
