@@ -74,7 +74,10 @@ def test_what_stands_still_or_is_short_is_not_compared() -> None:
 
 @pytest.mark.slow
 def test_copies_of_real_clips(shared_clips: Path, tmp_path: Path) -> None:
-    """Made anew in the size of handouts, and without the first 1.1 seconds."""
+    """Made anew in the size of handouts, and without the first 1.1 seconds.
+
+    Of a clip whose face is seen for less than 15 seconds then, nothing is claimed.
+    """
     recordings, transcoder = tmp_path / "recordings", Transcoder()
     names = [path.stem for path in sorted(shared_clips.glob("one_face_*s.mp4"))]
     assert len(names) >= 4
@@ -89,5 +92,7 @@ def test_copies_of_real_clips(shared_clips: Path, tmp_path: Path) -> None:
     seen = [(o.recording.candidate_id, o.result) for o in outcomes if o.result is not None]
     assert len(seen) == 3 * len(names)
     views = [(name, changes(*result.read_readings())) for name, result in seen]
-    for (name, one), (other, two) in combinations(views, 2):
+    long = [(name, view) for name, view in views if view.shape[1]]
+    assert len(long) >= 3 * len(names) - 1
+    for (name, one), (other, two) in combinations(long, 2):
         assert show_the_same(one, two) == (name == other), (name, other)

@@ -51,7 +51,7 @@ def test_teachers_learned_from_the_same_faces() -> None:
 
 def test_places_of_a_recipe(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("POISE_MODELS", "/models")
-    recipe = load_recipe("poise")
+    recipe = load_recipe("two_teachers")
     assert recipe.pretrained_file == Path("/models/portraits")
     assert recipe.teacher_directories == (Path("/models/portraits"),)
     assert [path.parent for path in recipe.outside_files] == [Path("/models")] * 2
