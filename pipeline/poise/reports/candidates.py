@@ -74,7 +74,7 @@ def write_candidate(
         The files.
     """
     if settings.anonymous:
-        _remove_named(output / outcomes[0].recording.candidate_id)
+        remove_candidate(output / outcomes[0].recording.candidate_id)
     outcomes = as_named(outcomes, settings)
     directory = output / outcomes[0].recording.candidate_id
     pages = write_candidate_report(
@@ -85,8 +85,8 @@ def write_candidate(
     return Written(reports=pages, tables=[frames, episodes, segments])
 
 
-def _remove_named(directory: Path) -> None:
-    """Remove what an earlier run wrote under the candidate's name."""
+def remove_candidate(directory: Path) -> None:
+    """Remove what a run wrote into the directory of a candidate, and it if that was all."""
     pages, tables = ("report*.html", "report*.pdf", "progress*.html"), ("frames", "episodes")
     for pattern in (*pages, *(f"{table}.*" for table in (*tables, "segments"))):
         for path in directory.glob(pattern):

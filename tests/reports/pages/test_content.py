@@ -261,6 +261,13 @@ def test_same_report_same_bytes(full: CandidateReport, tmp_path: Path, language:
     assert names == ["progress.html", "report.html"]
 
 
+def test_what_was_printed_of_an_earlier_report_goes(full: CandidateReport, tmp_path: Path) -> None:
+    for name in ("report.pdf", "report.ko.pdf", "own.pdf"):
+        (tmp_path / name).touch()
+    write_candidate_report(full, tmp_path, Settings())
+    assert [path.name for path in tmp_path.glob("*.pdf")] == ["own.pdf"]
+
+
 def test_many_recordings(tmp_path: Path) -> None:
     recordings = [
         make_recording(tmp_path / "p", recording_id=f"kim/{k}.mp4", duration_s=60, seed=k)
