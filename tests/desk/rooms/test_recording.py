@@ -7,6 +7,7 @@ from urllib.parse import quote
 import pytest
 
 from poise.batch.intake.discovery import discover
+from poise.desk.rooms.recording import portrait_name
 from poise.storage.notes import read_notes
 from tests.conftest import contents
 from tests.desk.kit import Served
@@ -46,6 +47,19 @@ def test_the_face_that_is_clicked_becomes_the_portrait(morning: Served) -> None:
     assert morning.ask("/recording/portrait", "POST", {"id": ID, "face": "1"}).code == 200
     own = discover(morning.desk.recordings).recordings[0]
     assert own.portrait is not None and own.portrait.read_bytes() == picture.body
+
+
+def test_recordings_whose_names_look_alike_have_portraits_of_their_own() -> None:
+    alike = [
+        "kim/1.mp4",
+        "kim 1.mp4",
+        "kim/1?.mp4",
+        "kim/1_.mp4",
+        f"{'k' * 200}/1",
+        f"{'k' * 200}/2",
+    ]
+    assert len({portrait_name(name) for name in alike}) == len(alike)
+    assert portrait_name("kim/1.mp4") == portrait_name("kim/1.mp4")
 
 
 @pytest.mark.parametrize("face", ["2", "-1", "", "x", "../1", "1.jpg"])
