@@ -215,6 +215,7 @@ def test_a_logo_that_takes_the_place_of_another_is_shown(
     analysed: Analysed, own_reports: Path, tmp_path: Path
 ) -> None:
     logo = tmp_path / "logo.svg"
+    logo.touch()
     settings = replace(analysed.settings, centre_logo=str(logo))
     for k, colour in enumerate(("red", "blue")):
         text = f"<svg xmlns='http://www.w3.org/2000/svg' fill='{colour}'/>"

@@ -30,7 +30,7 @@ from poise.storage.results.owners import claim
 from poise.storage.results.segments import keep_given
 from poise.storage.results.store import ResultStore
 from poise.storage.saved_tables import TableFault
-from poise.system.atomic_files import Reserve
+from poise.system.atomic_files import Reserve, stamp_of
 from poise.system.run_log import RunLog
 from poise.types import Recording
 
@@ -367,7 +367,7 @@ def _code(settings: Settings) -> str:
     places = [Path(name) for name in (settings.centre_logo, settings.templates) if name]
     places += [Path(str(resources.files(package))) for package in ("poise", "poise.templates")]
     stamps = sorted(
-        (str(file), file.stat().st_mtime_ns, file.stat().st_size)
+        (str(file), stamp_of(file))
         for place in places
         for file in (place.rglob("*") if place.is_dir() else [place])
         if file.is_file() and file.suffix != ".pyc"
