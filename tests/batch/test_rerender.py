@@ -221,6 +221,9 @@ def test_names_can_be_left_out(reports: Path, tmp_path: Path) -> None:
                 assert name not in path.name
                 assert name.encode() not in path.read_bytes(), path
                 assert quote(name).encode() not in path.read_bytes(), path
+    render(reports, anonymous=False)  # and are named again: no report is left that grows old
+    assert (reports / "Sample A" / "report.html").is_file()
+    assert not list(reports.glob("candidate-*"))
 
 
 def test_paper_needs_a_browser(reports: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,7 +19,7 @@ from poise.reports.pages.content import write_candidate_report, write_index
 from poise.reports.pages.rendering import languages
 from poise.reports.pages.unsure import doubt_codes, unsure_recordings
 from poise.reports.provenance import provenance
-from poise.reports.pseudonyms import as_named
+from poise.reports.pseudonyms import anonymous, as_named
 from poise.reports.report_types import (
     UNSURE,
     CandidateReport,
@@ -65,6 +65,8 @@ def write_candidate(
 ) -> Written:
     """Write the report and the tables of one candidate.
 
+    What was written with names goes where these are left out, and the other way round.
+
     Args:
         outcomes: Of all recordings of the candidate.
         output: Directory of the reports.
@@ -73,8 +75,9 @@ def write_candidate(
     Returns:
         The files.
     """
-    if settings.anonymous:
-        remove_candidate(output / outcomes[0].recording.candidate_id)
+    own = outcomes[0].recording
+    other = own if settings.anonymous else anonymous(own)
+    remove_candidate(output / other.candidate_id)
     outcomes = as_named(outcomes, settings)
     directory = output / outcomes[0].recording.candidate_id
     pages = write_candidate_report(
