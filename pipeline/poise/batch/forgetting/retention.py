@@ -1,5 +1,4 @@
-"""What goes by itself: when a run begins, what consent was withdrawn from and what grew too old;
-when it ends, reports of recordings that are somebody else's now."""
+"""What goes by itself: after consent was withdrawn, of old age, or as somebody else has it now."""
 
 from __future__ import annotations
 
