@@ -31,6 +31,14 @@ def test_details_go_into_the_table(morning: Served) -> None:
         assert value in text
 
 
+@pytest.mark.parametrize("span", ["0:00-0:10", "0:03.25-0:59.97", "61:00.001-75:30"])
+def test_a_resting_span_is_shown_as_it_is_saved_again(morning: Served, span: str) -> None:
+    for _ in range(2):
+        details = {"id": ID, "neutral_span": span}
+        assert morning.ask("/recording/details", "POST", details).code == 200
+        assert f'value="{span}"' in _page(morning)
+
+
 def test_what_cannot_be_used_changes_nothing(morning: Served) -> None:
     before = contents(morning.desk.recordings)
     answer = morning.ask("/recording/details", "POST", {"id": ID, "neutral_span": "soon"})

@@ -161,6 +161,6 @@ def _note(given: dict[str, str]) -> CoachNote:
 
 
 def _span(row: Row) -> str:
-    """The resting span as the table has it: 0:00-0:06."""
-    span = row.recording.neutral_span_s
-    return "-".join(f"{int(s // 60)}:{s % 60:04.1f}".removesuffix(".0") for s in span or ())
+    """The resting span as the table has it, to the millisecond: 0:00-0:06, as it is saved again."""
+    ends = (divmod(round(1000 * s), 60_000) for s in row.recording.neutral_span_s or ())
+    return "-".join(f"{m}:{ms / 1000:06.3f}".rstrip("0").rstrip(".") for m, ms in ends)
