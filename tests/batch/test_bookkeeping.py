@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import re
 import shutil
 import unicodedata
+from base64 import b64encode
+from dataclasses import replace
 from pathlib import Path
+from urllib.parse import unquote
 
 import numpy as np
 import pandas as pd
@@ -192,6 +197,33 @@ def test_a_second_run_analyses_nothing_and_writes_the_same_tables(
     assert (plans[0].recordings, plans[0].reused, plans[0].bytes_to_read) == (3, 3, 0)
     after = {name: data for name, data in contents(own_reports).items() if "csv" in name}
     assert after == before
+
+
+def test_reports_that_were_moved_find_their_recordings(
+    analysed: Analysed, own_reports: Path, tmp_path: Path
+) -> None:
+    moved = tmp_path / "another" / "disk"
+    moved.parent.mkdir()
+    own_reports.rename(moved)
+    analyze(analysed.recordings, moved, analysed.settings)
+    page = (moved / "Sample A" / "report.html").read_text(encoding="utf-8")
+    sources = re.findall(r'data-src="([^"]+)"', page)
+    assert sources and all((moved / "Sample A" / unquote(s)).is_file() for s in sources)
+
+
+def test_a_logo_that_takes_the_place_of_another_is_shown(
+    analysed: Analysed, own_reports: Path, tmp_path: Path
+) -> None:
+    logo = tmp_path / "logo.svg"
+    logo.touch()
+    settings = replace(analysed.settings, centre_logo=str(logo))
+    for k, colour in enumerate(("red", "blue")):
+        text = f"<svg xmlns='http://www.w3.org/2000/svg' fill='{colour}'/>"
+        logo.write_text(text, encoding="utf-8")
+        os.utime(logo, (1e9 - k, 1e9 - k))  # older than Poise, and than the one before
+        analyze(analysed.recordings, own_reports, settings)
+        page = (own_reports / "Sample A" / "report.html").read_text(encoding="utf-8")
+        assert b64encode(text.encode()).decode() in page
 
 
 def test_parquet_and_korean_need_no_new_analysis(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import zipfile
@@ -174,6 +175,18 @@ def test_moments_as_clips(there: Path) -> None:
     told = _poise("handout", "out", KIM, "-o", "again.zip", "--clips")
     assert told.exit_code == 0, told.output
     assert f"{len(clips)} clips" in told.output
+
+
+def test_two_moments_of_one_second_are_two_clips(there: Path) -> None:
+    for stored in (there / "out" / ".poise" / "results").glob("*/result.json"):
+        plain = json.loads(stored.read_text(encoding="utf-8"))
+        for k, picture in enumerate(plain["pictures"]):
+            picture["pts_s"] = 2.2 + 0.3 * k
+        stored.write_text(json.dumps(plain), encoding="utf-8")
+    done = handout("out", KIM, "stick", clips=True)
+    names = [clip.name for clip in (done.path / "clips").iterdir()]
+    assert len(names) == sum(video.clips for video in done.videos) > 2
+    assert {"00-00-02.mp4", "00-00-02 (2).mp4"} <= {name.split("_1 ")[1] for name in names}
 
 
 def test_a_name_that_several_bear_is_refused_with_their_identifiers(there: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -162,6 +163,41 @@ def test_a_broken_picture_has_a_row_and_costs_the_others_nothing(
     assert "cannot be read" in table["error"][0] and pd.isna(table["error"][1])
     assert table.loc[0, ["p_positive", "label", "face_found"]].isna().all()
     assert table.loc[1, "face_found"]
+
+
+@pytest.mark.parametrize("name", ["a.HEIC", "a.avif", "a.jfif", "a.jp2"])
+def test_a_picture_of_a_phone_or_a_scanner_in_a_folder_has_a_row(
+    tmp_path: Path, settings: Settings, sample_faces: SampleFaces, name: str
+) -> None:
+    if name == "a.HEIC":
+        (tmp_path / "in").mkdir()
+        (tmp_path / "in" / name).write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0heicmif1")
+    else:
+        kind = {"a.avif": "AVIF", "a.jfif": "JPEG", "a.jp2": "JPEG2000"}[name]
+        _save(tmp_path / "in" / name, sample_faces.images[0], format=kind)
+    (tmp_path / "in" / "notes.txt").touch()
+    table, counts = _rows([tmp_path / "in"], tmp_path, settings)
+    assert counts == Counts(pictures=1, without_face=0, unreadable=int(name == "a.HEIC"))
+    assert table["path"].tolist() == [str(tmp_path / "in" / name)]
+
+
+def test_a_folder_that_may_not_be_read_has_a_row(
+    tmp_path: Path, settings: Settings, sample_faces: SampleFaces, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _save(tmp_path / "in" / "a.png", sample_faces.images[0])
+    (tmp_path / "in" / "shut").mkdir()
+    listed = os.scandir
+
+    def scandir(place: str) -> object:
+        if Path(place).name == "shut":
+            raise PermissionError(13, "Permission denied", place)
+        return listed(place)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    table, counts = _rows([tmp_path / "in"], tmp_path, settings)
+    assert counts == Counts(pictures=2, without_face=0, unreadable=1)
+    assert table["path"].tolist()[1] == str(tmp_path / "in" / "shut")
+    assert "cannot be read" in table["error"][1]
 
 
 def test_only_broken_pictures(tmp_path: Path, settings: Settings) -> None:

@@ -14,6 +14,7 @@ from click.testing import CliRunner
 
 from poise.batch import rerender
 from poise.batch.rerender import export, render
+from poise.batch.run import analyze
 from poise.commands import main
 from poise.errors import ReportError
 from poise.reports.pages.content import rehearse
@@ -74,6 +75,15 @@ def test_in_another_language_and_form(reports: Path) -> None:
     (page,) = (reports / "Sample A").glob("report.html")
     assert 'lang="ko"' in page.read_text(encoding="utf-8")
     assert (reports / "Sample A" / "frames.parquet").is_file()
+
+
+def test_the_next_run_writes_in_its_own_language_again(
+    analysed: Analysed, own_reports: Path
+) -> None:
+    render(own_reports, language="ko", csv_bom=True)
+    analyze(analysed.recordings, own_reports, analysed.settings)
+    assert 'lang="en"' in (own_reports / "Sample A" / "report.html").read_text(encoding="utf-8")
+    assert not (own_reports / "Sample A" / "frames.csv").read_bytes().startswith(b"\xef\xbb\xbf")
 
 
 def test_tables_of_all_candidates_joined(analysed: Analysed, reports: Path, tmp_path: Path) -> None:
@@ -211,6 +221,9 @@ def test_names_can_be_left_out(reports: Path, tmp_path: Path) -> None:
                 assert name not in path.name
                 assert name.encode() not in path.read_bytes(), path
                 assert quote(name).encode() not in path.read_bytes(), path
+    render(reports, anonymous=False)  # and are named again: no report is left that grows old
+    assert (reports / "Sample A" / "report.html").is_file()
+    assert not list(reports.glob("candidate-*"))
 
 
 def test_paper_needs_a_browser(reports: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image as Pillow
+from PIL import ImageOps
 
 from poise.errors import VideoError
 from poise.faces.detection.detector import FaceDetector
@@ -79,6 +81,19 @@ def test_a_picture_cut_off_is_a_clear_error(tmp_path: Path, sample_faces: Sample
     path = _save(tmp_path / "a.jpg", sample_faces.images[0])
     path.write_bytes(path.read_bytes()[:4000])
     with pytest.raises(VideoError):
+        load_picture(path)
+
+
+def test_a_picture_whose_exif_is_damaged_is_a_clear_error(
+    tmp_path: Path, sample_faces: SampleFaces, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = _save(tmp_path / "a.jpg", sample_faces.images[0])
+
+    def transpose(picture: object) -> object:
+        raise struct.error("required argument is not an integer")
+
+    monkeypatch.setattr(ImageOps, "exif_transpose", transpose)
+    with pytest.raises(VideoError, match="cannot be read as a picture"):
         load_picture(path)
 
 

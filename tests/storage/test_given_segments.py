@@ -117,6 +117,55 @@ def test_a_webvtt_file_that_cannot_be_used_costs_itself(tmp_path: Path) -> None:
     assert "does not begin with WEBVTT" in fault.text
 
 
+@pytest.mark.parametrize("excludes", [False, True])
+def test_a_webvtt_file_that_excludes_is_not_ignored(tmp_path: Path, excludes: bool) -> None:
+    cues = ["00:00.000 --> 00:09.000", "Why?", "", "00:05.000 --> 00:12.000", "Then?", ""]
+    cues += ["00:20.000 --> 00:25.000", "Exclude" if excludes else "Exclude nothing"]
+    (tmp_path / "a.vtt").write_text("\n".join(["WEBVTT", "", *cues]), encoding="utf-8")
+    (a,), table = with_segments(tmp_path, _recordings(tmp_path, "a.mp4"))
+    (fault,) = table.faults
+    assert (a.segments, fault.code) == ((), "webvtt_excludes" if excludes else "webvtt")
+    assert list(table.barred) == (["a.mp4"] if excludes else [])
+    assert ("a.mp4 is not analysed" in fault.text) == excludes
+
+
+def test_what_the_table_or_the_file_beside_excludes_is_excluded(tmp_path: Path) -> None:
+    lines = "a.mp4,5,7,exclude\nb.mp4,0,10,Why?\n"
+    (tmp_path / "segments.csv").write_text(HEADER + lines, encoding="utf-8")
+    cues = "WEBVTT\n\n00:01.000 --> 00:09.000\nHow?\n\n00:08.000 --> 00:09.000\nexclude\n"
+    for name in ("a.vtt", "b.vtt"):
+        (tmp_path / name).write_text(cues, encoding="utf-8")
+    (a, b), table = with_segments(tmp_path, _recordings(tmp_path, "a.mp4", "b.mp4"))
+    assert (table.faults, table.barred) == ([], {})
+    assert [(s.kind, s.label, s.start_s) for s in a.segments or ()] == [
+        ("part", "How?", 1.0), ("excluded", "", 5.0), ("excluded", "", 8.0)
+    ]  # fmt: skip
+    assert [(s.kind, s.label, s.start_s) for s in b.segments or ()] == [
+        ("part", "Why?", 0.0), ("excluded", "", 8.0)
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("given", ["kim", "kim/a.mp4"])
+def test_of_a_part_of_a_collection_its_table_counts(tmp_path: Path, given: str) -> None:
+    (tmp_path / "kim").mkdir()
+    for name in ("a.mp4", "b.mp4"):
+        (tmp_path / "kim" / name).write_bytes(b"")
+    lines = "kim/a.mp4,5,7,exclude\nkim/b.mp4,soon,7,exclude\nlee/a.mp4,0,10,Why?\n"
+    (tmp_path / "segments.csv").write_text(HEADER + lines, encoding="utf-8")
+    names = ("a.mp4",) if given.endswith("mp4") else ("a.mp4", "b.mp4")
+    found, table = with_segments(tmp_path / given, _recordings(tmp_path / "kim", *names))
+    assert [(s.kind, s.start_s) for s in found[0].segments or ()] == [("excluded", 5.0)]
+    assert list(table.barred) == list(names[1:])
+    assert [fault.recording_id for fault in table.faults] == list(names[1:])
+
+
+def test_another_table_of_that_name_above_is_none_of_ours(tmp_path: Path) -> None:
+    (tmp_path / "segments.csv").write_text("customer,share\nA,1\n", encoding="utf-8")
+    (tmp_path / "kim").mkdir()
+    (recording,), table = with_segments(tmp_path / "kim", _recordings(tmp_path / "kim", "a.mp4"))
+    assert (recording.segments, table.faults) == ((), [])
+
+
 def test_of_one_recording_alone_the_lines_of_others_do_not_matter(tmp_path: Path) -> None:
     text = HEADER + "gone.mp4,0,10,x\na.mp4,0,10,y\n"
     (tmp_path / "segments.csv").write_text(text, encoding="utf-8")

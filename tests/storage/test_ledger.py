@@ -61,6 +61,14 @@ def test_an_earlier_run_is_remembered_but_is_not_the_last(tmp_path: Path) -> Non
         assert len(ledger.entries(earlier=True)) == 2
 
 
+def test_of_changed_reports_it_is_not_known_what_they_are_made_from(tmp_path: Path) -> None:
+    with Ledger(tmp_path) as ledger:
+        ledger.report_written("kim", "abc", ["kim/report.html"])
+        assert ledger.report("kim") == ("abc", ["kim/report.html"])
+        ledger.reports_changed()
+        assert ledger.report("kim") == ("", ["kim/report.html"])
+
+
 def test_it_is_written_so_that_a_power_cut_does_not_harm_it(tmp_path: Path, synced: None) -> None:
     with Ledger(tmp_path) as ledger, ledger.changing() as database:
         asked = ("journal_mode", "synchronous", "secure_delete", "user_version")

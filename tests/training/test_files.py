@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import zipfile
 from pathlib import Path
 
@@ -32,6 +33,24 @@ def test_files_are_found_wherever_they_lie(tree: FileTree) -> None:
     assert tree.read("a/b/2.png") == b"two" and tree.find("2.png") == "a/b/2.png"
     with pytest.raises(SettingsError, match=r"no 3\.png in it"):
         tree.find("3.png")
+
+
+def test_a_folder_that_may_not_be_read_is_not_passed_over(
+    tree: FileTree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed = os.scandir
+
+    def scandir(place: str) -> object:
+        if Path(place).name == "b":
+            raise PermissionError(13, "Permission denied", place)
+        return listed(place)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    if tree.root.is_dir():
+        with pytest.raises(SettingsError, match=r"b: cannot be read \(Permission denied\)"):
+            tree.names(".png")
+    else:
+        assert tree.names(".png") == ["a/b/2.png"]
 
 
 def test_what_is_neither_is_refused(tmp_path: Path) -> None:

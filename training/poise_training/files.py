@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import zipfile
 from collections.abc import Mapping
 from functools import cached_property
@@ -22,7 +23,7 @@ class FileTree:
         root: The folder or the zip.
 
     Raises:
-        SettingsError: If it is neither.
+        SettingsError: If it is neither, or (once files are asked for) a folder may not be read.
     """
 
     def __init__(self, root: Path) -> None:
@@ -42,8 +43,9 @@ class FileTree:
     def _all(self) -> list[str]:
         if self._archive is not None:
             return sorted(i.filename for i in self._archive.infolist() if not i.is_dir())
-        files = (p for p in self.root.rglob("*") if p.is_file())
-        return sorted(p.relative_to(self.root).as_posix() for p in files)
+        walk = os.walk(self.root, onerror=_refuse)
+        files = (Path(folder, name) for folder, _, names in walk for name in names)
+        return sorted(p.relative_to(self.root).as_posix() for p in files if p.is_file())
 
     def names(self, *suffixes: str) -> list[str]:
         """Names of the files with one of the suffixes (lower case, with the dot), sorted."""
@@ -65,6 +67,14 @@ class FileTree:
         if self._archive is not None:
             return self._archive.read(name)
         return (self.root / name).read_bytes()
+
+
+def _refuse(error: OSError) -> None:
+    raise SettingsError(
+        f"cannot be read ({error.strerror or error})",
+        remedy="Give yourself permission to read it.",
+        path=error.filename,
+    ) from error
 
 
 def write_json(plain: Mapping[str, Any], path: Path) -> None:

@@ -30,7 +30,7 @@ from poise.storage.results.owners import claim
 from poise.storage.results.segments import keep_given
 from poise.storage.results.store import ResultStore
 from poise.storage.saved_tables import TableFault
-from poise.system.atomic_files import Reserve
+from poise.system.atomic_files import Reserve, stamp_of
 from poise.system.run_log import RunLog
 from poise.types import Recording
 
@@ -293,6 +293,7 @@ class Batch:
         """Of all that a candidate's report and tables are made from."""
         made_from = [
             self._code,
+            str(self._output.absolute()),  # pages know the way from here to the recordings
             {k: v for k, v in asdict(self._settings).items() if k not in _UNSEEN},
             self._spec.sha256,
             [[asdict(o.recording), self._entry(o).key, o.status, o.code, o.message]
@@ -359,13 +360,16 @@ def _facts(outcome: Outcome, done: Done | None) -> Mapping[str, object]:
 
 
 def _code(settings: Settings) -> str:
-    """Which Poise writes the reports: its version, and when its files were changed last."""
+    """Which Poise writes the reports, with which logo and templates: sizes and times of all files.
+
+    (A file that takes the place of another may be older.)
+    """
     places = [Path(name) for name in (settings.centre_logo, settings.templates) if name]
     places += [Path(str(resources.files(package))) for package in ("poise", "poise.templates")]
-    files = [
-        file
+    stamps = sorted(
+        (str(file), stamp_of(file))
         for place in places
         for file in (place.rglob("*") if place.is_dir() else [place])
         if file.is_file() and file.suffix != ".pyc"
-    ]
-    return f"{__version__} {max(file.stat().st_mtime_ns for file in files)}"
+    )
+    return hashlib.sha256(json.dumps([__version__, stamps]).encode()).hexdigest()

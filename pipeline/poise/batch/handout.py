@@ -263,15 +263,16 @@ def _view(found: StoredResult) -> View:
 def _clips(video: Path, found: StoredResult, stem: Path, transcoder: Transcoder) -> int:
     """Cut out of a video each moment that the report shows; how many there are."""
     folder, made = video.parent / "clips", 0
-    for picture in found.pictures:
+    shown = [timecode(round(p.pts_s * 1000)).partition(".")[0] for p in found.pictures]
+    moments = distinct(moment.replace(":", "-") for moment in shown)  # a second may hold two
+    for picture, moment in zip(found.pictures, moments, strict=True):
         around = [
             e for e in found.episodes
             if e.label == picture.label and e.start_s <= picture.pts_s <= e.end_s
         ]  # fmt: skip
         start_s, end_s = _span(picture.pts_s, [(e.start_s, e.end_s) for e in around])
-        at = timecode(round(picture.pts_s * 1000)).partition(".")[0].replace(":", "-")
         folder.mkdir(exist_ok=True)
-        job = Job(source=video, stem=folder / f"{stem.name} {at}", span_s=(start_s, end_s))
+        job = Job(source=video, stem=folder / f"{stem.name} {moment}", span_s=(start_s, end_s))
         try:
             transcoder.make(job)
         except VideoError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -117,13 +118,21 @@ def _classify_batch(
 def _pictures(sources: Sequence[Path]) -> Iterator[Path]:
     for source in sources:
         if source.is_dir():
-            inside = (
-                p for p in source.rglob("*")
-                if p.suffix.lower() in SUFFIXES and p.is_file()
-                and not any(part.startswith(".") for part in p.relative_to(source).parts)
-            )  # fmt: skip
-            yield from sorted(inside)
+            yield from sorted(_below(source))
         elif source.exists():
             yield source
         else:
             raise SettingsError("no such file or directory", path=source)
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    """Pictures below a folder, and folders that may not be read: they get a row with an error."""
+    closed: list[Path] = []
+    walk = os.walk(folder, onerror=lambda error: closed.append(Path(error.filename)))
+    for place, folders, names in walk:
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        for name in names:
+            path = Path(place, name)
+            if path.suffix.lower() in SUFFIXES and not name.startswith(".") and path.is_file():
+                yield path
+    yield from closed

@@ -159,6 +159,8 @@ def render(output: Path | str, *, pdf: bool = False, **changed: Any) -> RunResul
     result, spec = recall(output, changed)
     with private(result.settings.private), held(result.output / HOUSE):
         secret_of(result.output / HOUSE)  # made now, if there is none
+        with Ledger(result.output / HOUSE) as ledger:
+            ledger.reports_changed()  # they will not be what the last run wrote
         pages = _write_candidates(result, spec)
         if pdf:
             print_pages(pages)

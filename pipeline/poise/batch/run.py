@@ -11,7 +11,11 @@ from typing import Any
 
 from poise.batch.bookkeeping import Batch
 from poise.batch.forgetting.purge import rewrite_overview
-from poise.batch.forgetting.retention import purge_expired, purge_withdrawn
+from poise.batch.forgetting.retention import (
+    purge_expired,
+    purge_withdrawn,
+    remove_superseded,
+)
 from poise.batch.intake.discovery import Discovered, discover
 from poise.batch.outcomes import Listener, Plan, RunResult, count_statuses
 from poise.batch.workflow import Order, Sorting, Workflow, size_of
@@ -175,7 +179,8 @@ class _Run:
             forgotten, secret = Forgotten(house), secret_of(house)
             wanted, aside = self._without_forgotten(found, forgotten)
             wanted = [with_pseudonym(r, secret) for r in wanted]
-            self._tell_of_other_input(ledger, wanted)
+            before = _root_before(ledger)
+            self._tell_of_other_input(ledger, wanted, before)
             purge_withdrawn(self.output, store, ledger, wanted)
             expired = purge_expired(self.output, store, ledger, self.settings.retention_days)
             if not wanted:
@@ -199,6 +204,8 @@ class _Run:
                 barred=found.barred, force=self.force,
             )  # fmt: skip
             index = self._work_off(batch, order, plan, sorting, ledger)
+            if before == str(self.root.absolute()) and not batch.problem:
+                remove_superseded(self.output, ledger)
             if self.settings.retention_days and not order.unhashed:
                 ledger.keep_expired(r.sha256 for r in order.recordings)
             journal.write("end", **count_statuses(batch.outcomes()))
@@ -281,12 +288,10 @@ class _Run:
                 f"run poise purge {self.output} {recording.candidate_id!r} --undo."
             )
 
-    def _tell_of_other_input(self, ledger: Ledger, wanted: Sequence[Recording]) -> None:
+    def _tell_of_other_input(
+        self, ledger: Ledger, wanted: Sequence[Recording], before: str
+    ) -> None:
         """Say so where people of other recordings would lose their reports to namesakes."""
-        try:
-            before = ledger.last_run().root
-        except ReportError:
-            return
         if not before or before == str(self.root.absolute()):
             return
         now = {r.candidate_id: r.recording_id for r in wanted}
@@ -336,6 +341,14 @@ def _hashed(seen: Hashed) -> Hashed:
     """The same with its hash, if it can be made."""
     ready = seen.recording.sha256 or seen.growing or seen.stamp is None
     return seen if ready else hash_now(seen)
+
+
+def _root_before(ledger: Ledger) -> str:
+    """What the last run was about; empty if there was none."""
+    try:
+        return ledger.last_run().root
+    except ReportError:
+        return ""
 
 
 def _with_what_is_told(root: Path, found: Discovered) -> Discovered:

@@ -19,7 +19,11 @@ from poise.faces.alignment import align_face
 from poise.faces.detection.detector import FaceDetector
 from poise.types import FloatArray, Image
 
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".pgm", ".gif"})
+SUFFIXES = frozenset(
+    [".avif", ".bmp", ".gif", ".heic", ".heif", ".jfif", ".jp2", ".jpe", ".jpeg", ".jpg", ".mpo",
+     ".pgm", ".png", ".pnm", ".ppm", ".tif", ".tiff", ".webp"]
+)  # fmt: skip
+"""What pictures end in, those included that cannot be read here (HEIC): they are told."""
 _CANVAS_PX, _MARGIN_PX = 128, 16
 _MAX_SIDE_PX = 1280
 _MIN_FACE_PX = 16.0  # photographs are few, and may be small
@@ -46,7 +50,7 @@ def load_picture(source: Path | bytes) -> Image:
             if upright.mode in ("I;16", "I;16B", "I", "F"):
                 return _from_deep_gray(np.asarray(upright))
             return np.asarray(upright.convert("RGB"), np.uint8)
-    except (OSError, ValueError, SyntaxError, PillowImage.DecompressionBombError) as error:
+    except Exception as error:  # of a damaged picture Pillow raises errors of any kind
         raise VideoError(
             f"cannot be read as a picture ({error})",
             remedy="Check that the file opens in a picture viewer.",

@@ -20,7 +20,7 @@ from poise.reports.pages.content import write_candidate_report, write_index
 from poise.reports.pages.rendering import languages
 from poise.reports.pages.unsure import doubt_codes, unsure_recordings
 from poise.reports.provenance import provenance
-from poise.reports.pseudonyms import as_named
+from poise.reports.pseudonyms import anonymous, as_named
 from poise.reports.report_types import (
     UNSURE,
     CandidateReport,
@@ -67,6 +67,8 @@ def write_candidate(
 ) -> Written:
     """Write the report and the tables of one candidate.
 
+    What was written with names goes where these are left out, and the other way round.
+
     Args:
         outcomes: Of all recordings of the candidate.
         output: Directory of the reports.
@@ -75,8 +77,9 @@ def write_candidate(
     Returns:
         The files.
     """
-    if settings.anonymous:
-        _remove_named(output / outcomes[0].recording.candidate_id)
+    own = outcomes[0].recording
+    other = own if settings.anonymous else anonymous(own)
+    remove_candidate(output / other.candidate_id)
     outcomes = as_named(outcomes, settings)
     directory = output / outcomes[0].recording.candidate_id
     pages = write_candidate_report(
@@ -87,8 +90,8 @@ def write_candidate(
     return Written(reports=pages, tables=[frames, episodes, segments])
 
 
-def _remove_named(directory: Path) -> None:
-    """Remove what an earlier run wrote under the candidate's name."""
+def remove_candidate(directory: Path) -> None:
+    """Remove what a run wrote into the directory of a candidate, and it if that was all."""
     pages, tables = ("report*.html", "report*.pdf", "progress*.html"), ("frames", "episodes")
     for pattern in (*pages, *(f"{table}.*" for table in (*tables, "segments"))):
         for path in directory.glob(pattern):

@@ -125,7 +125,7 @@ def _with_distributions(
         weeks=_weeks({(who, day) for who, day in days if day is not None}),
         undated=sum(day is None for _, day in days),
         lengths=_classes([r.length_s / 60 for _, r in read], LENGTHS_MIN),
-        coverages=_classes([s.coverage for s in statistics], COVERAGES),
+        coverages=_classes([s.coverage for s in statistics if s.sampled_frames], COVERAGES),
         reasons=noticed.most_common(),
         spreads=spreads,
         spread_recordings=len(clear) if spreads else 0,

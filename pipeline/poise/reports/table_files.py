@@ -203,7 +203,7 @@ def _recording_row(outcome: Outcome, settings: Settings, spec: ModelSpec) -> dic
             "duration_s": statistics.duration_s,
             "sampled_frames": statistics.sampled_frames,
             "usable_frames": statistics.usable_frames,
-            "coverage": statistics.coverage,
+            "coverage": statistics.coverage if statistics.sampled_frames else None,
             **{f"share_{label}": share for label, share in statistics.shares.items()},
             "changes_per_minute": statistics.changes_per_minute,
             **{

@@ -1,12 +1,13 @@
 """Segments that a centre gives: `segments.csv` at the top, or a WebVTT file beside a recording.
 
 A line that cannot be used is left out and told. What is to be left out of a recording is not
-guessed: where such a line (`exclude`) cannot be understood, the recording is not analysed.
+guessed: where such a line (`exclude`) cannot be understood, the recording is not analysed, and
+whoever analyses one folder, or one file, of a larger collection has the table of that.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -47,6 +48,8 @@ def with_segments(
 ) -> tuple[list[Recording], GivenSegments]:
     """The recordings with what was given for them; `segments.csv` prevails over WebVTT.
 
+    What either of them excludes is excluded.
+
     Args:
         root: The directory of the recordings, or the one recording.
         recordings: As they were found.
@@ -55,16 +58,45 @@ def with_segments(
         SettingsError: If `segments.csv` is no such table.
     """
     recordings = list(recordings)
-    path = table_in(root if root.is_dir() else root.parent, SEGMENTS_FILE)
-    table = GivenSegments()
+    folder = root if root.is_dir() else root.parent
+    path = table_in(folder, SEGMENTS_FILE)
     if path is not None:
         known = {recording.recording_id for recording in recordings}
         table = read_segments(path, known, all_there=root.is_dir())
+    else:
+        table = _from_above(folder.absolute(), recordings)
     told = [
-        replace(r, segments=table.segments.get(r.recording_id) or _beside(r, table))
+        replace(r, segments=_together(table.segments.get(r.recording_id, ()), _beside(r, table)))
         for r in recordings
     ]
     return told, table
+
+
+def _together(in_table: Sequence[Segment], beside: Sequence[Segment]) -> tuple[Segment, ...]:
+    """The parts that the table gives, else those beside the recording; all that is excluded."""
+    given_parts = ([s for s in of if s.kind != "excluded"] for of in (in_table, beside))
+    excluded = [s for s in [*in_table, *beside] if s.kind == "excluded"]
+    parts = next(filter(None, given_parts), [])
+    return tuple(sorted([*parts, *excluded], key=lambda segment: segment.start_s))
+
+
+def _from_above(folder: Path, recordings: Sequence[Recording]) -> GivenSegments:
+    """What the nearest table of segments above a folder says of recordings below it."""
+    for above in folder.parents:
+        path = table_in(above, SEGMENTS_FILE)
+        if path is None:
+            continue
+        names = {composed(r.path.relative_to(above).as_posix()): r.recording_id for r in recordings}
+        try:
+            read = read_segments(path, names, all_there=False)
+        except SettingsError:
+            continue  # some other table of that name
+        return GivenSegments(
+            segments={names[name]: segments for name, segments in read.segments.items()},
+            faults=[replace(f, recording_id=names.get(f.recording_id, "")) for f in read.faults],
+            barred={names[name]: fault for name, fault in read.barred.items()},
+        )
+    return GivenSegments()
 
 
 def read_segments(path: Path, known: Collection[str], *, all_there: bool = True) -> GivenSegments:
@@ -156,18 +188,22 @@ def _tell(
 
 
 def _beside(recording: Recording, table: GivenSegments) -> tuple[Segment, ...]:
-    """From a WebVTT file beside a recording; one that cannot be used is told and left out."""
-    path = recording.path.with_suffix(".vtt")
+    """From a WebVTT file beside a recording; one that cannot be used is told and left out, and
+    one that excludes something keeps the recording from being analysed."""
+    path, text, name = recording.path.with_suffix(".vtt"), "", recording.recording_id
     if not path.is_file():
         return ()
     try:
-        return read_webvtt(table_text(path), str(path))
+        text = table_text(path)
+        return read_webvtt(text, str(path))
     except SettingsError as error:
-        table.faults.append(
-            TableFault(
-                table=path.name, line=0, code="webvtt", cause=f"cannot be used: {error.cause}",
-                remedy=error.remedy, recording_id=recording.recording_id,
-                cost="The file is ignored.",
-            )
+        bars = EXCLUDE in {line.strip().casefold() for line in text.splitlines()}
+        fault = TableFault(
+            table=path.name, line=0, code="webvtt_excludes" if bars else "webvtt",
+            cause=f"cannot be used: {error.cause}", remedy=error.remedy, recording_id=name,
+            cost=f"{name} is not analysed." if bars else "The file is ignored.",
         )  # fmt: skip
+        table.faults.append(fault)
+        if bars:
+            table.barred.setdefault(name, fault)
         return ()

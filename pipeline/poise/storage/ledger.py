@@ -277,6 +277,11 @@ class Ledger:
                 (candidate_id, made_from, json.dumps(files)),
             )
 
+    def reports_changed(self) -> None:
+        """Forget what reports were made from: the next run writes them again."""
+        with self.changing() as database:
+            database.execute("UPDATE reports SET made_from = ''")
+
     # Forgetting
 
     def expired(self) -> set[str]:

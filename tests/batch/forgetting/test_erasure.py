@@ -32,16 +32,20 @@ def test_what_lies_there_under_an_earlier_name_goes_too(
     tmp_path: Path, run: Run, seen: list[str]
 ) -> None:
     run()
+    shutil.copytree(tmp_path / "out" / "x", tmp_path / "kept")
     (tmp_path / "in" / "x").rename(tmp_path / "in" / "y")
     run()
-    assert (tmp_path / "out" / "x").is_dir() and (tmp_path / "out" / "y").is_dir()
+    shutil.copytree(tmp_path / "kept", tmp_path / "out" / "x")  # as a run that was killed leaves it
+    assert (tmp_path / "out" / "y").is_dir()
     purge(tmp_path / "out", "y")
     assert not (tmp_path / "out" / "x").exists() and not (tmp_path / "out" / "y").exists()
 
 
 def test_renamed_in_the_table_the_old_folder_goes_too(tmp_path: Path, run: Run) -> None:
     run()
+    shutil.copytree(tmp_path / "out" / "x", tmp_path / "kept")
     write_consent(tmp_path, "recording,candidate_id\nx/1.mp4,Park\n")
     run()
+    shutil.copytree(tmp_path / "kept", tmp_path / "out" / "x")
     purge(tmp_path / "out", "Park")
     assert not (tmp_path / "out" / "x").exists() and not (tmp_path / "out" / "Park").exists()

@@ -10,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from poise.batch.run import analyze
 from tests.batch.forgetting.kit import KIM, Run, found_in, statuses_of, write_consent
 
 
@@ -117,3 +118,42 @@ def test_withdrawn_consent_removes_results_under_all_settings_and_names(
     assert len(list((tmp_path / "out" / ".poise" / "results").iterdir())) == 4
     assert not (tmp_path / "out" / "x").exists()
     assert found_in(tmp_path / "out", b"x/1.mp4") == []
+
+
+@pytest.mark.parametrize("how", ["told", "moved", "renamed"])
+def test_a_report_whose_recordings_are_somebody_elses_goes(
+    tmp_path: Path, run: Run, how: str
+) -> None:
+    run()
+    (tmp_path / "out" / "x" / "by hand.txt").touch()
+    if how == "told":
+        write_consent(tmp_path, f"recording,candidate_id\nx/1.mp4,{KIM}\n")
+    elif how == "moved":
+        (tmp_path / "in" / "x" / "1.mp4").rename(tmp_path / "in" / KIM / "2.mp4")
+    else:
+        (tmp_path / "in" / "x").rename(tmp_path / "in" / "y")
+    run()
+    assert [path.name for path in (tmp_path / "out" / "x").iterdir()] == ["by hand.txt"]
+    assert (tmp_path / "out" / ("y" if how == "renamed" else KIM) / "report.html").is_file()
+
+
+def test_a_report_of_whom_nobody_else_has_anything_stays(tmp_path: Path, run: Run) -> None:
+    run()
+    shutil.rmtree(tmp_path / "in" / "x")
+    run()
+    assert (tmp_path / "out" / "x" / "report.html").is_file()
+
+
+def test_a_run_over_a_part_takes_no_report_of_the_whole_away(tmp_path: Path, run: Run) -> None:
+    settings = run().settings
+    analyze(tmp_path / "in" / "x" / "1.mp4", tmp_path / "out", settings)
+    assert (tmp_path / "out" / "1" / "report.html").is_file()
+    assert (tmp_path / "out" / "x" / "report.html").is_file()
+
+
+def test_a_name_that_differs_in_case_alone_takes_no_report_away(tmp_path: Path, run: Run) -> None:
+    run()
+    write_consent(tmp_path, "recording,candidate_id\nx/1.mp4,X\n")
+    run()  # on many file systems both are the same folder
+    assert (tmp_path / "out" / "X" / "report.html").is_file()
+    assert (tmp_path / "out" / "x" / "report.html").is_file()

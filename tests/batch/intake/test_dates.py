@@ -86,6 +86,21 @@ def test_a_time_zone_of_the_container_is_that_of_the_place(
     assert (session.day, session.time) == ("2026-11-26", "08:30")
 
 
+@pytest.mark.parametrize(
+    ("name", "made", "day"),
+    [
+        ("12월 28일.mp4", "2026-01-02T03:00:00Z", "2025-12-28"),
+        ("1월 2일.mp4", "2026-01-02T03:00:00Z", "2026-01-02"),
+        ("1월 1일.mp4", "2025-12-31T12:00:00Z", "2026-01-01"),
+        ("2월 29일.mp4", "2025-03-01T03:00:00Z", "2024-02-29"),
+    ],
+)
+def test_a_day_without_a_year_is_the_last_one_when_the_file_was_made(
+    name: str, made: str, day: str
+) -> None:
+    assert session_in(name, made).day == day
+
+
 def test_six_digits_are_read_the_other_way_round_if_the_file_was_made_then() -> None:
     assert session_in("261122.mp4", "2022-11-26T03:00:00Z").day == "2022-11-26"
 

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from starlette.exceptions import HTTPException
 
 from poise.batch.intake.dates import session_in
 from poise.batch.intake.discovery import discover
-from poise.desk.live.intake import add_segments, practice_of, take_in
+from poise.desk.live.intake import Reporter, add_segments, practice_of, take_in
 from poise.desk.live.questions import QuestionSet
 from poise.desk.state import Desk
 from poise.errors import SettingsError
 from poise.storage.given_segments import with_segments
+from tests.processes import wait_until
 
 SETS = [QuestionSet(language="en", title="Two", questions=("Who are you?", "Why, really?"))]
 GIVEN = {
@@ -74,3 +76,13 @@ def test_a_table_of_a_centre_stays_as_it_is(tmp_path: Path) -> None:
     table.write_text("what,is,this\n", encoding="utf-8")
     with pytest.raises(SettingsError, match="has the columns"):
         add_segments(tmp_path, "b.webm", [(1.0, 2.0, "Who?")])
+
+
+@pytest.mark.parametrize(("before", "language"), [("both", "both"), ("", "ko")])
+def test_reports_stay_in_their_language(tmp_path: Path, before: str, language: str) -> None:
+    started: list[str] = []
+    batches = SimpleNamespace(
+        standing=lambda: SimpleNamespace(running=False, language=before), start=started.append
+    )
+    Reporter(SimpleNamespace(batches=batches, language="ko")).analyse()  # type: ignore[arg-type]
+    wait_until(lambda: started == [language])

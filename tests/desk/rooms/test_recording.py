@@ -7,6 +7,7 @@ from urllib.parse import quote
 import pytest
 
 from poise.batch.intake.discovery import discover
+from poise.desk.rooms.recording import portrait_name
 from poise.storage.notes import read_notes
 from tests.conftest import contents
 from tests.desk.kit import Served
@@ -30,6 +31,14 @@ def test_details_go_into_the_table(morning: Served) -> None:
         assert value in text
 
 
+@pytest.mark.parametrize("span", ["0:00-0:10", "0:03.25-0:59.97", "61:00.001-75:30"])
+def test_a_resting_span_is_shown_as_it_is_saved_again(morning: Served, span: str) -> None:
+    for _ in range(2):
+        details = {"id": ID, "neutral_span": span}
+        assert morning.ask("/recording/details", "POST", details).code == 200
+        assert f'value="{span}"' in _page(morning)
+
+
 def test_what_cannot_be_used_changes_nothing(morning: Served) -> None:
     before = contents(morning.desk.recordings)
     answer = morning.ask("/recording/details", "POST", {"id": ID, "neutral_span": "soon"})
@@ -46,6 +55,19 @@ def test_the_face_that_is_clicked_becomes_the_portrait(morning: Served) -> None:
     assert morning.ask("/recording/portrait", "POST", {"id": ID, "face": "1"}).code == 200
     own = discover(morning.desk.recordings).recordings[0]
     assert own.portrait is not None and own.portrait.read_bytes() == picture.body
+
+
+def test_recordings_whose_names_look_alike_have_portraits_of_their_own() -> None:
+    alike = [
+        "kim/1.mp4",
+        "kim 1.mp4",
+        "kim/1?.mp4",
+        "kim/1_.mp4",
+        f"{'k' * 200}/1",
+        f"{'k' * 200}/2",
+    ]
+    assert len({portrait_name(name) for name in alike}) == len(alike)
+    assert portrait_name("kim/1.mp4") == portrait_name("kim/1.mp4")
 
 
 @pytest.mark.parametrize("face", ["2", "-1", "", "x", "../1", "1.jpg"])

@@ -202,6 +202,24 @@ def test_no_face_anywhere(tmp_path: Path, language: str) -> None:
     assert not page.all("svg")
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_what_is_left_out_as_a_whole_is_no_recording_without_a_face(
+    tmp_path: Path, language: str
+) -> None:
+    texts, recording = load_texts(language), make_faceless()
+    assert recording.statistics is not None
+    nothing = replace(recording.statistics, duration_s=0.0, sampled_frames=0, end_s=60.0)
+    recording = replace(recording, statistics=nothing, excluded=((0.0, 60.0),))
+    report = replace(make_candidate([]), recordings=[recording], overall=nothing)
+    page = page_of(report, tmp_path, language)
+    assert texts("glance.left_out") in page.text and texts("recording.left_out.state") in page.text
+    assert texts("recording.left_out", start=texts.moment(0), end=texts.moment(60)) in page.text
+    assert texts("recording.no_face.title") not in page.text and "0%" not in page.text
+    index = Page(write_index([report], tmp_path, Settings(language=language)))
+    assert texts("index.status.left_out") in index.text and "0%" not in index.text
+    assert texts.count("index.faceless", 1) not in index.text
+
+
 def test_no_recordings(tmp_path: Path) -> None:
     assert "no recordings in this report" in page_of(make_candidate([]), tmp_path).text
 
@@ -259,6 +277,13 @@ def test_same_report_same_bytes(full: CandidateReport, tmp_path: Path, language:
     assert second.read_bytes() == first.read_bytes()
     names = sorted(path.name for path in (tmp_path / "a").iterdir())
     assert names == ["progress.html", "report.html"]
+
+
+def test_what_was_printed_of_an_earlier_report_goes(full: CandidateReport, tmp_path: Path) -> None:
+    for name in ("report.pdf", "report.ko.pdf", "own.pdf"):
+        (tmp_path / name).touch()
+    write_candidate_report(full, tmp_path, Settings())
+    assert [path.name for path in tmp_path.glob("*.pdf")] == ["own.pdf"]
 
 
 def test_many_recordings(tmp_path: Path) -> None:

@@ -87,7 +87,11 @@ def test_all_is_written(drawn: Path, untrained: dict[str, Path], tmp_path: Path)
     confusion = pd.read_csv(tmp_path / "confusion_valence_apart.csv")
     assert confusion["people"].tolist() == [*VALENCES, "surprise"]
     assert confusion.iloc[:, 1:].to_numpy().sum() == 24
-    assert len(pd.read_csv(tmp_path / "predictions.csv")) == 24
+    said = pd.read_csv(tmp_path / "predictions.csv")
+    assert len(said) == 24
+    for start in ("p_", "emotion_p_"):  # neutral is a valence class and an emotion
+        own = [name for name in said if name.startswith(start)]
+        assert f"{start}neutral" in own and np.allclose(said[own].sum(axis=1), 1, atol=1e-4)
     for task in ("valence", "valence_apart", "emotion"):
         for kind in ("confusion", "reliability"):
             assert (tmp_path / f"{kind}_{task}.png").read_bytes().startswith(b"\x89PNG")

@@ -290,11 +290,7 @@ def _predictions(
             "emotion": [labels.emotions[k] for k in posterior.argmax(axis=1)],
             "face_found": list(found),
             **{f"p_{name}": three[:, k] for k, name in enumerate(VALENCES)},
-            **{
-                f"p_{name}": posterior[:, k]
-                for k, name in enumerate(labels.emotions)
-                if name not in VALENCES
-            },
+            **{f"emotion_p_{name}": posterior[:, k] for k, name in enumerate(labels.emotions)},
         }
     )
 

@@ -1,4 +1,4 @@
-"""What goes by itself when a run begins: what consent was withdrawn from, what grew too old."""
+"""What goes by itself: after consent was withdrawn, of old age, or as somebody else has it now."""
 
 from __future__ import annotations
 
@@ -7,7 +7,14 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from poise.batch.forgetting.erasure import Traces, erase_files, find_traces, forget, owners_of_all
+from poise.batch.forgetting.erasure import (
+    Traces,
+    erase_files,
+    find_traces,
+    forget,
+    is_report,
+    owners_of_all,
+)
 from poise.storage.ledger import Entry, Ledger
 from poise.storage.results.store import HOUSE, ResultStore
 from poise.system.atomic_files import stamp_of
@@ -83,6 +90,30 @@ def purge_expired(output: Path, store: ResultStore, ledger: Ledger, days: int) -
             if log.stat().st_mtime < limit:
                 log.unlink()
     return len(old) + len(traces.entries)
+
+
+def remove_superseded(output: Path, ledger: Ledger) -> None:
+    """Remove the reports of candidates who had recordings that are all somebody else's now.
+
+    Such as one that lay in the wrong folder, or a candidate who has another name since. Where a
+    recording has gone and nobody else has it, its report stays.
+    """
+    entries = ledger.entries(earlier=True)
+    here = {e.recording.candidate_id for e in entries if e.current}
+    results = {e.key for e in entries if e.current}
+    stay = {e.recording.candidate_id for e in entries if e.key not in results}
+    gone = set(ledger.reported()) - here - stay
+    if not gone:
+        return
+    from poise.reports.candidates import remove_candidate  # and with it pandas
+
+    folders = {c: {(output / file).parent for file in ledger.report(c)[1]} for c in here | gone}
+    # Not every file system tells names apart by their case.
+    taken = {folder.name.casefold() for c in here for folder in folders[c]}
+    for folder in set().union(*(folders[c] for c in gone)):
+        if is_report(folder, output) and folder.name.casefold() not in taken:
+            remove_candidate(folder)
+    ledger.forget([], gone)
 
 
 def _is_old_failure(entry: Entry, store: ResultStore, limit: float) -> bool:

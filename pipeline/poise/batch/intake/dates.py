@@ -133,7 +133,14 @@ def _sessions(part: str, at: datetime | None) -> Iterator[Session]:
             yield from _with_clock(packed, part, match)
     if at is not None:
         for match in _NO_YEAR.finditer(part):
-            yield from _with_clock(_day(str(at.year), *match.groups()), part, match)
+            yield from _with_clock(_day_before(at.date(), *match.groups()), part, match)
+
+
+def _day_before(made_on: date, month: str, day: str) -> date | None:
+    """The last such day when the file was made, or the day after (the clocks of two places)."""
+    latest, year = made_on + timedelta(days=1), made_on.year
+    days = (_day(str(own), month, day) for own in (year + 1, year, year - 1))
+    return next((found for found in days if found and found <= latest), None)
 
 
 def _with_clock(day: date | None, part: str, match: re.Match[str]) -> Iterator[Session]:

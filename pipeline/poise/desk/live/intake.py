@@ -149,6 +149,8 @@ def add_segments(root: Path, name: str, asked: Sequence[tuple[float, float, str]
 class Reporter:
     """Sees to it that a practice that was kept is analysed, also where a batch goes on already.
 
+    Reports stay in the language of the last batch: it writes those of all candidates.
+
     Args:
         desk: Whose batches.
     """
@@ -166,9 +168,10 @@ class Reporter:
         try:
             until = time.monotonic() + _PATIENCE_S
             while time.monotonic() < until:
-                if not self._desk.batches.standing().running:
+                standing = self._desk.batches.standing()
+                if not standing.running:
                     try:
-                        self._desk.batches.start(self._desk.language)
+                        self._desk.batches.start(standing.language or self._desk.language)
                         return
                     except PoiseError:  # another one was faster
                         pass

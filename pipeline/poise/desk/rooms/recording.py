@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from pathlib import PurePosixPath
 
 from starlette.exceptions import HTTPException
@@ -96,7 +97,7 @@ def routes(desk: Desk) -> list[BaseRoute]:
             raise VideoError(
                 f"{PORTRAITS} is a link", remedy="Remove it.", path=folder, code="folder_link"
             )
-        name = safe_name(own.recording_id.replace("/", " ")) + ".jpg"
+        name = portrait_name(own.recording_id)
         with desk.writing:
             write_whole(folder / name, lambda draft: draft.write_bytes(picture))
             changes = {own.recording_id: {"portrait": f"{PORTRAITS}/{name}"}}
@@ -123,6 +124,12 @@ def routes(desk: Desk) -> list[BaseRoute]:
         action(desk, "/recording/note", note),
         action(desk, "/recording/note/remove", unnote),
     ]
+
+
+def portrait_name(recording_id: str) -> str:
+    """Name of the file of a portrait chosen in a recording; no other recording's is called so."""
+    which = sha256(recording_id.encode()).hexdigest()[:8]
+    return f"{safe_name(recording_id.replace('/', ' '))} {which}.jpg"
 
 
 def _now(desk: Desk) -> Overview:
@@ -154,6 +161,6 @@ def _note(given: dict[str, str]) -> CoachNote:
 
 
 def _span(row: Row) -> str:
-    """The resting span as the table has it: 0:00-0:06."""
-    span = row.recording.neutral_span_s
-    return "-".join(f"{int(s // 60)}:{s % 60:04.1f}".removesuffix(".0") for s in span or ())
+    """The resting span as the table has it, to the millisecond: 0:00-0:06, as it is saved again."""
+    ends = (divmod(round(1000 * s), 60_000) for s in row.recording.neutral_span_s or ())
+    return "-".join(f"{m}:{ms / 1000:06.3f}".rstrip("0").rstrip(".") for m, ms in ends)

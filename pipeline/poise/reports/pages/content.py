@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -27,6 +28,8 @@ def write_candidate_report(
 ) -> list[Path]:
     """Write the report of one candidate, and the page of progress over several recordings.
 
+    What was printed of an earlier report (PDF) goes.
+
     Args:
         report: What it shows; pictures are read from each recording's directory.
         directory: Where the pages go; made if absent.
@@ -41,6 +44,9 @@ def write_candidate_report(
     """
     read = [recording for recording in report.recordings if recording.statistics is not None]
     focus = _focus(read)
+    for printed in directory.glob(f"{REPORT}*.pdf"):  # of the page as it was
+        with suppress(OSError):
+            printed.unlink()
     earlier = [r for r in read if is_earlier(r, focus)] if focus else []
     pages = write_pages(
         REPORT,

@@ -127,8 +127,11 @@ def _class(number: int, bounds: Sequence[int], unit: str, texts: Texts) -> str:
 
 
 def state(recording: RecordingReport) -> str:
-    """The status of a recording, with `faceless` where it was read and shows no usable face."""
+    """The status of a recording, with `faceless` where it was read and shows no usable face, and
+    `left_out` where all of it is excluded."""
     statistics = recording.statistics
+    if recording.status == "done" and statistics is not None and not statistics.sampled_frames:
+        return "left_out"
     if recording.status == "done" and statistics is not None and not statistics.usable_frames:
         return "faceless"
     return str(recording.status)

@@ -32,7 +32,7 @@ from markupsafe import Markup
 from poise.errors import ReportError
 from poise.reports.locales import LANGUAGES, Texts, load_texts
 from poise.settings import Settings
-from poise.system.atomic_files import write_whole
+from poise.system.atomic_files import Stamp, stamp_of, write_whole
 
 Helpers = Callable[[Texts], Mapping[str, Any]]
 
@@ -145,7 +145,6 @@ def data_uri(path: Path, remedy: str) -> str:
     return f"data:{media_type};base64,{base64.b64encode(content).decode('ascii')}"
 
 
-@lru_cache(maxsize=8)
 def environment(
     language: str, settings: Settings, helpers: Helpers, *more_texts: str
 ) -> Environment:
@@ -157,6 +156,17 @@ def environment(
         helpers: What templates may call beside Jinja's own, made for the language.
         more_texts: As for `load_texts`.
     """
+    stamp: Stamp = ()
+    with contextlib.suppress(OSError):
+        stamp = stamp_of(Path(settings.centre_logo)) if settings.centre_logo else ()
+    return _environment(language, settings, helpers, stamp, *more_texts)
+
+
+@lru_cache(maxsize=8)
+def _environment(
+    language: str, settings: Settings, helpers: Helpers, logo: Stamp, *more_texts: str
+) -> Environment:
+    """The same, made once for each logo: another one may take its place."""
     texts = load_texts(language, *more_texts)
     own = [FileSystemLoader(settings.templates)] if settings.templates else []
     made = SandboxedEnvironment(  # a template is a text that somebody else may have written
