@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,41 +13,13 @@ from poise.errors import ModelError, SettingsError
 from poise.expression.architectures import ARCHITECTURES
 from poise.expression.artefact import load_model
 from poise.expression.classifier import ExpressionClassifier
-from poise.expression.model_spec import ModelSpec
 from poise_training.datasets.prepare import PreparedFaces, faces_file
 from poise_training.datasets.recipe import Recipe, data_key
-from poise_training.evaluation.calibrate import Calibration
 from poise_training.fitting.augment import centre
 from poise_training.fitting.export import RECIPE_FILE, export
 from poise_training.fitting.fit import CHECKPOINT_FILE, CURVES_FILE
 from poise_training.fitting.run import fit_run, resumable
-from tests.conftest import made_once
-
-
-@dataclass(frozen=True)
-class Exported:
-    """The model of the finished run; not to be changed by a test.
-
-    Args:
-        folder, spec, calibration: As `export` wrote and returned them.
-    """
-
-    folder: Path
-    spec: ModelSpec
-    calibration: Calibration
-
-
-@pytest.fixture(scope="module")
-def exported(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Exported:
-    """See `Exported`."""
-
-    def made(folder: Path) -> Exported:
-        metrics = folder / "evaluation.json"
-        metrics.write_text('{"tasks": {"valence": {"accuracy": 0.5}}}')
-        model = folder / "model"
-        return Exported(model, *export(run, model, metrics=metrics, device="cpu"))
-
-    return made_once(tmp_path_factory, "exported", made)
+from tests.training.conftest import Exported
 
 
 def test_what_is_loaded_is_what_was_trained(exported: Exported, run: Path, recipe: Recipe) -> None:
