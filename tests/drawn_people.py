@@ -43,7 +43,7 @@ class Drawn:
 
 @cache
 def _puppet(who: str) -> Puppet:
-    return Puppet(other_person=who == "B")
+    return drawn_once(f"puppet {who}", lambda: Puppet(other_person=who == "B"))
 
 
 def frame(people: Sequence[Drawn], time_s: float, wall: int = 200) -> Image:

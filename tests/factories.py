@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -129,32 +130,22 @@ def make_series(times: list[float], values: dict[str, list[float | None]]) -> Se
 def make_episodes(times: list[float], values: dict[str, list[float | None]]) -> list[Episode]:
     """Stretches in which the same posterior is the highest."""
     step = times[1] - times[0] if len(times) > 1 else 1.0
-    episodes: list[Episode] = []
-    best: list[str | None] = []
-    for k in range(len(times)):
-        here = {label: values[label][k] for label in values}
-        best.append(
-            None if None in here.values() else max(here, key=lambda label: here[label] or 0.0)
+    labels = list(values)
+    table = np.array([values[label] for label in labels], np.float64)  # None is not a number
+    hidden = np.isnan(table).any(axis=0)
+    best = np.where(hidden, -1, np.where(hidden, 0, table).argmax(axis=0))
+    starts = np.flatnonzero(np.diff(best, prepend=-2)).tolist()
+    return [
+        Episode(
+            label=labels[best[k]],
+            start_s=times[k] - step / 2,
+            end_s=times[end - 1] + step / 2,
+            peak_s=times[k + int(table[best[k], k:end].argmax())],
+            mean_posterior=float(table[best[k], k:end].mean()),
         )
-    k = 0
-    while k < len(times):
-        end = k
-        while end < len(times) and best[end] == best[k]:
-            end += 1
-        label = best[k]
-        if label is not None:
-            run = [values[label][j] or 0.0 for j in range(k, end)]
-            episodes.append(
-                Episode(
-                    label=label,
-                    start_s=times[k] - step / 2,
-                    end_s=times[end - 1] + step / 2,
-                    peak_s=times[k + run.index(max(run))],
-                    mean_posterior=sum(run) / len(run),
-                )
-            )
-        k = end
-    return episodes
+        for k, end in pairwise([*starts, len(times)])
+        if best[k] >= 0
+    ]
 
 
 def make_statistics(

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import os
+import pickle
 from collections.abc import Callable
 from copy import deepcopy
 from functools import wraps
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pytest
 
-from poise.types import Image
-
 _shared: list[Path] = []
+_Drawn = TypeVar("_Drawn")
 
 
 def computed_once(patch: pytest.MonkeyPatch, owner: type, name: str) -> None:
@@ -46,25 +46,23 @@ def share_below(folder: Path) -> None:
     _shared[:] = [folder]
 
 
-def drawn_once(key: str, draw: Callable[[], Image]) -> Image:
-    """A picture that one process of a run draws, and the others find.
+def drawn_once(key: str, draw: Callable[[], _Drawn]) -> _Drawn:
+    """A picture, or who is drawn, that one process of a run makes, and the others find.
 
     Args:
         key: Says all that it depends on.
-        draw: Draws it, uint8 [H, W, 3].
+        draw: Makes it.
     """
     if not _shared:
         return draw()
-    import cv2
-
-    path = _shared[0] / f"{sha256(key.encode()).hexdigest()}.png"
+    path = _shared[0] / sha256(key.encode()).hexdigest()
     if path.exists():
-        return np.asarray(cv2.imread(str(path)), np.uint8)
-    picture = draw()
+        return pickle.loads(path.read_bytes())  # type: ignore[no-any-return]
+    made = draw()
     draft = path.with_name(f"{os.getpid()} {path.name}")
-    assert cv2.imwrite(str(draft), picture, [cv2.IMWRITE_PNG_COMPRESSION, 1])
+    draft.write_bytes(pickle.dumps(made))
     draft.replace(path)
-    return picture
+    return made
 
 
 def _key(value: Any) -> object:

@@ -38,6 +38,13 @@ def misbehaving_readers(folder: Path, condition: str, misbehaviour: str) -> dict
     return {**os.environ, "PYTHONPATH": with_python_path(folder)}
 
 
+def long_there(path: Path) -> Path:
+    """A file that a command takes at once: a new one may still be growing, and comes last."""
+    before_s = path.stat().st_mtime - 60
+    os.utime(path, (before_s, before_s))
+    return path
+
+
 def with_python_path(*folders: Path) -> str:
     """PYTHONPATH with these folders before what it holds here."""
     return os.pathsep.join([*map(str, folders), *filter(None, [os.environ.get("PYTHONPATH")])])

@@ -24,6 +24,7 @@ from tests.processes import (
     HANG,
     descendants,
     is_alive,
+    long_there,
     misbehaving_readers,
     wait_until,
 )
@@ -89,8 +90,8 @@ def stuck(
         The command, and its descendants.
     """
     images = sample_faces.images[:, ::2, ::2]
-    face_clip(tmp_path / "in" / "quick.mp4", images, seconds=0.6)
-    face_clip(tmp_path / "in" / "stuck.mp4", images, seconds=4)
+    for name, seconds in (("quick.mp4", 0.6), ("stuck.mp4", 4)):
+        long_there(face_clip(tmp_path / "in" / name, images, seconds=seconds))
     environment = misbehaving_readers(tmp_path / "site", "'stuck' in path.name", HANG)
     process = subprocess.Popen(
         command(tmp_path / "in", tmp_path / "out", model_dir, "--jobs", "2",

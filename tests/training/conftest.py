@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +12,8 @@ from poise.expression.architectures import ARCHITECTURES
 from poise.expression.artefact import build, save_model
 from poise.expression.model_spec import ModelSpec
 from poise_training.datasets.recipe import Recipe, load_recipe
+from poise_training.evaluation.calibrate import Calibration
+from poise_training.fitting.export import export
 from poise_training.fitting.run import fit_run
 from poise_training.smoke import make
 from tests.conftest import made_once
@@ -45,6 +47,32 @@ def run(recipe: Recipe, tmp_path_factory: pytest.TempPathFactory) -> Path:
         return folder
 
     return made_once(tmp_path_factory, "finished run", made)
+
+
+@dataclass(frozen=True)
+class Exported:
+    """The model of the finished run; not to be changed by a test.
+
+    Args:
+        folder, spec, calibration: As `export` wrote and returned them.
+    """
+
+    folder: Path
+    spec: ModelSpec
+    calibration: Calibration
+
+
+@pytest.fixture(scope="session")
+def exported(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Exported:
+    """See `Exported`."""
+
+    def made(folder: Path) -> Exported:
+        metrics = folder / "evaluation.json"
+        metrics.write_text('{"tasks": {"valence": {"accuracy": 0.5}}}')
+        model = folder / "model"
+        return Exported(model, *export(run, model, metrics=metrics, device="cpu"))
+
+    return made_once(tmp_path_factory, "exported", made)
 
 
 @pytest.fixture(scope="session")

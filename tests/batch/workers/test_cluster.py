@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -25,8 +26,12 @@ from tests.batch.workers.test_pool import INTERVIEW, assert_same_frames
 from tests.conftest import ROOT
 from tests.processes import wait_until
 
-pytest.importorskip("distributed")
-pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
+# It is not loaded when tests are collected: that takes half a second, and most processes of a run
+# never need it.
+pytestmark = [
+    pytest.mark.skipif(find_spec("distributed") is None, reason="needs distributed"),
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+]
 
 _BLIND = """
 import pathlib

@@ -37,6 +37,14 @@ def test_a_result_is_stored(worker: Worker, task: Task) -> None:
     assert {"decode", "detect"} <= set(done.stages) and done.seconds > 0
 
 
+def test_where_it_is_only_seen_how_to_cut_it_a_recording_is_at_work(
+    worker: Worker, task: Task
+) -> None:
+    """Else `poise status` would call one pending whose reader hangs before it is cut."""
+    assert worker.cut(task, 2) is None
+    assert worker.store.is_begun("a")
+
+
 def test_a_worker_that_lost_its_run_stores_nothing(
     worker: Worker, task: Task, tmp_path: Path
 ) -> None:

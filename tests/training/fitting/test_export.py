@@ -19,11 +19,12 @@ from poise_training.fitting.augment import centre
 from poise_training.fitting.export import RECIPE_FILE, export
 from poise_training.fitting.fit import CHECKPOINT_FILE, CURVES_FILE
 from poise_training.fitting.run import fit_run, resumable
+from tests.training.conftest import Exported
 
 
-def test_what_is_loaded_is_what_was_trained(run: Path, recipe: Recipe, tmp_path: Path) -> None:
-    spec, calibration = export(run, tmp_path / "model", device="cpu")
-    network, loaded = load_model(tmp_path / "model")
+def test_what_is_loaded_is_what_was_trained(exported: Exported, run: Path, recipe: Recipe) -> None:
+    spec, calibration = exported.spec, exported.calibration
+    network, loaded = load_model(exported.folder)
     assert loaded.to_json() == spec.to_json()
     assert loaded.labels == recipe.scheme.labels
     assert loaded.temperature == calibration.temperature
@@ -35,16 +36,15 @@ def test_what_is_loaded_is_what_was_trained(run: Path, recipe: Recipe, tmp_path:
         assert torch.allclose(tensor, averaged[name], rtol=2e-3, atol=1e-4), name
     faces = PreparedFaces.load(faces_file(run, data_key(recipe.to_json())))
     crops = np.stack([centre(faces.canvas[k], 48, faces.frame_px) for k in range(4)])
-    posterior = ExpressionClassifier(tmp_path / "model", device="cpu").predict(crops).posterior
+    posterior = ExpressionClassifier(exported.folder, device="cpu").predict(crops).posterior
     assert posterior.shape == (4, 8)
 
 
 def test_a_share_of_the_weights_that_it_started_from_is_kept(
-    run: Path, recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    exported: Exported, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    export(run, tmp_path / "models" / "start", device="cpu")
-    start = load_model(tmp_path / "models" / "start")[0].state_dict()
-    monkeypatch.setenv("POISE_MODELS", str(tmp_path / "models"))
+    start = load_model(exported.folder)[0].state_dict()
+    monkeypatch.setenv("POISE_MODELS", str(exported.folder.parent))
     goes_on = tmp_path / "run"
     shutil.copytree(run, goes_on)
     state = torch.load(goes_on / CHECKPOINT_FILE, weights_only=True)
@@ -53,7 +53,7 @@ def test_a_share_of_the_weights_that_it_started_from_is_kept(
             tensor += 0.5
     torch.save(state, goes_on / CHECKPOINT_FILE)
     plain = json.loads((goes_on / RECIPE_FILE).read_text())
-    plain |= {"pretrained": "$POISE_MODELS/start", "start_share": 0.75}
+    plain |= {"pretrained": f"$POISE_MODELS/{exported.folder.name}", "start_share": 0.75}
     (goes_on / RECIPE_FILE).write_text(json.dumps(plain))
     export(goes_on, tmp_path / "model", device="cpu")
     for name, tensor in load_model(tmp_path / "model")[0].state_dict().items():
@@ -61,14 +61,13 @@ def test_a_share_of_the_weights_that_it_started_from_is_kept(
             assert torch.allclose(tensor, start[name] + 0.125, rtol=4e-3, atol=2e-3), name
 
 
-def test_where_a_model_came_from(run: Path, drawn: Path, tmp_path: Path) -> None:
-    (tmp_path / "evaluation.json").write_text('{"tasks": {"valence": {"accuracy": 0.5}}}')
-    spec, _ = export(run, tmp_path / "model", metrics=tmp_path / "evaluation.json", device="cpu")
+def test_where_a_model_came_from(exported: Exported, run: Path, drawn: Path) -> None:
+    spec = exported.spec
     assert spec.training["summary"] == "VGG16Baseline trained on 24 faces of drawings for 1 epoch."
     assert spec.training["faces"] == {"train": 24, "validation": 16, "test": 24}
     assert spec.metrics == {"valence": {"accuracy": 0.5}}
     assert spec.training["calibration"]["faces"] == 12
-    written = (tmp_path / "model" / "model.json").read_text()
+    written = (exported.folder / "model.json").read_text()
     assert str(drawn) not in written and str(run) not in written
     assert json.loads(written)["training"]["recipe"]["fit"]["epochs"] == 1
 

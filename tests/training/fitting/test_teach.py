@@ -17,14 +17,15 @@ from poise_training.fitting.augment import centre
 from poise_training.fitting.export import export
 from poise_training.fitting.run import fit_run
 from poise_training.fitting.teach import TEACHING_FILE, taught
+from tests.training.conftest import Exported
 
 
 @pytest.fixture(scope="module")
-def teacher(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def teacher(run: Path, exported: Exported, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The run of a teacher, with its prepared faces; its model lies in `model`."""
     own = tmp_path_factory.mktemp("teacher") / "run"
     shutil.copytree(run, own)
-    export(own, own / "model", device="cpu")
+    shutil.copytree(exported.folder, own / "model")
     return own
 
 

@@ -94,8 +94,6 @@ class Pool:
         """
         cut = self._cut(tasks) if more is None and len(tasks) < self.jobs else []
         in_parts = {parts.task.recording.recording_id for parts in cut}
-        for parts in cut:
-            self._store.begin(parts.task.key)
         worker = self._worker
         looks = [
             _call(worker.observe, parts.task, parts, k)

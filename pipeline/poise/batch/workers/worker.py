@@ -140,6 +140,8 @@ class Worker:
         from poise.analysis.crop_file import CropFile
         from poise.analysis.observe import glance
 
+        self.store.begin(task.key)  # to look at it may take long, too
+
         def work(context: AnalysisContext) -> Parts | None:
             path, rate_hz = task.recording.path, self.settings.sample_rate_hz
             info = context.decoding.describe(path, backend=self.settings.decoder)

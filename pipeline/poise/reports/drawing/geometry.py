@@ -160,14 +160,16 @@ def shares_in_columns(series: Series, end_s: float, unseen_s: Sequence[Span]) ->
 def averaged(series: Series, column: int, most: int) -> list[list[tuple[float, float]]]:
     """Stretches without a gap, as (time, value) each: at most about `most` points in all."""
     size = max(1, -(-len(series.pts_s) // most))
-    values = series.smoothed[:, column]
-    return [
-        [
-            (float(np.mean(series.pts_s[part])), float(np.mean(values[part])))
-            for part in (slice(k, min(k + size, end)) for k in range(start, end, size))
-        ]
-        for start, end in runs_of(series)
-    ]
+    values, found = series.smoothed[:, column], []
+    for start, end in runs_of(series):
+        first = np.arange(start, end, size)
+        count = np.diff(first, append=end)
+        time_s, value = (
+            np.add.reduceat(given[start:end], first - start, dtype=np.float64) / count
+            for given in (series.pts_s, values)
+        )
+        found.append(list(zip(time_s.tolist(), value.tolist(), strict=True)))
+    return found
 
 
 def thinned(
@@ -182,17 +184,19 @@ def thinned(
 
     Source: Douglas and Peucker, Cartographica 10(2), 1973, with the vertical distance.
     """
+    time_s, value = np.array(run, np.float64).T
     keep = {0, len(run) - 1}
     pending = [(0, len(run) - 1)]
     while pending:
         first, last = pending.pop()
+        if last - first < 2:
+            continue
         (x0, y0), (x1, y1) = run[first], run[last]
         slope = (y1 - y0) / (x1 - x0) if x1 > x0 else 0.0
-        inner = range(first + 1, last)
-        if not inner:
-            continue
-        far = max(inner, key=lambda k: abs(run[k][1] - y0 - slope * (run[k][0] - x0)))
-        if abs(run[far][1] - y0 - slope * (run[far][0] - x0)) * y_px > tolerance_px:
+        inner = slice(first + 1, last)
+        off = np.abs(value[inner] - y0 - slope * (time_s[inner] - x0))
+        far = first + 1 + int(off.argmax())
+        if off.max() * y_px > tolerance_px:
             keep.add(far)
             pending += [(first, far), (far, last)]
     return [run[k] for k in sorted(keep)]
