@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from poise.batch.intake.discovery import discover
-from poise.batch.run import analyze
 from poise.desk.batches import Batches
 from poise.desk.live import socket
 from poise.settings import Settings
@@ -82,96 +79,13 @@ class Visit:
         assert found.violations_count == 0, found.generate_report()
 
 
-GIVEN = {"kind": "given", "level": 0, "spread": 1, "certainty": 1, "threshold": 0}
-
-
-class Pretended:
-    """An engine that sees a neutral face in every picture."""
-
-    answer: dict[str, Any]
-    baseline: dict[str, Any]
-
-    def __init__(self, settings: Settings) -> None:
-        self.answer = {"state": "read", "cue": "neutral", "others": 0, "flags": []}
-
-    def load(self) -> list[str]:
-        return ["positive", "neutral", "negative", "surprise"]
-
-    def see(self, jpeg: bytes, time_s: float) -> dict[str, Any]:
-        assert jpeg[:2] == b"\xff\xd8"
-        return dict(Pretended.answer or self.answer)
-
-    def rest(self) -> dict[str, Any]:
-        return {}
-
-    def rested(self) -> dict[str, Any]:
-        return Pretended.baseline
-
-    def use(self, baseline: Baseline) -> dict[str, Any]:
-        return {}
-
-    def end(self) -> None:
-        pass
-
-
-@pytest.fixture
-def pretended(monkeypatch: pytest.MonkeyPatch) -> None:
-    """That engine, without a resting face."""
-    Pretended.answer, Pretended.baseline = {}, {"kind": "none"}
-    monkeypatch.setattr(socket, "EngineProcess", Pretended)
-
-
-@pytest.fixture
-def batch_here(
-    tmp_path: Path, pretended: None, workers_closed: None, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Callable[[Settings], None]]:
-    """That engine, and a batch in this process, whose networks are loaded."""
-    ended = threading.Event()
-
-    def begin(settings: Settings) -> None:
-        def start(batches: Batches, language: str) -> None:
-            try:
-                own = replace(settings, language=language)
-                analyze(tmp_path / "recordings", tmp_path / "reports", own)
-            finally:
-                ended.set()
-
-        monkeypatch.setattr(Batches, "start", start)
-
-    yield begin
-    assert ended.wait(120)
-
-
-@pytest.fixture
-def there(
-    request: pytest.FixtureRequest,
-    tmp_path: Path,
-    pretended: None,
-    monkeypatch: pytest.MonkeyPatch,
-) -> Iterator[Served]:
-    """A desk with that engine, and without batches; in English, or in the language asked for."""
-    monkeypatch.setattr(Batches, "start", lambda *_: None)
-    language = getattr(request, "param", "en")
-    with serving(tmp_path / "reports", tmp_path / "recordings", language=language) as served:
-        yield served
-
-
 @pytest.mark.parametrize("language", ["en", "ko"])
 def test_from_consent_to_report(
-    request: pytest.FixtureRequest, tmp_path: Path, model_dir: Path, with_camera: Any, language: str
+    tmp_path: Path, model_dir: Path, with_camera: Any, language: str
 ) -> None:
-    """In English with the processes of engine and batch, which know nothing of languages."""
-    settings = Settings(
-        model=str(model_dir), device="cpu", frames_per_class=0, jobs=1, sound=False, identity=False
-    )
+    settings = Settings(model=str(model_dir), device="cpu", frames_per_class=0)
     file = tmp_path / "poise.toml"
-    file.write_text(
-        f'model = "{model_dir}"\nframes_per_class = 0\ndevice = "cpu"\njobs = 1\n'
-        "sound = false\nidentity = false\n"
-    )
-    if language == "ko":
-        request.getfixturevalue("batch_here")(settings)
-        Pretended.baseline = GIVEN
+    file.write_text(f'model = "{model_dir}"\nframes_per_class = 0\ndevice = "cpu"\n')
     with serving(
         tmp_path / "reports", tmp_path / "recordings",
         language=language, settings=settings, settings_file=file,
@@ -226,6 +140,48 @@ def test_from_consent_to_report(
         visit.leave()
 
 
+class Pretended:
+    """An engine that sees a neutral face in every picture."""
+
+    answer: dict[str, Any]
+    baseline: dict[str, Any]
+
+    def __init__(self, settings: Settings) -> None:
+        self.answer = {"state": "read", "cue": "neutral", "others": 0, "flags": []}
+
+    def load(self) -> list[str]:
+        return ["positive", "neutral", "negative", "surprise"]
+
+    def see(self, jpeg: bytes, time_s: float) -> dict[str, Any]:
+        assert jpeg[:2] == b"\xff\xd8"
+        return dict(Pretended.answer or self.answer)
+
+    def rest(self) -> dict[str, Any]:
+        return {}
+
+    def rested(self) -> dict[str, Any]:
+        return Pretended.baseline
+
+    def use(self, baseline: Baseline) -> dict[str, Any]:
+        return {}
+
+    def end(self) -> None:
+        pass
+
+
+@pytest.fixture
+def there(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Served]:
+    """A desk with that engine, and without batches; in English, or in the language asked for."""
+    monkeypatch.setattr(Batches, "start", lambda *_: None)
+    Pretended.answer, Pretended.baseline = {}, {"kind": "none"}
+    monkeypatch.setattr(socket, "EngineProcess", Pretended)
+    language = getattr(request, "param", "en")
+    with serving(tmp_path / "reports", tmp_path / "recordings", language=language) as served:
+        yield served
+
+
 HEARD = """
   window.spoken = [];
   for (const region of document.querySelectorAll('[role=status], [aria-live]')) {
@@ -247,7 +203,7 @@ questions = ["Who are you?", "What can you do?"]
 def test_by_keyboard_alone(there: Served, with_camera: Any) -> None:
     """Nothing but keys; after each step the focus is seen, and stands where one goes on."""
     (there.desk.recordings / "questions.toml").write_text(SET, encoding="utf-8")
-    Pretended.baseline = GIVEN
+    Pretended.baseline = {"kind": "given", "level": 0, "spread": 1, "certainty": 1, "threshold": 0}
     visit = Visit(with_camera, there)
     page, keys = visit.page, visit.page.keyboard
     page.evaluate(HEARD)
