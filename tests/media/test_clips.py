@@ -23,8 +23,8 @@ NO_FACE = ("hevc_10bit_no_face.mp4", "no_face.mp4", "no_duration.webm", "one_pix
 UNOPENABLE = ("broken_unopenable.mp4", "empty.flv")
 
 
-def _run(recordings: Path, output: Path, model_dir: Path, **more: bool) -> RunResult:
-    settings = Settings(model=str(model_dir), device="cpu", jobs=1, frames_per_class=0, **more)
+def _run(recordings: Path, output: Path, model_dir: Path) -> RunResult:
+    settings = Settings(model=str(model_dir), device="cpu", jobs=1, frames_per_class=0)
     return analyze(recordings, output, settings)
 
 
@@ -33,14 +33,13 @@ def short(
     tmp_path_factory: pytest.TempPathFactory, shared_clips: Path, model_dir: Path,
     workers_closed: None,
 ) -> RunResult:  # fmt: skip
-    """The short ones; who speaks and who is who is not looked at."""
+    """The short ones."""
     folder = tmp_path_factory.mktemp("clips")
     for name in SHORT:
         if not (shared_clips / name).is_file():
             pytest.skip(f"no {name} in {shared_clips}")
         copy(shared_clips / name, folder / name)
-    output = tmp_path_factory.mktemp("clip_reports")
-    return _run(folder, output, model_dir, sound=False, identity=False)
+    return _run(folder, tmp_path_factory.mktemp("clip_reports"), model_dir)
 
 
 @pytest.fixture(scope="module")
