@@ -338,7 +338,7 @@ function keep() {
   const query = new URLSearchParams({
     candidate: state.candidate,
     kind: state.kept.type,
-    set: state.set,
+    set: sets[state.set].mark,
     asked: spans.map((s) => `${s.question}:${s.start.toFixed(2)}-${s.end.toFixed(2)}`).join(","),
     resting: state.resting ? state.resting.map((s) => s.toFixed(2)).join("-") : "",
   });

@@ -18,9 +18,10 @@ from poise.errors import SettingsError
 from poise.storage.given_segments import with_segments
 from tests.processes import wait_until
 
-SETS = [QuestionSet(language="en", title="Two", questions=("Who are you?", "Why, really?"))]
+TWO = QuestionSet(language="en", title="Two", questions=("Who are you?", "Why, really?"))
+SETS = {TWO.mark: TWO}
 GIVEN = {
-    "candidate": " Kim  Minji ", "kind": "video/webm;codecs=vp8,opus", "set": "0",
+    "candidate": " Kim  Minji ", "kind": "video/webm;codecs=vp8,opus", "set": TWO.mark,
     "resting": "0.30-5.90", "asked": "0:6.10-20.00,1:20.00-31.52",
 }  # fmt: skip
 
@@ -39,7 +40,7 @@ def test_what_a_page_says() -> None:
     "change",
     [
         {"candidate": ""}, {"candidate": "x" * 101}, {"candidate": "a\x00b"}, {"kind": "text/html"},
-        {"set": "1"}, {"set": "x"}, {"resting": "5-2"}, {"resting": "nan-3"}, {"asked": "0:1"},
+        {"set": "0"}, {"set": ""}, {"resting": "5-2"}, {"resting": "nan-3"}, {"asked": "0:1"},
         {"asked": "2:1-2"}, {"asked": "-1:1-2"}, {"asked": "0:1-9,1:5-12"}, {"asked": "0:1-99999"},
     ],
 )  # fmt: skip

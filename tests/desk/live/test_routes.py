@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import re
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlencode
 
 import pytest
@@ -13,9 +16,26 @@ from tests.desk.kit import Served, serving
 
 WEBM = b"\x1a\x45\xdf\xa3" + b"\x01\x00\x00\x00\x00\x00\x00\x1fB\x82\x84webm" + bytes(5000)
 GIVEN = {
-    "candidate": "이서연", "kind": "video/webm", "set": "0", "resting": "0.3-5.9",
+    "candidate": "이서연",
+    "kind": "video/webm",
+    "resting": "0.3-5.9",
     "asked": "0:6-20.5,1:20.5-33",
-}  # fmt: skip
+}
+
+
+def first_set(there: Served) -> dict[str, Any]:
+    """The first set of questions that a page is given."""
+    page = there.ask("/live").body.decode()
+    found = re.search(r'id="sets">(.*?)</script>', page, re.DOTALL)
+    assert found
+    first: dict[str, Any] = json.loads(found[1])[0]
+    return first
+
+
+def keeping(there: Served, **changes: str) -> str:
+    """The address at which the page of a moment ago keeps its recording."""
+    given = {**GIVEN, "set": str(first_set(there)["mark"]), **changes}
+    return f"/live/recording?{urlencode(given)}"
 
 
 @pytest.fixture
@@ -41,7 +61,7 @@ def test_a_centres_wrong_questions_are_told(served: Served) -> None:
 
 
 def test_a_recording_that_is_kept(served: Served, started: list[str]) -> None:
-    answer = served.ask(f"/live/recording?{urlencode(GIVEN)}", "PUT", WEBM)
+    answer = served.ask(keeping(served), "PUT", WEBM)
     assert answer.code == 200, answer.body
     name = answer.json()["recording"]
     kept = served.desk.recordings / name
@@ -58,6 +78,17 @@ def test_a_recording_that_is_kept(served: Served, started: list[str]) -> None:
     assert report["state"] == "waiting"
 
 
+def test_questions_are_those_that_were_asked(served: Served, started: list[str]) -> None:
+    """Also where the centre has changed them since, or the desk is in another language now."""
+    asked, address = first_set(served)["questions"], keeping(served)
+    own = '[[sets]]\nlanguage = "en"\ntitle = "New"\nquestions = ["What now?", "And then?"]\n'
+    (served.desk.recordings / "questions.toml").write_text(own, encoding="utf-8")
+    assert first_set(served)["questions"] == ["What now?", "And then?"]
+    assert served.ask(address, "PUT", WEBM).code == 200
+    segments = (served.desk.recordings / "segments.csv").read_text(encoding="utf-8-sig")
+    assert asked[0] in segments and "What now?" not in segments
+
+
 @pytest.mark.parametrize(
     ("change", "body", "code"),
     [({"kind": "text/html"}, WEBM, 400), ({"asked": "0:1"}, WEBM, 400),
@@ -67,5 +98,5 @@ def test_a_recording_that_is_kept(served: Served, started: list[str]) -> None:
 def test_what_is_not_kept_leaves_nothing(
     served: Served, started: list[str], change: dict[str, str], body: bytes, code: int
 ) -> None:
-    assert served.ask(f"/live/recording?{urlencode(GIVEN | change)}", "PUT", body).code == code
+    assert served.ask(keeping(served, **change), "PUT", body).code == code
     assert list(served.desk.recordings.rglob("*")) == [] and started == []

@@ -6,7 +6,7 @@ import csv
 import io
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
@@ -50,13 +50,13 @@ class Practice:
         return f"{now:%Y-%m-%d %H.%M.%S} practice{self.suffix}"
 
 
-def practice_of(given: dict[str, str], sets: Sequence[QuestionSet]) -> Practice:
+def practice_of(given: dict[str, str], sets: Mapping[str, QuestionSet]) -> Practice:
     """What a page says, checked.
 
     Args:
-        given: `candidate`; `kind`, a media type; `resting` as `0.3-5.9`; `set`, the number of the
+        given: `candidate`; `kind`, a media type; `resting` as `0.3-5.9`; `set`, the mark of the
             question set; `asked` as `question:start-end`, separated by commas.
-        sets: As the page was given them.
+        sets: Those that pages were given, by their marks.
 
     Raises:
         HTTPException: If it cannot be what this desk's page says.
@@ -65,7 +65,7 @@ def practice_of(given: dict[str, str], sets: Sequence[QuestionSet]) -> Practice:
         candidate = " ".join(given["candidate"].split())
         suffix = ENDINGS[given["kind"].partition(";")[0].strip().lower()]
         resting_s = _span(given["resting"]) if given.get("resting") else None
-        questions = sets[int(given["set"])].questions
+        questions = sets[given["set"]].questions
         asked = []
         for one in filter(None, given.get("asked", "").split(",")):
             number, _, span = one.partition(":")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import tomllib
 from dataclasses import dataclass
+from hashlib import sha256
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,11 @@ class QuestionSet:
     language: str
     title: str
     questions: tuple[str, ...]
+
+    @property
+    def mark(self) -> str:
+        """What tells it from any other, also once the file was changed."""
+        return sha256("\n".join(self.questions).encode()).hexdigest()[:16]
 
 
 def question_sets(recordings: Path, language: str) -> list[QuestionSet]:

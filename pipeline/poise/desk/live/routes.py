@@ -13,7 +13,7 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 from poise.desk.files import address_of, page_in
 from poise.desk.guard import Upload
 from poise.desk.live.intake import Reporter, practice_of, take_in
-from poise.desk.live.questions import question_sets
+from poise.desk.live.questions import QuestionSet, question_sets
 from poise.desk.live.socket import Mirror
 from poise.desk.pages import failed, page
 from poise.desk.rooms.uploads import check_room, place_for, receive
@@ -29,6 +29,7 @@ _MADE = (Status.DONE, Status.PARTIAL)
 def routes(desk: Desk) -> list[BaseRoute]:
     """All of live practice."""
     mirror, reporter = Mirror(desk), Reporter(desk)
+    shown: dict[str, QuestionSet] = {}  # a page may keep what it was given long ago
 
     def show(request: Request) -> Response:
         trouble: PoiseError | None = None
@@ -36,13 +37,15 @@ def routes(desk: Desk) -> list[BaseRoute]:
             sets = question_sets(desk.recordings, desk.language)
         except PoiseError as error:
             sets, trouble = [], error
-        plain = as_json([{"language": one.language, "questions": one.questions} for one in sets])
+        shown.update((one.mark, one) for one in sets)
+        plain = as_json(
+            [{"mark": s.mark, "language": s.language, "questions": s.questions} for s in sets]
+        )
         return page(desk, "mirror", sets=sets, questions=plain, trouble=trouble)
 
     async def take(request: Request) -> Response:
         try:
-            sets = question_sets(desk.recordings, desk.language)
-            practice = practice_of(dict(request.query_params), sets)
+            practice = practice_of(dict(request.query_params), shown)
             place = place_for(desk, practice.candidate, practice.file_name(datetime.now()))
             check_room(desk, int(request.headers.get("content-length") or 0))
             draft = await receive(desk, request, place)
