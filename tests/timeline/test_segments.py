@@ -86,6 +86,9 @@ def test_cues_of_webvtt_are_segments() -> None:
         read_webvtt("1\n00:01.000 --> 00:02.000\nx\n")
     with pytest.raises(SettingsError, match="line 3 ends"):
         read_webvtt("WEBVTT\n\n00:05.000 --> 00:02.000\nx\n")
+    for times in ("00:0x --> 00:05.000", "00:01.000 -->", "0 h 1 --> 0 h 2", "-->"):
+        with pytest.raises(SettingsError, match="line 3 has the"):
+            read_webvtt(f"WEBVTT\n\n{times}\nexclude\n")
     with pytest.raises(SettingsError, match="line 6 overlaps line 3"):
         read_webvtt("WEBVTT\n\n00:01.000 --> 00:05.000\nx\n\n00:04.000 --> 00:07.000\ny\n")
 

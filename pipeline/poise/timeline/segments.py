@@ -25,7 +25,7 @@ _LEAST_ANSWER_S = 1.0  # of voice; less is "yes" or "mhm" while somebody else sp
 _LEAST_OTHER_S = 2.0  # of voice in all: with less, one voice is heard alone
 _MAX_LABEL = 500
 _TIME = re.compile(r"(?:(?:(\d+):)?(\d{1,2}):)?(\d+)(?:[.,](\d+))?")
-_CUE = re.compile(r"^([\d:.,]+)[ \t]+-->[ \t]+([\d:.,]+)(?:[ \t].*)?$")
+_CUE = re.compile(r"^(.*?)[ \t]*-->[ \t]*(\S*)(?:[ \t].*)?$")  # no other line may hold an arrow
 _TAG = re.compile(r"<[^<>]*>")
 
 

@@ -92,6 +92,11 @@ def test_other_files_are_no_recordings_and_are_named(tmp_path: Path) -> None:
     }  # fmt: skip
 
 
+def test_segments_beside_a_recording_are_not_left_aside(tmp_path: Path) -> None:
+    _tree(tmp_path, "Kim/1.MP4", "Kim/1.vtt", "Kim/2.vtt", "1.vtt")
+    assert _aside(tmp_path) == {"Kim/2.vtt": "other_kind", "1.vtt": "other_kind"}
+
+
 @pytest.mark.parametrize(
     ("name", "head", "code"),
     [

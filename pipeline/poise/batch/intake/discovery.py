@@ -179,8 +179,11 @@ def _walk(root: Path, aside: list[LeftAside]) -> Iterator[Path]:
         )
         if not folders and not names and place != root:
             note(place, "empty_folder")
+        told_of = {Path(name).stem for name in names if Path(name).suffix.lower() in SUFFIXES}
         for name in names:
             path = place / name
+            if path.suffix == ".vtt" and path.stem in told_of:
+                continue  # segments of the recording beside it
             code = _why_left_aside(path, root, inside)
             if code is None:
                 yield path
