@@ -11,7 +11,7 @@ import pytest
 from poise.batch.run import analyze
 from poise.media.transcode import Job, Transcoder
 from poise.settings import Settings
-from poise.timeline.copies import Changes, changes, show_the_same
+from poise.timeline.copies import Changes, changes, likeness, show_the_same
 
 SITTING_S = 90.0
 
@@ -44,9 +44,7 @@ def test_another_view_of_a_sitting_is_known(other: tuple[float, float, float, fl
 
 def test_other_sittings_are_not() -> None:
     sittings = [looks(seed, 0.0, SITTING_S, 5.0, 0.05) for seed in range(12)]
-    assert not any(
-        show_the_same(one, other) for k, one in enumerate(sittings) for other in sittings[:k]
-    )
+    assert max(likeness(one, other) for one, other in combinations(sittings, 2)) < 0.35
 
 
 def test_two_that_smile_once_are_not_the_same() -> None:
@@ -95,4 +93,5 @@ def test_copies_of_real_clips(shared_clips: Path, tmp_path: Path) -> None:
     long = [(name, view) for name, view in views if view.shape[1]]
     assert len(long) >= 3 * len(names) - 1
     for (name, one), (other, two) in combinations(long, 2):
+        print(f"{likeness(one, two):.2f} {name}, {other}")
         assert show_the_same(one, two) == (name == other), (name, other)
