@@ -61,6 +61,20 @@ def test_two_that_smile_once_are_not_the_same() -> None:
     assert not show_the_same(smiling(10.0), smiling(14.0))
 
 
+def test_where_no_face_is_seen_nothing_is_alike() -> None:
+    """Neither long gaps, in which nothing is known, nor the little between them."""
+
+    def seldom_seen(seed: int) -> Changes:
+        chance = np.random.default_rng(seed)
+        pts_s = np.concatenate([start + np.arange(0, 8, 0.2) for start in (0, 40, 80, 120)])
+        weights = np.exp(chance.normal(0, 0.3, (len(pts_s), 3)).cumsum(axis=0))
+        return changes(pts_s, (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32))
+
+    views = [seldom_seen(seed) for seed in range(8)]
+    assert max(likeness(one, other) for one, other in combinations(views, 2)) < 0.35
+    assert likeness(views[0], views[0]) > 0.9
+
+
 def test_what_stands_still_or_is_short_is_not_compared() -> None:
     still = changes(np.arange(0, 60, 0.2), np.full((300, 3), 1 / 3, np.float32))
     assert still.shape == (3, 0)

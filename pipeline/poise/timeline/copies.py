@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from poise.timeline.smoothing import GAP_S
 from poise.types import FloatArray, TimeArray
 
 _RATE_HZ = 5.0
@@ -24,20 +25,23 @@ def changes(pts_s: TimeArray, reading: FloatArray) -> Changes:
         reading: Posteriors of the valence classes, float32 [K, L].
 
     Returns:
-        Changes of the logarithms, in standard deviations as the median tells them, float64 [L, T];
-        empty where there are too few, or most are none (pictures that stand still).
+        Changes of the logarithms, in standard deviations as the median tells them, float64 [L, T],
+        0 where no face is seen; empty where too few are, or most stand still.
     """
     if len(pts_s) < 2:
         return np.zeros((reading.shape[1], 0))
     grid_s = np.arange(pts_s[0], pts_s[-1], 1 / _RATE_HZ)
     logs = np.log(np.maximum(reading, _FLOOR)).T
     steps = np.diff([np.interp(grid_s, pts_s, log) for log in logs], axis=1)
-    usual = 1.4826 * np.median(np.abs(steps), axis=1, keepdims=True)
-    moving = usual[:, 0] > 0
-    if steps.shape[1] < _LEAST_S * _RATE_HZ or not moving.any():
+    after = np.searchsorted(pts_s, grid_s[1:]).clip(1, len(pts_s) - 1)
+    seen = pts_s[after] - pts_s[after - 1] <= GAP_S
+    if seen.sum() < _LEAST_S * _RATE_HZ:
         return np.zeros((reading.shape[1], 0))
-    usual[~moving] = np.inf
-    return np.clip(steps / usual, -_OUTLIER, _OUTLIER)
+    usual = 1.4826 * np.median(np.abs(steps[:, seen]), axis=1, keepdims=True)
+    if not usual.any():
+        return np.zeros((reading.shape[1], 0))
+    usual[usual == 0] = np.inf
+    return np.where(seen, np.clip(steps / usual, -_OUTLIER, _OUTLIER), 0.0)
 
 
 def show_the_same(first: Changes, second: Changes) -> bool:
@@ -67,8 +71,10 @@ def likeness(first: Changes, second: Changes) -> float:
     spectra = np.fft.rfft(first, size), np.fft.rfft(second, size)
     together = np.fft.irfft(spectra[0] * spectra[1].conj(), size).sum(axis=0)
     shifts = np.arange(least - other, count - least + 1)  # of the second, in steps
-    energy = _energy(first, shifts, other) * _energy(second, -shifts, count)
-    return float((together[shifts] / np.sqrt(np.maximum(energy, 1.0))).max())
+    energy = _energy(first, shifts, other), _energy(second, -shifts, count)
+    # Where little of what overlaps is seen, little is known.
+    scale = np.sqrt(np.maximum(energy[0], least) * np.maximum(energy[1], least))
+    return float((together[shifts] / scale).max())
 
 
 def _energy(steps: Changes, start: npt.NDArray[np.int64], length: int) -> npt.NDArray[np.float64]:
